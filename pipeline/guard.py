@@ -1,0 +1,42 @@
+"""The glitch guard: a network can answer a strange picture with noise or colour blocks; no label is made of that."""
+
+import cv2
+import numpy as np
+
+from pipeline.steps import Picture
+
+LARGEST_CHANGE = 0.35  # of full range, 99.9th percentile over the picture
+LARGEST_SHIFT = 0.06  # of full range, in the means of boxes
+BOX_PX = 32
+FLAT = 1 / 512  # a picture that spans less than this is constant
+
+
+def defect(picture: Picture) -> str:
+    """What makes `picture` no picture; empty if nothing does."""
+    if not np.isfinite(picture).all():
+        return "not finite"
+    if picture.max() <= FLAT:
+        return "black"
+    return "constant" if picture.max() - picture.min() < FLAT else ""
+
+
+def glitch(before: Picture, after: Picture) -> str:
+    """What is wrong with `after`, made of `before` by a step that keeps the view; empty if nothing is. Sizes may differ."""
+    reference = _at_size_of(after, before)
+    if np.percentile(np.abs(after - reference), 99.9) > LARGEST_CHANGE:
+        return "changed too much"
+    boxes = max(1, after.shape[1] // BOX_PX), max(1, after.shape[0] // BOX_PX)
+    shift = cv2.resize(after - reference, boxes, interpolation=cv2.INTER_AREA)
+    if np.abs(shift).max() > LARGEST_SHIFT:
+        return "colour shifted"
+    return ""
+
+
+def _at_size_of(picture: Picture, other: Picture) -> Picture:
+    if other.shape == picture.shape:
+        return other
+    shrinks = other.shape[0] > picture.shape[0]
+    kernel = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(
+        cv2.resize(other, (picture.shape[1], picture.shape[0]), interpolation=kernel), dtype=np.float32
+    )

@@ -1,0 +1,69 @@
+"""Draw a training log: loss_plot.png and psnr_plot.png beside it.
+
+    python -m pipeline.plot --log-path training_logs/training_log.csv
+"""
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+from pipeline.errors import SharpcamError
+from pipeline.paths import Paths
+from pipeline.stage import in_words
+
+COLUMNS = ("epoch", "train_loss", "train_psnr", "val_loss", "val_psnr")
+SIZE_INCHES = (7.0, 4.2)
+DPI = 120
+
+
+def read_log(log: Path) -> dict[str, list[float]]:
+    """The columns of a training log. Raises SharpcamError where it is missing, empty or no such log."""
+    if not log.is_file():
+        raise SharpcamError(f'No training log at {log}. Run "dvc repro train" first, or give --log-path.')
+    with log.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    try:
+        columns = {name: [float(row[name]) for row in rows] for name in COLUMNS}
+    except (KeyError, TypeError, ValueError):
+        raise SharpcamError(f"{log} is no training log: the columns {','.join(COLUMNS)} are expected.") from None
+    if not rows:
+        raise SharpcamError(f"{log} has no epoch yet. Wait for the first to end.")
+    return columns
+
+
+def plot_log(log: Path) -> list[Path]:
+    """Draw both plots beside `log`; gives their paths."""
+    columns = read_log(log)
+    return [
+        _draw(columns, "loss", "L1 loss (0..1)", log.with_name("loss_plot.png")),
+        _draw(columns, "psnr", "PSNR against the teacher (dB)", log.with_name("psnr_plot.png")),
+    ]
+
+
+def _draw(columns: dict[str, list[float]], measure: str, label: str, file: Path) -> Path:
+    from matplotlib.figure import Figure  # without pyplot: no window, no global state
+
+    figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    for part, words in (("train", "training crops"), ("val", "validation frames")):
+        axes.plot(columns["epoch"], columns[f"{part}_{measure}"], marker=".", label=words)
+    best = max(range(len(columns["epoch"])), key=lambda index: columns["val_psnr"][index])
+    axes.axvline(columns["epoch"][best], color="0.6", linestyle=":", label="best epoch")
+    axes.set(xlabel="epoch", ylabel=label)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(file, metadata={"Software": None})
+    return file
+
+
+def main() -> int:
+    """Draw the log given on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.plot", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--log-path", type=Path, default=Paths().training_log)
+    log = parser.parse_args().log_path
+    return in_words(lambda: print("\n".join(str(file) for file in plot_log(log))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

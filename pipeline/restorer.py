@@ -1,0 +1,388 @@
+"""Train the bundled restorer on clean photographs through the simulated camera, and measure it on those held out.
+
+No DVC stage: what it gives is shipped in weights/bundled/. The recipe is restorer.yaml beside this file.
+"""
+
+import argparse
+import hashlib
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+import yaml
+from pydantic import (
+    BaseModel,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from pipeline.errors import SharpcamError
+from pipeline.paths import Paths
+from pipeline.photos import Photos, load_photos
+from pipeline.stage import in_words, only_once
+from training import checkpoints
+from training.descent import Descent, Run
+from training.models.restorer import restorer
+from training.pool import Pool
+from training.restoration import Shots, bicubic, crop_scenes, frame_psnr, seeded, shoot
+
+RECIPE = Path(__file__).with_suffix(".yaml")
+VALIDATION = 2  # purpose of random numbers, beside those of the pool
+NOT_IN_FINGERPRINT = {"device", "validate_steps", "checkpoint_s"}
+
+Frames = list[tuple[Tensor, Tensor]]  # raw (1, 3, h, w) and truth (1, 3, 2h, 2w), float in 0..1
+
+
+class Section(BaseModel, frozen=True, extra="forbid"):
+    """A part of the recipe: unknown keys are refused."""
+
+
+class ModelRecipe(Section):
+    """Arguments of training.models.restorer.restorer."""
+
+    width: PositiveInt
+    blocks: tuple[PositiveInt, ...] = Field(min_length=1)
+
+
+class ShotsRecipe(Section):
+    """How photographs are taken; see training.restoration.Shots."""
+
+    zoom: tuple[PositiveFloat, PositiveFloat]
+    tilt_rad: NonNegativeFloat
+    speed_px_per_s: tuple[NonNegativeFloat, NonNegativeFloat]
+    still_share: float = Field(ge=0, le=1)
+    quiet_share: float = Field(ge=0, le=1)
+
+
+class Recipe(Section):
+    """restorer.yaml, where each key is explained."""
+
+    seed: NonNegativeInt
+    model: ModelRecipe
+    steps: PositiveInt
+    batch_size: PositiveInt
+    crop_px: int = Field(ge=16, multiple_of=2)
+    candidates: PositiveInt
+    learning_rate: PositiveFloat
+    warmup_steps: PositiveInt
+    weight_decay: NonNegativeFloat
+    ema_decay: float = Field(ge=0, lt=1)
+    precision: Literal["bf16", "fp32"]
+    device: str
+    frame_px: int = Field(ge=16, multiple_of=2)
+    scene_px: PositiveInt
+    chunk_frames: PositiveInt
+    first_chunks: PositiveInt
+    pool_chunks: PositiveInt
+    refresh_steps: PositiveInt
+    shots: ShotsRecipe
+    held_out: tuple[str, ...]
+    validation_px: int = Field(ge=16, multiple_of=2)
+    validation_frames: PositiveInt
+    validate_steps: PositiveInt
+    checkpoint_s: NonNegativeFloat
+
+    def descent(self) -> Descent:
+        """The part that says how the weights move."""
+        return Descent(
+            learning_rate=self.learning_rate,
+            warmup_steps=self.warmup_steps,
+            weight_decay=self.weight_decay,
+            ema_decay=self.ema_decay,
+            bf16=self.precision == "bf16",
+        )
+
+    def pool(self, photos: Photos, device: torch.device) -> Pool:
+        """The pool of training frames, still empty."""
+        return Pool(
+            photos=list(photos.training.values()),
+            shots=Shots(**self.shots.model_dump()),
+            seed=self.seed,
+            frame_px=self.frame_px,
+            scene_px=self.scene_px,
+            chunk_frames=self.chunk_frames,
+            most_chunks=self.pool_chunks,
+            device=device,
+        )
+
+
+def load_recipe(path: Path, **overrides: Any) -> Recipe:
+    """Parse the recipe at `path`, with `overrides` in place of what it says. Raises SharpcamError."""
+    try:
+        return Recipe.model_validate({**yaml.safe_load(path.read_text(encoding="utf-8")), **overrides})
+    except FileNotFoundError:
+        raise SharpcamError(f"No recipe at {path}. Leave --recipe out to use the one that ships.") from None
+    except (yaml.YAMLError, TypeError) as error:
+        where = " ".join(str(error).split())
+        raise SharpcamError(f"{path} is no valid recipe ({where}). Mend it and run again.") from None
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        raise SharpcamError(f"{path}: {problems}. Mend it and run again.") from None
+
+
+def fingerprint(recipe: Recipe, photos: Photos) -> str:
+    """A hash of everything but the machine that decides the weights; checkpoints lie under this name."""
+    text = json.dumps(recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), sort_keys=True)
+    return hashlib.sha256((text + photos.digest()).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: so many steps or, where they are given, minutes; then no two runs are quite the same."""
+
+    steps: int
+    minutes: float | None = None
+
+    def spent(self, run: Run) -> float:
+        """The share of the budget that is used up, 0..1."""
+        return min(
+            1.0, run.step / self.steps if self.minutes is None else run.elapsed_s / (60 * self.minutes)
+        )
+
+
+class Tracker(Protocol):
+    """What of an MLflow run is used here."""
+
+    id: str
+
+    def log_metrics(self, metrics: dict[str, float], *, step: int) -> None: ...
+
+
+def pick_device(name: str) -> torch.device:
+    """The device that the recipe asks for. Raises SharpcamError where this machine lacks it."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.zeros(1, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise SharpcamError(
+            f'Device "{name}" does not work here ({first}). Write "auto" in the recipe.'
+        ) from None
+
+
+def new_run(recipe: Recipe, device: torch.device) -> Run:
+    """An untrained model, the same for the same seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        model = restorer(width=recipe.model.width, blocks=recipe.model.blocks)
+    return Run(model.to(device, memory_format=torch.channels_last), recipe.descent())
+
+
+def validation_frames(photos: Photos, recipe: Recipe) -> Frames:
+    """Frames of the held-out photographs, the same every time."""
+    held_out = list(photos.held_out.values())
+    smallest_px = min((min(photo.shape[1:]) for photo in held_out), default=0)
+    shots, frames = Shots(**recipe.shots.model_dump()), []
+    for index in range(recipe.validation_frames if held_out else 0):
+        generator = seeded(recipe.seed, VALIDATION, index)
+        scene = crop_scenes([held_out[index % len(held_out)]], 1, scene_px=smallest_px, generator=generator)
+        raw, truth = shoot(scene, shots=shots, frame_px=recipe.validation_px, generator=generator)
+        frames.append((raw.float() / 255, truth.float() / 255))
+    return frames
+
+
+@torch.inference_mode()
+def measure(model: nn.Module, frames: Frames, device: torch.device) -> dict[str, float]:
+    """Mean PSNR over `frames`, dB, of what `model` makes of them in fp32 and of bicubic; nothing without frames."""
+    if not frames:
+        return {}
+    restored = torch.cat([frame_psnr(model(raw.to(device)).cpu(), truth) for raw, truth in frames])
+    doubled = torch.cat([frame_psnr(bicubic(raw), truth) for raw, truth in frames])
+    return {"val_psnr": float(restored.mean()), "val_psnr_bicubic": float(doubled.mean())}
+
+
+def shipped_recipe(recipe: Recipe, photos: Photos, run: Run, figures: dict[str, float]) -> dict[str, Any]:
+    """What travels with the weights."""
+    return {
+        "model": "restorer",
+        "arguments": recipe.model.model_dump(mode="json"),
+        "scale": 2,
+        "training": recipe.model_dump(mode="json"),
+        "training_sha256": fingerprint(recipe, photos),
+        "steps": run.step,
+        "photographs": len(photos.training),
+        "sources": photos.sources,
+        "held_out": list(photos.held_out),
+        "validation": {name: round(value, 3) for name, value in figures.items()},
+    }
+
+
+def losses(run: Run, recipe: Recipe, pool: Pool, budget: Budget) -> Iterator[float]:
+    """Train until the budget is spent; gives the loss of each step once it is taken."""
+    started_s = time.monotonic() - run.elapsed_s
+    while (spent := budget.spent(run)) < 1:
+        pool.reach(recipe.first_chunks - 1 + run.step // recipe.refresh_steps)
+        raw, truth = pool.batch(
+            run.step, size=recipe.batch_size, crop_px=recipe.crop_px, candidates=recipe.candidates
+        )
+        loss = run.learn(raw, truth, spent=spent)
+        run.elapsed_s = time.monotonic() - started_s
+        yield loss
+
+
+def percent_bar(steps: Iterator[float], run: Run, budget: Budget) -> Iterator[float]:
+    """Pass `steps` on under a bar of the budget, with the time that is left."""
+    quiet = not sys.stderr.isatty()
+    form = "restorer: {percentage:3.0f} % [{elapsed} < {remaining}{postfix}]"
+    with tqdm(
+        total=100.0, initial=100 * budget.spent(run), bar_format=form, mininterval=30 if quiet else 0.5
+    ) as bar:
+        for loss in steps:
+            bar.set_postfix(step=run.step, loss=f"{loss:.4f}", refresh=False)
+            bar.update(100 * budget.spent(run) - bar.n)
+            yield loss
+
+
+def save_checkpoint(path: Path, run: Run) -> None:
+    """Write all of `run` to `path` in one move."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    torch.save(run.state(), partial)
+    partial.replace(path)
+
+
+def open_run(recipe: Recipe, checkpoint: Path, device: torch.device) -> Run:
+    """The run at `checkpoint`, or a new one where there is none."""
+    run = new_run(recipe, device)
+    if checkpoint.is_file():
+        run.restore(torch.load(checkpoint, map_location="cpu", weights_only=True))
+        print(f"restorer: going on at step {run.step}, from {checkpoint}", flush=True)
+    return run
+
+
+def train(photos: Photos, recipe: Recipe, budget: Budget, *, cache: Path, output: Path, track: Any) -> None:
+    """Train, or go on training, and write the averaged weights to `output`.
+
+    `track(run)` gives a Tracker, whose id is kept so that a resumed training is the same MLflow run.
+    """
+    device = pick_device(recipe.device)
+    checkpoint = cache / fingerprint(recipe, photos)[:16] / "last.pt"
+    run, frames = open_run(recipe, checkpoint, device), validation_frames(photos, recipe)
+    tracker, saved_s, recent = track(run), time.monotonic(), []
+    run.tracking_id = tracker.id
+    for loss in percent_bar(losses(run, recipe, recipe.pool(photos, device), budget), run, budget):
+        recent.append(loss)
+        if run.step % recipe.validate_steps == 0:
+            report(
+                tracker, run, {"train_loss": statistics.fmean(recent), **measure(run.average, frames, device)}
+            )
+            recent.clear()
+        if time.monotonic() - saved_s >= recipe.checkpoint_s:
+            save_checkpoint(checkpoint, run)
+            saved_s = time.monotonic()
+    save_checkpoint(checkpoint, run)
+    figures = measure(run.average, frames, device)
+    report(tracker, run, figures)
+    checkpoints.save(output, run.average, shipped_recipe(recipe, photos, run, figures), dtype=torch.float16)
+
+
+def report(tracker: Tracker, run: Run, figures: dict[str, float]) -> None:
+    """Log `figures` and print them."""
+    tracker.log_metrics(figures, step=run.step)
+    words = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    tqdm.write(f"step {run.step}, {run.elapsed_s / 60:.1f} min: {words}")
+    sys.stdout.flush()
+
+
+class Untracked:
+    """Keeps nothing."""
+
+    id = ""
+
+    def log_metrics(self, metrics: dict[str, float], *, step: int) -> None: ...
+
+
+def start_tracking(run: Run) -> Tracker:
+    return Untracked()
+
+
+def evaluate(weights: Path, photos: Photos, recipe: Recipe) -> None:
+    """Print what the restorer at `weights` reaches on the held-out photographs, and how long a frame takes."""
+    try:
+        model, _ = checkpoints.load(weights)
+    except FileNotFoundError:
+        raise SharpcamError(
+            f'No restorer at {weights}. Train one by leaving --evaluate out, or "git checkout" it.'
+        ) from None
+    except checkpoints.CheckpointError as error:
+        raise SharpcamError(f"{error}. Name a restorer with --output.") from None
+    frames = validation_frames(photos, recipe)
+    if not frames:
+        raise SharpcamError("None of the photographs is held out. Name some under held_out in the recipe.")
+    model = model.to(memory_format=torch.channels_last)
+    figures = measure(model, frames, torch.device("cpu"))
+    print(
+        f"{len(frames)} simulated frames of {len(photos.held_out)} held-out photographs, PSNR against truth:"
+    )
+    print(f"  bicubic   {figures['val_psnr_bicubic']:.2f} dB")
+    print(f"  restorer  {figures['val_psnr']:.2f} dB")
+    print(f"  {1e3 * frame_seconds(model):.0f} ms per 640x480 frame, {torch.get_num_threads()} threads, fp32")
+
+
+@torch.inference_mode()
+def frame_seconds(model: nn.Module, *, runs: int = 5) -> float:
+    """Median time of one 640x480 frame, after one to warm up."""
+    frame, times = torch.rand(1, 3, 480, 640), []
+    for _ in range(runs + 1):
+        started = time.perf_counter()
+        model(frame)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[1:])
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.restorer", description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True, metavar="FOLDER", help="clean photographs")
+    parser.add_argument(
+        "--recipe", type=Path, default=RECIPE, metavar="FILE", help="default: the one that ships"
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")
+    length.add_argument("--steps", type=int, metavar="N", help="train so many steps; default: the recipe's")
+    parser.add_argument(
+        "--output", type=Path, default=Paths().bundled / "restorer.safetensors", metavar="FILE"
+    )
+    parser.add_argument("--evaluate", action="store_true", help="train nothing, measure the file --output")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train or evaluate in the current folder; gives the exit status."""
+    asked = parse_arguments(arguments)
+
+    def work() -> None:
+        recipe = load_recipe(asked.recipe, **({} if asked.steps is None else {"steps": asked.steps}))
+        photos = load_photos(asked.photos, held_out=recipe.held_out, smallest_px=recipe.scene_px)
+        if asked.evaluate:
+            evaluate(asked.output, photos, recipe)
+            return
+        paths, budget = Paths(), Budget(recipe.steps, asked.minutes)
+        with only_once("restorer", paths=paths):
+            train(
+                photos,
+                recipe,
+                budget,
+                cache=paths.cache / "restorer",
+                output=asked.output,
+                track=start_tracking,
+            )
+
+    return in_words(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

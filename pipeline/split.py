@@ -1,0 +1,118 @@
+"""Stage 3: which clips train and which only judge. Whole clips, or blocks of the one clip with a gap between.
+
+Consecutive frames are near-duplicates: a random split of frames would let the student be judged on what it has seen.
+"""
+
+import random
+import sys
+from pathlib import Path
+
+from pipeline.errors import SharpcamError
+from pipeline.frames import find_clips, find_frames, read_frame, read_json, write_json
+from pipeline.params import GeometryParams, Params, SplitParams
+from pipeline.paths import Paths
+from pipeline.stage import run_stage
+
+Part = dict[str, list[str]]  # clip -> stems of its frames
+
+
+def split(paths: Paths, params: Params) -> None:
+    """The stage: check that every raw frame has its teacher picture, assign clips, write data/split.json."""
+    clips = {clip.name: check_clip(clip, paths, params.geometry) for clip in find_clips(paths.raw)}
+    usable = {name: stems for name, stems in clips.items() if stems}
+    if len(usable) == 1:
+        training, validation = cut_in_time(*usable.popitem(), params=params.split)
+    else:
+        training, validation = assign(usable, share=params.split.validation_share, seed=params.seed)
+    write_json(paths.split, {"training": training, "validation": validation})
+    print(f"split: {_count(training)} frames train, {_count(validation)} judge: {', '.join(validation)}")
+
+
+def _count(part: Part) -> int:
+    return sum(len(stems) for stems in part.values())
+
+
+def check_clip(clip: Path, paths: Paths, geometry: GeometryParams) -> list[str]:
+    """Stems of the frames fit for training. Raises SharpcamError for a frame without its pair or of another size."""
+    raw, teacher = find_frames(clip), find_frames(paths.teacher / clip.name)
+    refuse_unpaired(raw, teacher)
+    sizes = {path: frame_size(path) for path in raw}
+    for path, size in sizes.items():
+        if size != sizes[raw[0]]:
+            raise SharpcamError(
+                f"{path} is {_words(size)}, {raw[0].name} beside it is {_words(sizes[raw[0]])}. Remove it."
+            )
+    for path in teacher:
+        if (size := frame_size(path)) != geometry.target:
+            raise SharpcamError(
+                f'{path} is {_words(size)}, the target is {_words(geometry.target)}. Run "dvc repro teacher".'
+            )
+    recipe = read_json(paths.teacher / clip.name / "chain.json", made_by="teacher")
+    return [path.stem for path in raw if path.stem not in recipe["kept_out"]]
+
+
+def refuse_unpaired(raw: list[Path], teacher: list[Path]) -> None:
+    """Raise SharpcamError naming the first file whose partner is missing."""
+    lonely = {path.stem: path for path in raw}
+    for path in teacher:
+        if lonely.pop(path.stem, None) is None:
+            raise SharpcamError(f'{path} has no raw frame of that name. Run "dvc repro teacher" again.')
+    if lonely:
+        path = min(lonely.values())
+        raise SharpcamError(f'{path} has no teacher picture. Run "dvc repro teacher" again.')
+
+
+def frame_size(path: Path) -> tuple[int, int]:
+    """(width, height) from the header of a PNG file."""
+    with path.open("rb") as file:
+        header = file.read(24)
+    if header[:8] != b"\x89PNG\r\n\x1a\n" or len(header) < 24:
+        read_frame(path)  # says what is wrong with it
+    return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
+
+
+def _words(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def assign(clips: dict[str, list[str]], *, share: float, seed: int) -> tuple[Part, Part]:
+    """Whole clips, in seeded order, into validation until it holds `share` of all frames; the rest trains.
+
+    Raises SharpcamError for fewer than two clips.
+    """
+    if len(clips) < 2:
+        raise SharpcamError(
+            "No clip has a frame that can be used. Record one with python -m pipeline.capture --source 0 --clip desk."
+        )
+    order = sorted(clips)
+    random.Random(seed).shuffle(order)
+    wanted = share * _count(clips)
+    validation: list[str] = []
+    for name in order[:-1]:
+        before = sum(len(clips[chosen]) for chosen in validation)
+        if validation and abs(before + len(clips[name]) - wanted) >= abs(before - wanted):
+            break
+        validation.append(name)
+    return (
+        {name: clips[name] for name in sorted(clips) if name not in validation},
+        {name: clips[name] for name in sorted(validation)},
+    )
+
+
+def cut_in_time(clip: str, stems: list[str], *, params: SplitParams) -> tuple[Part, Part]:
+    """One clip in two blocks: its end judges, its beginning trains, `gap_frames` between are left out.
+
+    Raises SharpcamError where a block would be empty.
+    """
+    judging = max(1, round(params.validation_share * len(stems)))
+    training = len(stems) - judging - params.gap_frames
+    if training < 1:
+        raise SharpcamError(
+            f"{clip} has {len(stems)} usable frames, too few for two parts with a gap of {params.gap_frames}. "
+            "Record a second clip, or lower split.gap_frames in params.yaml."
+        )
+    return {clip: stems[:training]}, {clip: stems[-judging:]}
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage("split", split))

@@ -1,0 +1,190 @@
+"""Runs in MLflow. The one module that imports mlflow, and only when a run is started or read: the import takes seconds."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import psutil
+import yaml
+
+from pipeline.errors import SharpcamError
+from pipeline.stage import process_is_gone
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "sharpcam"
+DATABASE = "sqlite:///mlflow.db"
+PROCESS_TAGS = ("sharpcam.host", "sharpcam.pid", "sharpcam.born")
+LONGEST_VALUE = 6000  # characters, MLflow's limit on a parameter
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+def tracking_uri() -> str:
+    """Where runs are kept: MLFLOW_TRACKING_URI, or a database in the working folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI", DATABASE)
+
+
+def client() -> MlflowClient:
+    """A client of the tracking store. Raises SharpcamError where there is none that answers."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking_uri())
+    try:
+        return mlflow.MlflowClient(tracking_uri=tracking_uri())
+    except mlflow.exceptions.MlflowException as error:
+        raise SharpcamError(
+            f"MLflow at {tracking_uri()} does not answer ({error.message}). Correct MLFLOW_TRACKING_URI, or unset it."
+        ) from None
+
+
+@dataclass
+class Run:
+    """One MLflow run; every call reaches the store before it returns."""
+
+    id: str
+    _client: Any
+
+    def log_metrics(self, metrics: Mapping[str, float], *, step: int = 0) -> None:
+        """Log each metric at `step`."""
+        for name, value in metrics.items():
+            self._client.log_metric(self.id, name, float(value), step=step)
+
+    def logged_steps(self, name: str) -> set[int]:
+        """The steps at which the metric `name` is logged already."""
+        return {point.step for point in self._client.get_metric_history(self.id, name)}
+
+    def log_artifact(self, path: Path, *, folder: str | None = None) -> None:
+        """Copy a file, or what a folder holds, to the run."""
+        if path.is_dir():
+            self._client.log_artifacts(self.id, str(path), folder)
+        else:
+            self._client.log_artifact(self.id, str(path), folder)
+
+    def set_tag(self, name: str, value: str) -> None:
+        """Set one tag."""
+        self._client.set_tag(self.id, name, value)
+
+    def end(self, status: Status) -> None:
+        """End the run."""
+        self._client.set_terminated(self.id, status)
+
+
+def start(
+    *,
+    name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str] | None = None,
+    experiment: str = EXPERIMENT,
+    resume_id: str | None = None,
+) -> Run:
+    """Start a run, or go on with the one of `resume_id` where it still exists; first settle those left RUNNING."""
+    store = client()
+    settle_lost_runs(store)
+    found = store.get_experiment_by_name(experiment)
+    experiment_id = found.experiment_id if found else store.create_experiment(experiment)
+    run = _resumed(store, resume_id) or Run(store.create_run(experiment_id, run_name=name).info.run_id, store)
+    for tag, value in {**_process_tags(), **(tags or {})}.items():
+        run.set_tag(tag, value)
+    known = store.get_run(run.id).data.params
+    for key, value in flatten(params).items():
+        if key not in known:
+            store.log_param(run.id, key, value)
+    return run
+
+
+def _resumed(store: MlflowClient, run_id: str | None) -> Run | None:
+    if run_id is None:
+        return None
+    from mlflow.exceptions import MlflowException
+
+    with suppress(MlflowException):  # deleted in the meantime: a new run then
+        if store.get_run(run_id).info.lifecycle_stage == "active":
+            store.update_run(run_id, status="RUNNING")
+            return Run(run_id, store)
+    return None
+
+
+def settle_lost_runs(store: MlflowClient) -> list[str]:
+    """Set to KILLED the runs of this machine that are RUNNING although their process is gone; gives their ids."""
+    settled = []
+    experiments = [found.experiment_id for found in store.search_experiments()]
+    for run in store.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1000):
+        host, pid, born = (run.data.tags.get(tag, "") for tag in PROCESS_TAGS)
+        if host == platform.node() and pid.isdigit() and process_is_gone(int(pid), float(born)):
+            store.set_terminated(run.info.run_id, "KILLED")
+            settled.append(run.info.run_id)
+    return settled
+
+
+def _process_tags() -> dict[str, str]:
+    values = platform.node(), str(os.getpid()), repr(psutil.Process().create_time())
+    return dict(zip(PROCESS_TAGS, values, strict=True))
+
+
+def flatten(params: Mapping[str, Any], *, prefix: str = "") -> dict[str, str]:
+    """Nested parameters as MLflow shows them: dotted names and texts."""
+    flat: dict[str, str] = {}
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, prefix=f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = str(value)[:LONGEST_VALUE]
+    return flat
+
+
+def log_student(run: Run, model: Any, example: Any) -> None:
+    """Log the torch `model` to the run as a model with a signature; `example` is an input, float32 (N, 3, H, W)."""
+    import mlflow
+    import torch
+
+    with torch.inference_mode():
+        answer = model(torch.from_numpy(example)).numpy()
+    with mlflow.start_run(run_id=run.id):
+        mlflow.pytorch.log_model(
+            model,
+            name="student",
+            input_example=example,
+            signature=mlflow.models.infer_signature(example, answer),
+            pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
+        )
+
+
+def versions(root: Path) -> dict[str, str]:
+    """What the run was made of: git commit, whether the tree had changes, DVC's hashes of the data.
+
+    Raises SharpcamError where there is no git repository: nothing could be traced back then.
+    """
+    commit = _git(root, "rev-parse", "HEAD")
+    dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+    return {"git.commit": commit, "git.dirty": str(dirty).lower()} | data_versions(root)
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        answer = subprocess.run(["git", *arguments], cwd=root or ".", capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise SharpcamError(
+            "There is no git commit here, and every training is tied to one. "
+            'Run "git init && git add -A && git commit -m start" and try again.'
+        ) from None
+    return answer.stdout.strip()
+
+
+def data_versions(root: Path) -> dict[str, str]:
+    """DVC's hash of each data set, as dvc.lock has it: {"dvc.data/raw": "….dir"}."""
+    lock = root / "dvc.lock"
+    if not lock.exists():
+        return {}
+    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {})
+    outputs = [output for stage in stages.values() for output in stage.get("outs", [])]
+    return {f"dvc.{out['path']}": out["md5"] for out in outputs if out["path"].startswith("data/") and "md5" in out}

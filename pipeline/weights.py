@@ -1,0 +1,168 @@
+"""Get the weights of others' networks, or say which are here.
+
+python -m pipeline.weights get original|light|all
+python -m pipeline.weights check
+"""
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.download import download
+from pipeline.errors import SharpcamError
+from pipeline.paths import Paths
+from pipeline.stage import in_words, only_once
+from pipeline.weight_files import (
+    FILES,
+    GROUPS,
+    WeightFile,
+    accept,
+    accepted,
+    fault,
+    find,
+    get_command,
+    open_verified,
+    provenance,
+    sha256_of,
+)
+
+SPARE_BYTES = 64 << 20  # left free on a disk that is not ours alone
+
+
+def get(group: str, *, folder: Path, accept_sha256: str | None = None) -> None:
+    """Bring what is missing of `group` to `folder`; all of the group is verified, also what was there before.
+
+    `accept_sha256` is trusted from now on for the group's file whose hash is known from one source only.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if accept_sha256 is not None:
+        _accept(accept_sha256.lower(), group=group, folder=folder)
+    missing = [FILES[name] for name in GROUPS[group] if find(name, folder=folder) is None]
+    _check_room(missing, folder=folder)
+    for file in missing:
+        _get_file(file, folder=folder)
+    for name in GROUPS[group]:
+        print(f"{folder / str(provenance(name, folder=folder)['file'])}: verified")
+
+
+def _check_room(files: Sequence[WeightFile], *, folder: Path) -> None:
+    parts = (_part(file, folder=folder) for file in files)
+    here = sum(part.stat().st_size for part in parts if part.is_file())
+    needed = sum(file.bytes for file in files) - here + SPARE_BYTES
+    free = shutil.disk_usage(folder).free
+    if files and free < needed:
+        raise SharpcamError(
+            f"The weights need {needed / 1e6:,.0f} MB in {folder}, where {free / 1e6:,.0f} MB are free. "
+            f"Make room, or put the folder on another disk by a symbolic link, and run again."
+        )
+
+
+def _get_file(file: WeightFile, *, folder: Path) -> None:
+    """Download, verify, and only then give the name that others look for."""
+    part = _part(file, folder=folder)
+    try:
+        download(mirrors=file.mirrors, part=part, check=lambda path: _check(path, file, folder=folder))
+    except SharpcamError as error:
+        raise SharpcamError(f"Could not get {file.name} ({error}). {_way_out(file, folder=folder)}") from None
+    part.replace(folder / file.name)
+
+
+def _check(path: Path, file: WeightFile, *, folder: Path) -> None:
+    with path.open("rb") as handle:
+        if sha256_of(handle) in (file.sha256, accepted(folder).get(file.name)):
+            return
+        reason = fault(handle, file)
+    if file.one_source:  # it may be right, and a person shall not have to download it twice to say so
+        path.replace(_kept(file, folder=folder))
+    raise SharpcamError(reason)
+
+
+def _way_out(file: WeightFile, *, folder: Path) -> str:
+    kept = _kept(file, folder=folder)
+    if kept.is_file():
+        with kept.open("rb") as handle:
+            sha256 = sha256_of(handle)
+        return f'If you trust {kept}, run "{get_command(file.name)} --accept-sha256 {sha256}".'
+    return (
+        f"Run the command again to go on where it stopped, or get the file with a browser, if need be on a "
+        f"machine with internet, and put it at {folder / file.name}: it is verified in the same way."
+    )
+
+
+def _part(file: WeightFile, *, folder: Path) -> Path:
+    return folder / f"{file.name}.part"
+
+
+def _kept(file: WeightFile, *, folder: Path) -> Path:
+    return folder / f"{file.name}.unverified"
+
+
+def _accept(sha256: str, *, group: str, folder: Path) -> None:
+    names = [name for name in GROUPS[group] if FILES[name].one_source]
+    if not names:
+        raise SharpcamError(f'No file of "{group}" has a hash in doubt. Leave --accept-sha256 out.')
+    if not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise SharpcamError(f'A sha256 has 64 hexadecimal digits, unlike "{sha256}". Give the whole hash.')
+    for name in names:
+        accept(sha256, name=name, folder=folder)
+        _take_kept(FILES[name], sha256, folder=folder)
+
+
+def _take_kept(file: WeightFile, sha256: str, *, folder: Path) -> None:
+    kept = _kept(file, folder=folder)
+    if not kept.is_file():
+        return
+    with kept.open("rb") as handle:
+        is_the_one = sha256_of(handle) == sha256
+    if is_the_one:
+        kept.replace(folder / file.name)
+
+
+def check(*, folder: Path) -> None:
+    """Print what is there of every known file. Raises SharpcamError if one is not what it should be."""
+    wrong = []
+    for name, file in FILES.items():
+        try:
+            print(f"{name}: {_state(file, folder=folder)}")
+        except SharpcamError as error:
+            print(f"{name}: WRONG. {error}")
+            wrong.append(name)
+    if wrong:
+        raise SharpcamError(f"Not what they should be, and never used: {', '.join(wrong)}. See above.")
+
+
+def _state(file: WeightFile, *, folder: Path) -> str:
+    part = _part(file, folder=folder)
+    if find(file.name, folder=folder) == folder / file.name:
+        with open_verified(file.name, folder=folder) as (_, found):
+            return "verified, its hash accepted by hand" if "accepted_by_hand" in found else "verified"
+    if part.is_file():
+        return f"{100 * part.stat().st_size // file.bytes} % here"
+    return "not here"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.weights", description="Weights of others' networks.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    getting = commands.add_parser("get", help="download and verify what a chain needs")
+    getting.add_argument("group", choices=GROUPS)
+    getting.add_argument("--accept-sha256", metavar="HASH", help="trust this hash for the file in doubt")
+    commands.add_parser("check", help="say which files are here, and whether they are what they should be")
+    options = parser.parse_args(arguments)
+    paths = Paths()
+
+    def work() -> None:
+        if options.command == "check":
+            check(folder=paths.downloads)
+            return
+        with only_once("weights", paths=paths):
+            get(options.group, folder=paths.downloads, accept_sha256=options.accept_sha256)
+
+    return in_words(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Weights and recipe travel together, and nothing else is taken for them."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from training import checkpoints
+from training.models.restorer import restorer
+
+RECIPE = {"model": "restorer", "arguments": {"width": 8, "blocks": [1, 1]}, "note": "for tests"}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    torch.manual_seed(0)
+    model = restorer(width=8, blocks=(1, 1))
+    torch.nn.init.normal_(model.ending.weight)
+    checkpoints.save(tmp_path / "some/restorer.safetensors", model, RECIPE)
+    return tmp_path / "some/restorer.safetensors", model
+
+
+def test_a_loaded_model_gives_the_same_picture_and_recipe(saved):
+    path, model = saved
+    loaded, recipe = checkpoints.load(path)
+    frames = torch.rand(1, 3, 9, 7)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(frames), model(frames), atol=0, rtol=0)
+    assert recipe == RECIPE
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_half_precision_halves_the_file_and_loads_as_fp32(saved, tmp_path):
+    path, model = saved
+    checkpoints.save(tmp_path / "half.safetensors", model, RECIPE, dtype=torch.float16)
+    loaded, _ = checkpoints.load(tmp_path / "half.safetensors")
+    assert next(loaded.parameters()).dtype == torch.float32
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.7 * path.stat().st_size
+
+
+def test_a_missing_file_is_a_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        checkpoints.load(tmp_path / "none.safetensors")
+
+
+def broken_files(folder):
+    yield "not safetensors", b"<html>not found</html>"
+    save_file({"x": torch.zeros(1)}, folder / "a")
+    yield "no recipe", (folder / "a").read_bytes()
+    for words, recipe in {
+        "not a table": [1],
+        "unknown model": {**RECIPE, "model": "other"},
+        "other arguments": {**RECIPE, "arguments": {"depth": 1}},
+        "other weights": RECIPE,
+    }.items():
+        save_file({"x": torch.zeros(1)}, folder / "a", metadata={"recipe": json.dumps(recipe)})
+        yield words, (folder / "a").read_bytes()
+
+
+def test_what_is_no_checkpoint_of_ours_is_refused(saved, tmp_path):
+    path, _ = saved
+    for words, content in [*broken_files(tmp_path), ("truncated", path.read_bytes()[:-100])]:
+        (tmp_path / "broken.safetensors").write_bytes(content)
+        with pytest.raises(checkpoints.CheckpointError, match=r"broken\.safetensors"):
+            checkpoints.load(tmp_path / "broken.safetensors")
+            pytest.fail(words)

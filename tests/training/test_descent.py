@@ -1,0 +1,51 @@
+"""A training run: its schedule, and that what is kept is enough to go on."""
+
+import pytest
+import torch
+
+from training.descent import Descent, Run
+from training.models.restorer import restorer
+
+DESCENT = Descent(
+    learning_rate=1e-3, warmup_steps=4, weight_decay=0, ema_decay=0.9, frequency_weight=0.05, bf16=False
+)
+
+
+def new_run() -> Run:
+    torch.manual_seed(0)
+    return Run(restorer(width=4, blocks=(1, 1)), DESCENT)
+
+
+def batch(index: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(index)
+    return torch.rand(2, 3, 16, 16, generator=generator), torch.rand(2, 3, 32, 32, generator=generator)
+
+
+def test_the_rate_rises_by_step_and_falls_with_what_is_spent():
+    assert DESCENT.rate(step=0, spent=0) == pytest.approx(0.25e-3)
+    assert DESCENT.rate(step=10, spent=0) == pytest.approx(1e-3)
+    assert DESCENT.rate(step=10, spent=0.5) == pytest.approx(0.5e-3, rel=0.01)
+    assert DESCENT.rate(step=10, spent=1) == pytest.approx(1e-6)
+
+
+def test_a_restored_run_goes_on_as_if_it_had_never_stopped():
+    unbroken, first = new_run(), new_run()
+    for index in range(6):
+        unbroken.learn(*batch(index), spent=index / 6)
+    for index in range(3):
+        first.learn(*batch(index), spent=index / 6)
+    second = new_run()
+    second.restore(first.state())
+    for index in range(3, 6):
+        second.learn(*batch(index), spent=index / 6)
+    assert second.step == 6
+    for key, value in unbroken.average.state_dict().items():
+        assert torch.equal(value, second.average.state_dict()[key]), key
+
+
+def test_the_average_lags_behind_the_model():
+    run = new_run()
+    for index in range(20):
+        run.learn(*batch(0), spent=0)
+    assert not torch.equal(run.average.ending.weight, run.model.ending.weight)
+    assert not any(parameter.requires_grad for parameter in run.average.parameters())

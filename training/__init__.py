@@ -1,0 +1,1 @@
+"""The pure core: tensors in, tensors out. Knows nothing of DVC, MLflow, Streamlit or OpenCV."""

@@ -1,0 +1,89 @@
+"""One training run of a restoring network: optimiser, schedule and the average of its weights, as one thing to keep."""
+
+import math
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.restoration import restoration_loss
+
+
+@dataclass(frozen=True)
+class Descent:
+    """How the weights move."""
+
+    learning_rate: float  # at its highest
+    warmup_steps: int
+    weight_decay: float
+    ema_decay: float
+    bf16: bool  # convolutions under autocast
+
+    def rate(self, *, step: int, spent: float) -> float:
+        """The learning rate after `step` steps and the share `spent` of the whole training.
+
+        A linear warm-up by step, times half a cosine down to a thousandth.
+        """
+        warmth = min(1.0, (step + 1) / self.warmup_steps)
+        return self.learning_rate * warmth * (0.001 + 0.999 * (1 + math.cos(math.pi * spent)) / 2)
+
+
+class Run:
+    """A model on its way; `average` is the moving average of its weights, and what is measured and shipped."""
+
+    def __init__(self, model: nn.Module, descent: Descent) -> None:
+        self.model, self.descent = model, descent
+        self.average = deepcopy(model).eval().requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(
+            model.parameters(),
+            lr=descent.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=descent.weight_decay,
+            fused=True,
+        )
+        self.step = 0
+        self.elapsed_s = 0.0
+        self.tracking_id: str | None = None
+
+    def learn(self, raw: Tensor, truth: Tensor, *, spent: float) -> float:
+        """One step on a batch, `raw` (N, 3, h, w) and `truth` (N, 3, 2h, 2w); gives its loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.descent.rate(step=self.step, spent=spent)
+        with torch.autocast(raw.device.type, torch.bfloat16, enabled=self.descent.bf16):
+            restored = self.model(raw)
+        loss = restoration_loss(restored, truth)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self._average_in()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _average_in(self) -> None:
+        decay = min(
+            self.descent.ema_decay, self.step / (self.step + 10)
+        )  # short while there is little to average
+        for averaged, current in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            averaged.lerp_(current, 1 - decay)
+
+    def state(self) -> dict[str, Any]:
+        """All that changes while training."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "progress": {"step": self.step, "elapsed_s": self.elapsed_s, "tracking_id": self.tracking_id},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["progress"]["step"]
+        self.elapsed_s = state["progress"]["elapsed_s"]
+        self.tracking_id = state["progress"].get("tracking_id")

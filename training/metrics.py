@@ -1,0 +1,50 @@
+"""Measures of how near two pictures are, on tensors (N, 3, H, W), RGB in 0..1. One value a frame; the caller averages."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+PEAK = 255.0
+SSIM_SIDE, SSIM_SIGMA = 11, 1.5
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+def to_8_bit(pictures: Tensor) -> Tensor:
+    """`pictures` clamped and rounded to whole levels, float 0..255."""
+    return (pictures.float().clamp(0, 1) * PEAK).round()
+
+
+def psnr(pictures: Tensor, targets: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB of the 8-bit pictures (N,): RGB, peak 255; equal pictures give 100 dB."""
+    error = (to_8_bit(pictures) - to_8_bit(targets)).double().square().mean(dim=(1, 2, 3))
+    return (10 * torch.log10(PEAK**2 / error.clamp_min(PEAK**2 * 1e-10))).float()
+
+
+def ssim(pictures: Tensor, targets: Tensor) -> Tensor:
+    """Structural similarity (N,) of the 8-bit luma, Gaussian window 11/1.5, no padding (Wang et al. 2004)."""
+    x, y = _luma(pictures), _luma(targets)
+    mean_x, mean_y = _window(x), _window(y)
+    variance_x = _window(x * x) - mean_x**2
+    variance_y = _window(y * y) - mean_y**2
+    covariance = _window(x * y) - mean_x * mean_y
+    c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
+    top = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    bottom = (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
+    return (top / bottom).mean(dim=(1, 2, 3)).float()
+
+
+def mean_absolute(pictures: Tensor, targets: Tensor) -> Tensor:
+    """Mean absolute difference (N,) of the 8-bit pictures, 0..1."""
+    return (to_8_bit(pictures) - to_8_bit(targets)).abs().mean(dim=(1, 2, 3)) / PEAK
+
+
+def _luma(pictures: Tensor) -> Tensor:
+    weights = torch.tensor(LUMA, device=pictures.device, dtype=torch.float64)[None, :, None, None]
+    return (to_8_bit(pictures).double() * weights).sum(dim=1, keepdim=True)
+
+
+def _window(plane: Tensor) -> Tensor:
+    offsets = torch.arange(SSIM_SIDE, dtype=plane.dtype, device=plane.device) - SSIM_SIDE // 2
+    kernel = torch.exp(-(offsets**2) / (2 * SSIM_SIGMA**2))
+    kernel = kernel / kernel.sum()
+    return F.conv2d(F.conv2d(plane, kernel[None, None, None, :]), kernel[None, None, :, None])

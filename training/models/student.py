@@ -1,0 +1,109 @@
+"""The students: small ResNet-style networks that do super-resolution, deblurring and denoising in one pass.
+
+The body works below the input's size: the input is pixel-unshuffled, which gives a network of the same cost a larger
+view of blurred and noisy frames. The picture leaves through one pixel shuffle (ESPCN, Shi et al. 2016). The skip is
+folded in before that shuffle, where it costs one small convolution instead of a resize and an addition at output size.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SCALE = 2
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions and the way around them (EDSR, Lim et al. 2017: no normalisation)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(torch.relu(self.first(x)))
+
+
+class StudentSR(nn.Module):
+    """(N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clamped; any H and W.
+
+    `channels` and `blocks` size the body; `fold` is the side of the squares of pixels that the body takes as one (1: body
+    at input size, 2: at half size).
+    """
+
+    def __init__(self, *, channels: int, blocks: int, fold: int) -> None:
+        super().__init__()
+        self.fold = fold
+        folded, shuffled = 3 * fold**2, 3 * (SCALE * fold) ** 2
+        self.head = nn.Conv2d(folded, channels, 3, padding=1)
+        self.body = nn.Sequential(*(Residual(channels) for _ in range(blocks)))
+        self.tail = nn.Conv2d(channels, shuffled, 3, padding=1)
+        self.skip = nn.Conv2d(folded, shuffled, 3, padding=1)
+        start_as_bilinear(self.skip, fold=fold)
+        nn.init.zeros_(self.tail.weight)
+        nn.init.zeros_(self.tail.bias if self.tail.bias is not None else torch.empty(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        if self.fold > 1:
+            x = F.pixel_unshuffle(pad_to_multiple(x, self.fold), self.fold)
+        features = self.body(torch.relu(self.head(x)))
+        picture = F.pixel_shuffle(self.tail(features) + self.skip(x), SCALE * self.fold)
+        return picture[..., : SCALE * height, : SCALE * width]
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """`x` (N, C, H, W) with its last row and column repeated until both sides are multiples."""
+    height, width = x.shape[-2:]
+    return F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+
+
+@torch.no_grad()
+def start_as_bilinear(skip: nn.Conv2d, *, fold: int) -> None:
+    """Set the weights of `skip` so that it is a bilinear enlargement, in the folded and shuffled layout."""
+    reach = fold  # one folded pixel on each side holds `fold` pixels of the input
+    side = 3 * fold
+    impulses = torch.eye(3 * side * side).reshape(3 * side * side, 3, side, side)
+    enlarged = F.interpolate(impulses, scale_factor=SCALE, mode="bilinear", align_corners=False)
+    middle = enlarged[..., SCALE * reach : SCALE * 2 * reach, SCALE * reach : SCALE * 2 * reach]
+    outputs = F.pixel_unshuffle(middle, SCALE * fold).reshape(3, side, side, -1)
+    inputs = outputs.permute(3, 0, 1, 2)  # (shuffled channels, 3, side, side)
+    skip.weight.copy_(F.pixel_unshuffle(inputs, fold))
+    if skip.bias is not None:
+        skip.bias.zero_()
+
+
+class OriginalStudent(nn.Module):
+    """The original student: bilinear enlargement first, then 64 channels and 8 residual blocks at output size."""
+
+    def __init__(self, *, channels: int, blocks: int) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, channels, 3, padding=1)
+        self.body = nn.Sequential(*(Residual(channels) for _ in range(blocks)))
+        self.tail = nn.Conv2d(channels, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        enlarged = F.interpolate(x, scale_factor=SCALE, mode="bilinear", align_corners=False)
+        features = self.body(torch.relu(self.head(enlarged)))
+        picture: Tensor = enlarged + self.tail(features)
+        return picture
+
+
+def student_s() -> StudentSR:
+    """The smallest."""
+    return StudentSR(channels=32, blocks=1, fold=2)
+
+
+def student_m() -> StudentSR:
+    """The default."""
+    return StudentSR(channels=32, blocks=2, fold=2)
+
+
+def student_l() -> StudentSR:
+    """The best."""
+    return StudentSR(channels=64, blocks=3, fold=2)
+
+
+def student_original() -> OriginalStudent:
+    """The reference that the others are measured against: 18 convolutions at output size."""
+    return OriginalStudent(channels=64, blocks=8)
