@@ -1,14 +1,13 @@
 """Stage 1: camera frames as they came, into data/raw, one folder a clip.
 
-Adopts the recordings that wait in data/inbox, then records the source that params.yaml names. A recording that exists is
-never written again; the clips of the simulated camera are a function of the parameters and follow them.
+Adopts the recordings that wait in data/inbox, then records the source that params.yaml names. A recording that exists
+is never written again; the clips of the simulated camera are a function of the parameters and follow them.
 
     python -m pipeline.capture                                            the stage
     python -m pipeline.capture --source 0 --frames 500 --clip desk        by hand, into data/inbox
 """
 
 import argparse
-import os
 import re
 import shutil
 import sys
@@ -20,20 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SharpcamError
-from pipeline.frames import (
-    find_clips,
-    find_frames,
-    frame_name,
-    read_json,
-    remove_tree,
-    remove_unfinished,
-    write_frame,
-    write_json,
-)
+from pipeline.files import read_json, write_json
+from pipeline.frames import find_clips, find_frames, frame_name, remove_tree, remove_unfinished, write_frame
 from pipeline.geometry import Frame
 from pipeline.params import CaptureParams, Params, load_params
 from pipeline.paths import Paths
-from pipeline.progress import progress
+from pipeline.progress import progress, progress_bar
 from pipeline.sources import Camera, Source, Video, find_source
 from pipeline.stage import in_words, only_once, run_stage
 
@@ -90,13 +81,13 @@ def _why_not(clip: Path, destination: Path) -> str:
 def move_whole(source: Path, destination: Path) -> None:
     """Move a folder so that `destination` is there whole or not at all, across disks too."""
     try:
-        os.rename(source, destination)
+        source.rename(destination)
     except OSError:
         if destination.exists():
             raise SharpcamError(f"{destination} exists already, and no clip is ever overwritten.") from None
         part = _part(destination)
         shutil.copytree(source, part)
-        os.rename(part, destination)
+        part.rename(destination)
         shutil.rmtree(source)
 
 
@@ -113,7 +104,7 @@ def update_demo(paths: Paths, params: Params) -> None:
             _remove_clip(clip.name, paths)
     missing = {name: recording for name, recording in wanted.items() if not (paths.raw / name).exists()}
     total = sum(recording["identity"]["frames"] for recording in missing.values())
-    with progress(None, what="capture", total=total) as bar:
+    with progress_bar(what="capture", total=total) as bar:
         for name, recording in missing.items():
             _write_demo_clip(name, recording, paths, bar=bar)
 
@@ -171,9 +162,7 @@ def _up_to_date(clip: Path, wanted: dict[str, Any] | None, paths: Paths) -> bool
         return False
     count = wanted["identity"]["frames"]
     with_truth = "simulated" in wanted["identity"]
-    return len(find_frames(clip)) == count and (
-        not with_truth or len(find_frames(paths.truth / clip.name)) == count
-    )
+    return len(find_frames(clip)) == count and (not with_truth or len(find_frames(paths.truth / clip.name)) == count)
 
 
 def _remove_clip(name: str, paths: Paths) -> None:
@@ -194,8 +183,8 @@ def _write_demo_clip(name: str, recording: dict[str, Any], paths: Paths, *, bar:
     write_json(raw / "clip.json", recording["identity"])
     _remove_clip(name, paths)
     if truth.exists():
-        os.rename(truth, paths.truth / name)
-    os.rename(raw, paths.raw / name)
+        truth.rename(paths.truth / name)
+    raw.rename(paths.raw / name)
 
 
 def record_once(paths: Paths, params: CaptureParams) -> None:
@@ -234,9 +223,7 @@ def record(source: Source, destination: Path, *, frames: int, every: int = 1) ->
     try:
         count, size = _write_frames(islice(source.frames(), 0, frames * every, every), part, total=frames)
         if not count:
-            raise SharpcamError(
-                f"{source.name} gave no frame. Check that the source shows a picture elsewhere."
-            )
+            raise SharpcamError(f"{source.name} gave no frame. Check that the source shows a picture elsewhere.")
         write_json(
             part / "clip.json",
             source.identity() | {"frames": count, "size": size, "every": every} | source.about(),
@@ -283,9 +270,7 @@ def record_by_hand(arguments: argparse.Namespace, paths: Paths) -> None:
     source = find_source(arguments.source, clip=arguments.clip or "", asked=params.camera)
     name = safe_name(source.name)
     if arguments.clip and name != arguments.clip:
-        raise SharpcamError(
-            f'"{arguments.clip}" cannot name a clip. Use letters, digits, dashes and underscores.'
-        )
+        raise SharpcamError(f'"{arguments.clip}" cannot name a clip. Use letters, digits, dashes and underscores.')
     for folder in (paths.inbox, paths.raw):
         if (folder / name).exists():
             raise SharpcamError(
@@ -310,9 +295,7 @@ def _positive(text: str) -> int:
 def main() -> int:
     """The stage without arguments; with --source, a recording by hand."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.capture", description=__doc__.split("\n\n")[0])
-    parser.add_argument(
-        "--source", help="camera index, video file or folder of pictures; recorded into data/inbox"
-    )
+    parser.add_argument("--source", help="camera index, video file or folder of pictures; recorded into data/inbox")
     parser.add_argument("--frames", type=_positive, help="most frames to record")
     parser.add_argument("--clip", help="name of the clip")
     parser.add_argument("--every", type=_positive, help="keep every n-th frame")

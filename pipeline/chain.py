@@ -53,7 +53,8 @@ class Chain:
 
     def enhance(self, frame: Frame, *, cache: StepCache | None = None, key: str = "") -> Enhanced:
         """The target picture of a raw `frame` (H, W, 3) uint8; `key` names the frame in the cache."""
-        start, picture, glitches = 0, frame.astype(np.float32) / 255, []
+        start, glitches = 0, []
+        picture: Picture = frame.astype(np.float32) / np.float32(255)
         self.check(size=(frame.shape[1], frame.shape[0]))
         if cache is not None:
             start, picture = self._resume(cache, key, picture)
@@ -95,7 +96,7 @@ class Chain:
 
 
 def guarded(step: Step, picture: Picture, *, run: Callable[[Step, Picture], Picture]) -> tuple[Picture, str]:
-    """The step's result; on a glitch once more in its tamed form; then the input brought to size, and what was wrong."""
+    """The step's result; on a glitch once more in its tamed form; else the input at its size, and what was wrong."""
     after = run(step, picture)
     problem = _problem(step, picture, after)
     tamed = step.tamed() if problem else None
@@ -113,11 +114,7 @@ def passed_through(picture: Picture, *, like: Picture) -> Picture:
     """`picture` at the size of `like`: what stands in for a step that failed."""
     size = like.shape[1], like.shape[0]
     kernel = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_CUBIC
-    return (
-        picture
-        if like.shape == picture.shape
-        else np.asarray(cv2.resize(picture, size, interpolation=kernel))
-    )
+    return picture if like.shape == picture.shape else np.asarray(cv2.resize(picture, size, interpolation=kernel))
 
 
 def build_chain(params: TeacherParams, *, geometry: GeometryParams) -> Chain:

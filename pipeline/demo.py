@@ -61,12 +61,9 @@ class SimulatedClip:
         still = self.index % 3 == 2
         shares = torch.rand(len(RANGES), generator=self.generator(1)).tolist()
         drawn = {
-            name: low + (high - low) * share
-            for (name, (low, high)), share in zip(RANGES.items(), shares, strict=True)
+            name: low + (high - low) * share for (name, (low, high)), share in zip(RANGES.items(), shares, strict=True)
         }
-        return {
-            name: 0.0 if still and name != "tilt_rad" else round(value, 6) for name, value in drawn.items()
-        }
+        return {name: 0.0 if still and name != "tilt_rad" else round(value, 6) for name, value in drawn.items()}
 
     def truth_view(self) -> camera.View:
         """The raster of the truth: the geometry's cut-out of the raw frame at target size."""
@@ -109,9 +106,7 @@ class SimulatedClip:
         for index in range(self.frames):
             time_s = torch.tensor(index / self.fps, dtype=torch.float64, requires_grad=True)
             pose = _pose_at(time_s, start, heading, moves)
-            velocity = [
-                torch.autograd.grad(part, time_s, retain_graph=True, allow_unused=True)[0] for part in pose
-            ]
+            velocity = [torch.autograd.grad(part, time_s, retain_graph=True, allow_unused=True)[0] for part in pose]
             yield (
                 torch.stack([part.detach() for part in pose]).float()[None],
                 torch.stack([torch.zeros_like(time_s) if part is None else part for part in velocity])
@@ -124,9 +119,7 @@ class SimulatedClip:
         draw = torch.rand(4, generator=self.generator(4)).tolist()
         longest_s = self.frames / self.fps
         zoom = (
-            (1 + 0.12 * draw[0])
-            / min(view.pitch_x, view.pitch_y)
-            / (1 - 0.04 * longest_s if longest_s < 10 else 0.6)
+            (1 + 0.12 * draw[0]) / min(view.pitch_x, view.pitch_y) / (1 - 0.04 * longest_s if longest_s < 10 else 0.6)
         )
         centre = wall.shape[2] * (0.4 + 0.2 * draw[1]), wall.shape[1] * (0.4 + 0.2 * draw[2])
         return (*centre, zoom), 2 * math.pi * draw[3]
@@ -153,10 +146,8 @@ def _pose_at(
 
 def hang_wall(generator: Generator) -> Tensor:
     """The wall (3, H, W) in linear light: the rows, and the photographs in each, in random order."""
-    rows = [
-        _hang_row(*ROWS[index], generator)
-        for index in torch.randperm(len(ROWS), generator=generator).tolist()
-    ]
+    order = torch.randperm(len(ROWS), generator=generator).tolist()
+    rows = [_hang_row(ROWS[index][0], ROWS[index][1], generator) for index in order]
     width = max(row.shape[1] for row in rows)
     filled = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), mode="reflect") for row in rows]
     return camera.to_linear(torch.from_numpy(np.concatenate(filled)).permute(2, 0, 1).float() / 255)
@@ -186,6 +177,4 @@ def simulated_clips(
 ) -> dict[str, SimulatedClip]:
     """The clips of the demo by name."""
     size = (asked.width, asked.height)
-    return {
-        f"demo-{index:02d}": SimulatedClip(index, seed, size, frames, fps, geometry) for index in range(clips)
-    }
+    return {f"demo-{index:02d}": SimulatedClip(index, seed, size, frames, fps, geometry) for index in range(clips)}

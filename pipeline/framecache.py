@@ -1,7 +1,6 @@
 """Decoded frames as memory-mapped arrays, one pair of files a clip, built once and again only where frames changed."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,4 +73,4 @@ def _build(file: Path, files: list[Path], prepare: Callable[[Frame], Frame], sha
         array[index] = prepare(read_frame(path))
     array.flush()
     del array
-    os.replace(part, file)
+    part.replace(file)

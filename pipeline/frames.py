@@ -1,23 +1,21 @@
 """Clips and frames on disk: reading strictly, writing so that a kill never leaves half a file."""
 
-import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import SharpcamError
+from pipeline.files import write_bytes
 
 PNG_LEVEL = 2  # on camera noise a higher level costs three times the time for 3 % of the size
 HEADER_BYTES = 26
 
 
 def find_clips(folder: Path) -> list[Path]:
-    """The clips (folders that hold frames) below `folder`, by name; those whose name starts with a dot are unfinished."""
+    """The clips (folders of frames) below `folder`, by name; those whose name starts with a dot are unfinished."""
     if not folder.is_dir():
         return []
     return sorted(clip for clip in folder.iterdir() if clip.is_dir() and not clip.name.startswith("."))
@@ -48,9 +46,7 @@ def decode_frame(data: bytes, *, name: str) -> NDArray[np.uint8]:
     picture = None if complaint else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         problem = complaint or "is a broken PNG file"
-        raise SharpcamError(
-            f"{name} {problem}; frames are 8-bit RGB PNG. Convert or remove that file and run again."
-        )
+        raise SharpcamError(f"{name} {problem}; frames are 8-bit RGB PNG. Convert or remove that file and run again.")
     return np.ascontiguousarray(picture[..., ::-1])
 
 
@@ -78,37 +74,6 @@ def write_frame(path: Path, frame: NDArray[np.uint8]) -> bytes:
     data = buffer.tobytes()
     write_bytes(path, data)
     return data
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` under a temporary name and rename, so that `path` is always whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` as readable JSON in one step; the same content gives the same bytes."""
-    write_bytes(path, (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: Path, *, made_by: str) -> Any:
-    """The content of a JSON file of sharpcam. Raises SharpcamError naming the stage that makes it."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SharpcamError(
-            f'No {path}. Run "dvc repro {made_by}" first, or "dvc pull" to fetch it.'
-        ) from None
-    except ValueError:
-        raise SharpcamError(
-            f'{path} is no valid JSON. Delete it and run "dvc repro {made_by}" again.'
-        ) from None
 
 
 def remove_unfinished(folder: Path) -> None:

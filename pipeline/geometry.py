@@ -49,26 +49,23 @@ def resize(frame: Frame, *, size: tuple[int, int], kernel: str) -> Frame:
     """`frame` (H, W, 3) at `size` (width, height) with one of KERNELS, uint8 rounded by OpenCV or float32 unclamped."""
     if (frame.shape[1], frame.shape[0]) == size:
         return frame
-    return cv2.resize(frame, size, interpolation=KERNELS[kernel])
+    resized: Frame = cv2.resize(frame, size, interpolation=KERNELS[kernel])
+    return resized
 
 
 def shrinks(frame: Frame, *, size: tuple[int, int]) -> bool:
     """Whether going to `size` (width, height) loses pixels."""
-    return size[0] * size[1] < frame.shape[0] * frame.shape[1]
+    return size[0] * size[1] < int(frame.shape[0] * frame.shape[1])
 
 
 def fit(frame: Frame, *, geometry: GeometryParams) -> Frame:
     """`frame` (H, W, 3) cropped to the target's shape and brought to the student's input size."""
     used = crop(frame, geometry=geometry)
     size = geometry.student_input
-    return np.ascontiguousarray(
-        resize(used, size=size, kernel="area" if shrinks(used, size=size) else "bicubic")
-    )
+    return np.ascontiguousarray(resize(used, size=size, kernel="area" if shrinks(used, size=size) else "bicubic"))
 
 
 def enlarge(frame: Frame, *, geometry: GeometryParams, kernel: str) -> Frame:
     """What one OpenCV resize makes of a raw `frame` at target size: what every student has to beat."""
     used = crop(frame, geometry=geometry)
-    return resize(
-        used, size=geometry.target, kernel="area" if shrinks(used, size=geometry.target) else kernel
-    )
+    return resize(used, size=geometry.target, kernel="area" if shrinks(used, size=geometry.target) else kernel)

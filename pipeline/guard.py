@@ -21,7 +21,7 @@ def defect(picture: Picture) -> str:
 
 
 def glitch(before: Picture, after: Picture) -> str:
-    """What is wrong with `after`, made of `before` by a step that keeps the view; empty if nothing is. Sizes may differ."""
+    """What is wrong with `after`, made of `before` by a step that keeps the view; else empty. Sizes may differ."""
     reference = _at_size_of(after, before)
     if np.percentile(np.abs(after - reference), 99.9) > LARGEST_CHANGE:
         return "changed too much"
@@ -37,6 +37,4 @@ def _at_size_of(picture: Picture, other: Picture) -> Picture:
         return other
     shrinks = other.shape[0] > picture.shape[0]
     kernel = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(
-        cv2.resize(other, (picture.shape[1], picture.shape[0]), interpolation=kernel), dtype=np.float32
-    )
+    return np.asarray(cv2.resize(other, (picture.shape[1], picture.shape[0]), interpolation=kernel), dtype=np.float32)

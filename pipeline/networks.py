@@ -80,8 +80,7 @@ def load_network(name: str, *, folder: Path, **run_time: Any) -> tuple[nn.Module
     expected = model.state_dict()
     if misfit := _misfit(_shapes(state), _shapes(expected), unused=network.unused):
         raise SharpcamError(
-            f"{folder / str(provenance['file'])} does not hold {name}, but {_identify(state) or misfit}. "
-            f"Delete it and get it again (python -m pipeline.weights)."
+            f"{handle.name} is no checkpoint of {name} ({_identify(state) or misfit}). {_way_out(handle)}"
         )
     model.load_state_dict({key: state[key].float() for key in expected}, assign=True)
     return model.eval().requires_grad_(False), {"network": name} | provenance
@@ -100,16 +99,17 @@ def read_state(handle: BufferedReader) -> dict[str, Tensor]:
     except Exception as error:  # damage shows as nearly any exception, depending on the byte that it hits
         reason = str(error).strip().partition("\n")[0]
         raise SharpcamError(
-            f"{handle.name} is damaged, or holds more than numbers, such as code, and was not opened ({reason}). "
-            f"Delete it and get it again (python -m pipeline.weights)."
+            f"{handle.name} is damaged, or holds more than numbers, such as code, and was not opened "
+            f"({reason}). {_way_out(handle)}"
         ) from None
     state = checkpoint.get("params") if isinstance(checkpoint, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise SharpcamError(
-            f'{handle.name} holds no network under the key "params". '
-            f"Delete it and get it again (python -m pipeline.weights)."
-        )
+        raise SharpcamError(f'{handle.name} holds no network under the key "params". {_way_out(handle)}')
     return {str(key).removeprefix("module."): value for key, value in state.items()}
+
+
+def _way_out(handle: BufferedReader) -> str:
+    return f'Delete it and run "{get_command(Path(handle.name).name)}".'
 
 
 def _shapes(state: Mapping[str, Tensor]) -> Shapes:
@@ -123,15 +123,13 @@ def _misfit(found: Shapes, expected: Shapes, *, unused: str) -> str:
         "unknown": [key for key in found if key not in expected and not re.fullmatch(unused, key)],
         "of another shape": [key for key in expected if key in found and found[key] != expected[key]],
     }
-    return ", ".join(f"{len(keys)} parameters {fault} ({keys[0]})" for fault, keys in faults.items() if keys)
+    return "; ".join(f"{len(keys)} {fault}: {keys[0]} ..." for fault, keys in faults.items() if keys)
 
 
-def _identify(state: Mapping[str, Tensor]) -> str | None:
-    """The network whose parameters these are, by their names and shapes; their number says nothing."""
+def _identify(state: Mapping[str, Tensor]) -> str:
+    """Which network's parameters these are, by their names and shapes, since their number says nothing; or ""."""
     found = _shapes(state)
-    fitting = (
-        name
-        for name, network in NETWORKS.items()
-        if not _misfit(found, _shapes(_skeleton(network).state_dict()), unused=network.unused)
-    )
-    return next(fitting, None)
+    for name, network in NETWORKS.items():
+        if not _misfit(found, _shapes(_skeleton(network).state_dict()), unused=network.unused):
+            return f"it holds {name}"
+    return ""

@@ -167,9 +167,7 @@ def load_params(path: Path) -> Params:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Params.model_validate(content)
     except FileNotFoundError:
-        raise SharpcamError(
-            f'No {path} here. Run from the root of sharpcam, or "git checkout {path.name}".'
-        ) from None
+        raise SharpcamError(f'No {path} here. Run from the root of sharpcam, or "git checkout {path.name}".') from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = " ".join(str(error).split())
         raise SharpcamError(f"{path} is no valid YAML ({where}). Mend that line and run again.") from None

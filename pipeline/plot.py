@@ -1,6 +1,6 @@
 """Draw a training log: loss_plot.png and psnr_plot.png beside it.
 
-    python -m pipeline.plot --log-path training_logs/training_log.csv
+python -m pipeline.plot --log-path training_logs/training_log.csv
 """
 
 import argparse

@@ -9,127 +9,32 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
-import yaml
-from pydantic import (
-    BaseModel,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-)
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from pipeline import tracking
 from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
 from pipeline.photos import Photos, load_photos
+from pipeline.recipe import RECIPE, Recipe, load_recipe
 from pipeline.stage import in_words, only_once
 from training import checkpoints
-from training.descent import Descent, Run
-from training.models.restorer import restorer
+from training.descent import Run
+from training.models.restorer import Restorer
 from training.pool import Pool
 from training.restoration import Shots, bicubic, crop_scenes, frame_psnr, seeded, shoot
 
-RECIPE = Path(__file__).with_suffix(".yaml")
 VALIDATION = 2  # purpose of random numbers, beside those of the pool
 NOT_IN_FINGERPRINT = {"device", "validate_steps", "checkpoint_s"}
 
 Frames = list[tuple[Tensor, Tensor]]  # raw (1, 3, h, w) and truth (1, 3, 2h, 2w), float in 0..1
-
-
-class Section(BaseModel, frozen=True, extra="forbid"):
-    """A part of the recipe: unknown keys are refused."""
-
-
-class ModelRecipe(Section):
-    """Arguments of training.models.restorer.restorer."""
-
-    width: PositiveInt
-    blocks: tuple[PositiveInt, ...] = Field(min_length=1)
-
-
-class ShotsRecipe(Section):
-    """How photographs are taken; see training.restoration.Shots."""
-
-    zoom: tuple[PositiveFloat, PositiveFloat]
-    tilt_rad: NonNegativeFloat
-    speed_px_per_s: tuple[NonNegativeFloat, NonNegativeFloat]
-    still_share: float = Field(ge=0, le=1)
-    quiet_share: float = Field(ge=0, le=1)
-
-
-class Recipe(Section):
-    """restorer.yaml, where each key is explained."""
-
-    seed: NonNegativeInt
-    model: ModelRecipe
-    steps: PositiveInt
-    batch_size: PositiveInt
-    crop_px: int = Field(ge=16, multiple_of=2)
-    candidates: PositiveInt
-    learning_rate: PositiveFloat
-    warmup_steps: PositiveInt
-    weight_decay: NonNegativeFloat
-    ema_decay: float = Field(ge=0, lt=1)
-    precision: Literal["bf16", "fp32"]
-    device: str
-    frame_px: int = Field(ge=16, multiple_of=2)
-    scene_px: PositiveInt
-    chunk_frames: PositiveInt
-    first_chunks: PositiveInt
-    pool_chunks: PositiveInt
-    refresh_steps: PositiveInt
-    shots: ShotsRecipe
-    held_out: tuple[str, ...]
-    validation_px: int = Field(ge=16, multiple_of=2)
-    validation_frames: PositiveInt
-    validate_steps: PositiveInt
-    checkpoint_s: NonNegativeFloat
-
-    def descent(self) -> Descent:
-        """The part that says how the weights move."""
-        return Descent(
-            learning_rate=self.learning_rate,
-            warmup_steps=self.warmup_steps,
-            weight_decay=self.weight_decay,
-            ema_decay=self.ema_decay,
-            bf16=self.precision == "bf16",
-        )
-
-    def pool(self, photos: Photos, device: torch.device) -> Pool:
-        """The pool of training frames, still empty."""
-        return Pool(
-            photos=list(photos.training.values()),
-            shots=Shots(**self.shots.model_dump()),
-            seed=self.seed,
-            frame_px=self.frame_px,
-            scene_px=self.scene_px,
-            chunk_frames=self.chunk_frames,
-            most_chunks=self.pool_chunks,
-            device=device,
-        )
-
-
-def load_recipe(path: Path, **overrides: Any) -> Recipe:
-    """Parse the recipe at `path`, with `overrides` in place of what it says. Raises SharpcamError."""
-    try:
-        return Recipe.model_validate({**yaml.safe_load(path.read_text(encoding="utf-8")), **overrides})
-    except FileNotFoundError:
-        raise SharpcamError(f"No recipe at {path}. Leave --recipe out to use the one that ships.") from None
-    except (yaml.YAMLError, TypeError) as error:
-        where = " ".join(str(error).split())
-        raise SharpcamError(f"{path} is no valid recipe ({where}). Mend it and run again.") from None
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
-        raise SharpcamError(f"{path}: {problems}. Mend it and run again.") from None
 
 
 def fingerprint(recipe: Recipe, photos: Photos) -> str:
@@ -147,17 +52,35 @@ class Budget:
 
     def spent(self, run: Run) -> float:
         """The share of the budget that is used up, 0..1."""
-        return min(
-            1.0, run.step / self.steps if self.minutes is None else run.elapsed_s / (60 * self.minutes)
-        )
+        return min(1.0, run.step / self.steps if self.minutes is None else run.elapsed_s / (60 * self.minutes))
 
 
 class Tracker(Protocol):
-    """What of an MLflow run is used here."""
+    """What of a tracking.Run is used here."""
 
     id: str
 
-    def log_metrics(self, metrics: dict[str, float], *, step: int) -> None: ...
+    def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None: ...
+
+    def log_artifact(self, path: Path) -> None: ...
+
+    def end(self, status: tracking.Status) -> None: ...
+
+
+def start_tracking(run: Run, recipe: Recipe) -> Tracker:
+    """The MLflow run of `run`, a new one or the one it was begun with."""
+    return tracking.start(name="restorer", params=recipe.model_dump(mode="json"), resume_id=run.tracking_id)
+
+
+@contextmanager
+def ending(tracker: Tracker) -> Iterator[None]:
+    """Tell the tracker how the body ended."""
+    try:
+        yield
+    except BaseException as error:
+        tracker.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
+    tracker.end("FINISHED")
 
 
 def pick_device(name: str) -> torch.device:
@@ -168,17 +91,20 @@ def pick_device(name: str) -> torch.device:
         return torch.zeros(1, device=name).device
     except (RuntimeError, AssertionError) as error:
         first = str(error).splitlines()[0]
-        raise SharpcamError(
-            f'Device "{name}" does not work here ({first}). Write "auto" in the recipe.'
-        ) from None
+        raise SharpcamError(f'Device "{name}" does not work here ({first}). Write "auto" in the recipe.') from None
 
 
 def new_run(recipe: Recipe, device: torch.device) -> Run:
     """An untrained model, the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        model = restorer(width=recipe.model.width, blocks=recipe.model.blocks)
-    return Run(model.to(device, memory_format=torch.channels_last), recipe.descent())
+        model = Restorer(width=recipe.model.width, blocks=recipe.model.blocks)
+    return Run(channels_last(model.to(device)), recipe.descent())
+
+
+def channels_last(model: nn.Module) -> nn.Module:
+    """`model` with its weights laid out for the way the restorer computes; in place."""
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def validation_frames(photos: Photos, recipe: Recipe) -> Frames:
@@ -204,7 +130,9 @@ def measure(model: nn.Module, frames: Frames, device: torch.device) -> dict[str,
     return {"val_psnr": float(restored.mean()), "val_psnr_bicubic": float(doubled.mean())}
 
 
-def shipped_recipe(recipe: Recipe, photos: Photos, run: Run, figures: dict[str, float]) -> dict[str, Any]:
+def shipped_recipe(
+    recipe: Recipe, photos: Photos, run: Run, budget: Budget, figures: dict[str, float]
+) -> dict[str, Any]:
     """What travels with the weights."""
     return {
         "model": "restorer",
@@ -213,6 +141,7 @@ def shipped_recipe(recipe: Recipe, photos: Photos, run: Run, figures: dict[str, 
         "training": recipe.model_dump(mode="json"),
         "training_sha256": fingerprint(recipe, photos),
         "steps": run.step,
+        "minutes": budget.minutes,
         "photographs": len(photos.training),
         "sources": photos.sources,
         "held_out": list(photos.held_out),
@@ -225,9 +154,7 @@ def losses(run: Run, recipe: Recipe, pool: Pool, budget: Budget) -> Iterator[flo
     started_s = time.monotonic() - run.elapsed_s
     while (spent := budget.spent(run)) < 1:
         pool.reach(recipe.first_chunks - 1 + run.step // recipe.refresh_steps)
-        raw, truth = pool.batch(
-            run.step, size=recipe.batch_size, crop_px=recipe.crop_px, candidates=recipe.candidates
-        )
+        raw, truth = pool.batch(run.step, size=recipe.batch_size, crop_px=recipe.crop_px, candidates=recipe.candidates)
         loss = run.learn(raw, truth, spent=spent)
         run.elapsed_s = time.monotonic() - started_s
         yield loss
@@ -237,9 +164,7 @@ def percent_bar(steps: Iterator[float], run: Run, budget: Budget) -> Iterator[fl
     """Pass `steps` on under a bar of the budget, with the time that is left."""
     quiet = not sys.stderr.isatty()
     form = "restorer: {percentage:3.0f} % [{elapsed} < {remaining}{postfix}]"
-    with tqdm(
-        total=100.0, initial=100 * budget.spent(run), bar_format=form, mininterval=30 if quiet else 0.5
-    ) as bar:
+    with tqdm(total=100.0, initial=100 * budget.spent(run), bar_format=form, mininterval=30 if quiet else 0.5) as bar:
         for loss in steps:
             bar.set_postfix(step=run.step, loss=f"{loss:.4f}", refresh=False)
             bar.update(100 * budget.spent(run) - bar.n)
@@ -254,6 +179,17 @@ def save_checkpoint(path: Path, run: Run) -> None:
     partial.replace(path)
 
 
+def kept(steps: Iterator[float], run: Run, checkpoint: Path, *, every_s: float) -> Iterator[float]:
+    """Pass `steps` on, and write `run` to `checkpoint` every so many seconds and after the last."""
+    saved_s = time.monotonic()
+    for loss in steps:
+        yield loss
+        if time.monotonic() - saved_s >= every_s:
+            save_checkpoint(checkpoint, run)
+            saved_s = time.monotonic()
+    save_checkpoint(checkpoint, run)
+
+
 def open_run(recipe: Recipe, checkpoint: Path, device: torch.device) -> Run:
     """The run at `checkpoint`, or a new one where there is none."""
     run = new_run(recipe, device)
@@ -263,30 +199,30 @@ def open_run(recipe: Recipe, checkpoint: Path, device: torch.device) -> Run:
     return run
 
 
-def train(photos: Photos, recipe: Recipe, budget: Budget, *, cache: Path, output: Path, track: Any) -> None:
-    """Train, or go on training, and write the averaged weights to `output`.
-
-    `track(run)` gives a Tracker, whose id is kept so that a resumed training is the same MLflow run.
-    """
+def train(
+    photos: Photos,
+    recipe: Recipe,
+    budget: Budget,
+    *,
+    cache: Path,
+    output: Path,
+    track: Callable[[Run, Recipe], Tracker] = start_tracking,
+) -> None:
+    """Train, or go on training, and write the averaged weights to `output`."""
     device = pick_device(recipe.device)
     checkpoint = cache / fingerprint(recipe, photos)[:16] / "last.pt"
     run, frames = open_run(recipe, checkpoint, device), validation_frames(photos, recipe)
-    tracker, saved_s, recent = track(run), time.monotonic(), []
+    tracker = track(run, recipe)
     run.tracking_id = tracker.id
-    for loss in percent_bar(losses(run, recipe, recipe.pool(photos, device), budget), run, budget):
-        recent.append(loss)
-        if run.step % recipe.validate_steps == 0:
-            report(
-                tracker, run, {"train_loss": statistics.fmean(recent), **measure(run.average, frames, device)}
-            )
-            recent.clear()
-        if time.monotonic() - saved_s >= recipe.checkpoint_s:
-            save_checkpoint(checkpoint, run)
-            saved_s = time.monotonic()
-    save_checkpoint(checkpoint, run)
-    figures = measure(run.average, frames, device)
-    report(tracker, run, figures)
-    checkpoints.save(output, run.average, shipped_recipe(recipe, photos, run, figures), dtype=torch.float16)
+    steps = percent_bar(losses(run, recipe, recipe.pool(photos, device), budget), run, budget)
+    with ending(tracker):
+        for loss in kept(steps, run, checkpoint, every_s=recipe.checkpoint_s):
+            if run.step % recipe.validate_steps == 0:
+                report(tracker, run, {"train_loss": loss, **measure(run.average, frames, device)})
+        figures = measure(run.average, frames, device)
+        report(tracker, run, figures)
+        checkpoints.save(output, run.average, shipped_recipe(recipe, photos, run, budget, figures), dtype=torch.float16)
+        tracker.log_artifact(output)
 
 
 def report(tracker: Tracker, run: Run, figures: dict[str, float]) -> None:
@@ -295,18 +231,6 @@ def report(tracker: Tracker, run: Run, figures: dict[str, float]) -> None:
     words = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
     tqdm.write(f"step {run.step}, {run.elapsed_s / 60:.1f} min: {words}")
     sys.stdout.flush()
-
-
-class Untracked:
-    """Keeps nothing."""
-
-    id = ""
-
-    def log_metrics(self, metrics: dict[str, float], *, step: int) -> None: ...
-
-
-def start_tracking(run: Run) -> Tracker:
-    return Untracked()
 
 
 def evaluate(weights: Path, photos: Photos, recipe: Recipe) -> None:
@@ -322,11 +246,9 @@ def evaluate(weights: Path, photos: Photos, recipe: Recipe) -> None:
     frames = validation_frames(photos, recipe)
     if not frames:
         raise SharpcamError("None of the photographs is held out. Name some under held_out in the recipe.")
-    model = model.to(memory_format=torch.channels_last)
+    model = channels_last(model)
     figures = measure(model, frames, torch.device("cpu"))
-    print(
-        f"{len(frames)} simulated frames of {len(photos.held_out)} held-out photographs, PSNR against truth:"
-    )
+    print(f"{len(frames)} simulated frames of {len(photos.held_out)} held-out photographs, PSNR against truth:")
     print(f"  bicubic   {figures['val_psnr_bicubic']:.2f} dB")
     print(f"  restorer  {figures['val_psnr']:.2f} dB")
     print(f"  {1e3 * frame_seconds(model):.0f} ms per 640x480 frame, {torch.get_num_threads()} threads, fp32")
@@ -347,17 +269,20 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.restorer", description=__doc__)
     parser.add_argument("--photos", type=Path, required=True, metavar="FOLDER", help="clean photographs")
-    parser.add_argument(
-        "--recipe", type=Path, default=RECIPE, metavar="FILE", help="default: the one that ships"
-    )
+    parser.add_argument("--recipe", type=Path, default=RECIPE, metavar="FILE", help="default: the one that ships")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")
     length.add_argument("--steps", type=int, metavar="N", help="train so many steps; default: the recipe's")
-    parser.add_argument(
-        "--output", type=Path, default=Paths().bundled / "restorer.safetensors", metavar="FILE"
-    )
+    parser.add_argument("--output", type=Path, default=Paths().bundled / "restorer.safetensors", metavar="FILE")
     parser.add_argument("--evaluate", action="store_true", help="train nothing, measure the file --output")
     return parser.parse_args(arguments)
+
+
+def positive(minutes: float | None) -> float | None:
+    """`minutes` as they are. Raises SharpcamError where that is no time."""
+    if minutes is not None and not minutes > 0:
+        raise SharpcamError(f"--minutes {minutes} is no time to train. Give a number above 0.")
+    return minutes
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -370,7 +295,8 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.evaluate:
             evaluate(asked.output, photos, recipe)
             return
-        paths, budget = Paths(), Budget(recipe.steps, asked.minutes)
+        torch.set_num_threads(max(1, torch.get_num_threads() // recipe.workers))
+        paths, budget = Paths(), Budget(recipe.steps, positive(asked.minutes))
         with only_once("restorer", paths=paths):
             train(
                 photos,

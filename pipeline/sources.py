@@ -86,9 +86,7 @@ class Folder:
         self.name = self.name or self.path.resolve().name
 
     def _pictures(self) -> list[Path]:
-        return sorted(
-            path for path in self.path.iterdir() if path.is_file() and path.suffix.lower() in PICTURES
-        )
+        return sorted(path for path in self.path.iterdir() if path.is_file() and path.suffix.lower() in PICTURES)
 
     def frames(self) -> Iterator[Frame]:
         size = None

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import SharpcamError
-from pipeline.frames import find_clips, find_frames, read_frame, read_json, write_json
+from pipeline.files import read_json, write_json
+from pipeline.frames import find_clips, find_frames, read_frame
 from pipeline.params import GeometryParams, Params, SplitParams
 from pipeline.paths import Paths
 from pipeline.stage import run_stage

@@ -49,9 +49,7 @@ def in_words(work: Callable[[], None]) -> int:
         if error.errno not in DISK_ERRORS:
             raise
         where = error.filename or "the working folder"
-        return _complain(
-            f"Could not write {where}: {DISK_ERRORS[error.errno]} and run again; what is done is kept."
-        )
+        return _complain(f"Could not write {where}: {DISK_ERRORS[error.errno]} and run again; what is done is kept.")
     except KeyboardInterrupt:
         print("\nStopped. What is done is kept; run again to go on.", file=sys.stderr)
         return INTERRUPTED
@@ -92,7 +90,7 @@ def _wait_for_orphan(lock: FileLock, *, name: str, holder: Path) -> None:
         held_by = {"pid": "unknown", "watchers": _watchers()}
     if all(_alive(pid, born) for pid, born in held_by["watchers"]):
         raise SharpcamError(
-            f'The stage "{name}" already runs as process {held_by["pid"]}. Wait for it to end, or stop it, and run again.'
+            f'The stage "{name}" already runs as process {held_by["pid"]}. Wait for it, or stop it, and run again.'
         )
     print(f"{name}: process {held_by['pid']} outlived its dvc and still works; waiting for it.", flush=True)
     lock.acquire()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.frames import write_bytes
+from pipeline.files import write_bytes
 from pipeline.steps import Picture
 
 
@@ -42,9 +42,7 @@ class StepCache:
 
     def _make_room(self, needed_bytes: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        kept = sorted(
-            (entry.stat().st_mtime_ns, entry.stat().st_size, entry.path) for entry in os.scandir(self.folder)
-        )
+        kept = sorted((entry.stat().st_mtime_ns, entry.stat().st_size, entry.path) for entry in os.scandir(self.folder))
         used = sum(size for _, size, _ in kept)
         for _, size, path in kept:
             if used + needed_bytes <= self.limit_bytes:

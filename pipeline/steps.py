@@ -1,4 +1,4 @@
-"""The steps of a teacher's chain: each takes a float32 RGB picture in 0..1 and gives one, and knows the size it will give.
+"""The steps of a teacher's chain: each takes a float32 RGB picture in 0..1 and gives one, and knows its size.
 
 A step's fields are its arguments in params.yaml. What a step computes depends on the picture, its arguments and the
 geometry alone.
@@ -82,7 +82,8 @@ def lanczos_weights(source: int, target: int) -> Picture:
     centres = (np.arange(target) + 0.5) * source / target
     distance = (np.arange(source)[None] + 0.5 - centres[:, None]) / stretch
     kernel = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0)
-    return (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights: Picture = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    return weights
 
 
 def shrink(picture: Picture, *, size: Size) -> Picture:
@@ -107,11 +108,10 @@ class Denoise(Step, frozen=True):
         height, width = picture.shape[:2]
         luma = self._means(ycrcb[..., 0], self.luma_strength)
         half = cv2.resize(ycrcb[..., 1:], ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
-        chroma = cv2.resize(
-            self._means(half, self.chroma_strength), (width, height), interpolation=cv2.INTER_LINEAR
-        )
+        chroma = cv2.resize(self._means(half, self.chroma_strength), (width, height), interpolation=cv2.INTER_LINEAR)
         rgb = cv2.cvtColor(np.dstack([luma, chroma]), cv2.COLOR_YCrCb2RGB)
-        return (rgb / np.float32(65535)).astype(np.float32)
+        denoised: Picture = rgb.astype(np.float32) / np.float32(65535)
+        return denoised
 
     def _means(self, planes: NDArray[Any], strength: float) -> NDArray[Any]:
         return np.asarray(
@@ -146,9 +146,7 @@ class Sharpen(Step, frozen=True):
         del geometry
         kernel = np.full((3, 3), -1, np.float32)
         kernel[1, 1] = self.centre
-        return np.asarray(
-            cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_REPLICATE), dtype=np.float32
-        )
+        return np.asarray(cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
 
 
 STEPS: dict[str, type[Step]] = {

@@ -14,18 +14,11 @@ from typing import Any
 
 from pipeline.chain import Chain, Enhanced, build_chain
 from pipeline.errors import SharpcamError
-from pipeline.frames import (
-    decode_frame,
-    find_clips,
-    find_frames,
-    remove_tree,
-    remove_unfinished,
-    write_frame,
-    write_json,
-)
+from pipeline.files import write_json
+from pipeline.frames import decode_frame, find_clips, find_frames, remove_tree, remove_unfinished, write_frame
 from pipeline.params import GeometryParams, Params
 from pipeline.paths import Paths
-from pipeline.progress import progress
+from pipeline.progress import progress_bar
 from pipeline.stage import run_stage
 from pipeline.stepcache import StepCache
 
@@ -132,7 +125,7 @@ def compute(
         return failures
     log.parent.mkdir(parents=True, exist_ok=True)
     print(estimate(pending, chain), flush=True)
-    with log.open("a", encoding="utf-8") as lines, progress(None, what="teacher", total=len(pending)) as bar:
+    with log.open("a", encoding="utf-8") as lines, progress_bar(what="teacher", total=len(pending)) as bar:
         _end_cut_line(log, lines)
         for job, outcome, seconds in local_results(pending, chain, cache=cache):
             if isinstance(outcome, SharpcamError):
@@ -212,16 +205,12 @@ def write_recipe(clip: Path, chain: Chain, known: dict[str, Status], paths: Path
     """chain.json beside the pictures of a clip: the recipe, and the frames that the guard kept out of training."""
     frames = [f"{clip.name}/{frame.stem}" for frame in find_frames(clip)]
     kept_out = {
-        name.split("/")[1]: list(known[name].glitches)
-        for name in frames
-        if name in known and known[name].glitches
+        name.split("/")[1]: list(known[name].glitches) for name in frames if name in known and known[name].glitches
     }
     write_json(paths.teacher / clip.name / "chain.json", chain.recipe() | {"kept_out": kept_out})
 
 
-def summarise(
-    jobs: list[Job], pending: list[Job], known: dict[str, Status], failures: dict[str, str]
-) -> None:
+def summarise(jobs: list[Job], pending: list[Job], known: dict[str, Status], failures: dict[str, str]) -> None:
     """Say what was done. Raises SharpcamError where a frame failed."""
     kept_out = sum(bool(known[job.name].glitches) for job in jobs if job.name in known)
     print(
@@ -230,9 +219,7 @@ def summarise(
         flush=True,
     )
     if failures:
-        raise SharpcamError(
-            f"{len(failures)} of {len(jobs)} frames failed: " + " ".join(list(failures.values())[:5])
-        )
+        raise SharpcamError(f"{len(failures)} of {len(jobs)} frames failed: " + " ".join(list(failures.values())[:5]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs in MLflow. The one module that imports mlflow, and only when a run is started or read: the import takes seconds."""
+"""Runs in MLflow. The one module that imports mlflow, and only when runs are written or read: it takes seconds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import psutil
 import yaml
 
 from pipeline.errors import SharpcamError
+from pipeline.files import read_json, write_json
+from pipeline.paths import Paths
 from pipeline.stage import process_is_gone
 
 if TYPE_CHECKING:
@@ -157,6 +159,29 @@ def log_student(run: Run, model: Any, example: Any) -> None:
             signature=mlflow.models.infer_signature(example, answer),
             pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
         )
+
+
+def remember_student(run: Run, student_sha256: str, paths: Paths) -> None:
+    """Note on this machine which run trained the student with that hash."""
+    write_json(_student_note(student_sha256, paths), {"run_id": run.id})
+
+
+def run_of_student(student_sha256: str, paths: Paths) -> Run | None:
+    """The run that trained the student with that hash, if it is known here and still there."""
+    note = _student_note(student_sha256, paths)
+    if not note.exists():
+        return None
+    run_id = read_json(note, made_by="train")["run_id"]
+    from mlflow.exceptions import MlflowException
+
+    store = client()
+    with suppress(MlflowException):
+        return Run(store.get_run(run_id).info.run_id, store)
+    return None
+
+
+def _student_note(student_sha256: str, paths: Paths) -> Path:
+    return paths.logs / "students" / f"{student_sha256}.json"
 
 
 def versions(root: Path) -> dict[str, str]:

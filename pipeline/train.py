@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import logging
-import os
 import shutil
 import sys
 import warnings
@@ -21,10 +20,11 @@ from torch import nn
 
 from pipeline import plot, tracking
 from pipeline.errors import SharpcamError
+from pipeline.files import read_json, write_bytes, write_json
 from pipeline.framecache import DecodedClip, decoded_clips
-from pipeline.frames import read_json, write_bytes, write_json
 from pipeline.params import Params
 from pipeline.paths import Paths
+from pipeline.runtime import sha256
 from pipeline.stage import run_stage
 from training import checkpoints
 from training.distillation import Distillation, EveryEpoch, Row, Schedule
@@ -103,7 +103,7 @@ def starting_model(params: Params) -> nn.Module:
         return model
     model, recipe = checkpoints.load(Path(start))
     if recipe["model"] != name:
-        raise SharpcamError(f'{start} holds a {recipe["model"]}, train.model asks for a {name}. Make them one.')
+        raise SharpcamError(f"{start} holds a {recipe['model']}, train.model asks for a {name}. Make them one.")
     return model.train()
 
 
@@ -119,8 +119,8 @@ def fingerprint(params: Params, training: list[DecodedClip], validation: list[De
     if params.train.start_from != "scratch":
         digest.update(Path(params.train.start_from).read_bytes())
     for clip in (*training, *validation):
-        digest.update(np.ascontiguousarray(clip.inputs))
-        digest.update(np.ascontiguousarray(clip.targets))
+        digest.update(np.ascontiguousarray(clip.inputs).data)
+        digest.update(np.ascontiguousarray(clip.targets).data)
     return digest.hexdigest()[:16]
 
 
@@ -173,7 +173,7 @@ def learn(module: Distillation, params: Params, workplace: Workplace, *, tell: C
         part = workplace.folder / ".last.ckpt.part"
         trainer.save_checkpoint(part)
         if trainer.is_global_zero:
-            os.replace(part, workplace.checkpoint)
+            part.replace(workplace.checkpoint)
 
     quiet_lightning()
     trainer = lightning.Trainer(
@@ -203,7 +203,7 @@ def quiet_lightning() -> None:
     """Silence advice that does not apply: crops are cut in this process, which is fast enough."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+    warnings.filterwarnings("ignore", message=".*has `__len__` defined.*")
     warnings.filterwarnings("ignore", message=".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*")
 
 
@@ -224,6 +224,7 @@ def finish(
         "best": {"epoch": int(best["epoch"]), "val_psnr": best["val_psnr"]},
     }
     checkpoints.save(paths.student, model, recipe)
+    tracking.remember_student(run, sha256(paths.student), paths)
     plots = plot.plot_log(paths.training_log)
     for file in (paths.training_log, paths.student, *plots):
         run.log_artifact(file)

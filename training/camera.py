@@ -45,9 +45,7 @@ class Settings:
 
     def select(self, index: int) -> "Settings":
         """The settings of one clip, as a batch of one."""
-        return Settings(
-            **{field.name: getattr(self, field.name)[index : index + 1] for field in fields(self)}
-        )
+        return Settings(**{field.name: getattr(self, field.name)[index : index + 1] for field in fields(self)})
 
     def values(self) -> dict[str, float]:
         """The settings of a batch of one as plain numbers, to be written down."""
@@ -55,13 +53,13 @@ class Settings:
 
 
 RANGES = {
-    "lens_blur_px": (0.4, 0.95),
+    "lens_blur_px": (0.5, 1.3),
     "shutter_s": (1 / 120, 1 / 20),
     "exposure": (0.75, 1.15),
     "white_balance_red": (0.88, 1.14),
     "white_balance_blue": (0.84, 1.14),
-    "full_well": (150.0, 1500.0),
-    "read_noise": (0.002, 0.008),
+    "full_well": (300.0, 3000.0),
+    "read_noise": (0.0015, 0.006),
     "grain_px": (0.0, 0.7),
     "gamma": (1.9, 2.4),
     "jpeg_quality": (60.0, 95.0),
@@ -105,9 +103,7 @@ def render(scene: Tensor, poses: Tensor, view: View) -> Tensor:
     pixel), angle (radians). Bicubic interpolation: keep zoom x pitch between about 1 (no enlargement) and 1.5.
     """
     batch = scene.expand(len(poses), -1, -1, -1)
-    y = (
-        torch.arange(view.height, device=poses.device) + 0.5 - view.height / 2
-    ) * view.pitch_y + view.offset_y
+    y = (torch.arange(view.height, device=poses.device) + 0.5 - view.height / 2) * view.pitch_y + view.offset_y
     x = (torch.arange(view.width, device=poses.device) + 0.5 - view.width / 2) * view.pitch_x + view.offset_x
     centre_x, centre_y, zoom, angle = (part[:, None, None] for part in poses.unbind(dim=1))
     cosine, sine = zoom * torch.cos(angle), zoom * torch.sin(angle)
@@ -125,16 +121,12 @@ def blur(frames: Tensor, *, sigma_px: Tensor) -> Tensor:
     kernel = torch.exp(-(offsets[None] ** 2) / (2 * sigma_px[:, None].clamp_min(0.05) ** 2))
     kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(frames.shape[1], dim=0)
     n, c, height, width = frames.shape
-    flat = F.pad(frames, (radius,) * 4, mode="replicate").reshape(
-        1, n * c, height + 2 * radius, width + 2 * radius
-    )
+    flat = F.pad(frames, (radius,) * 4, mode="replicate").reshape(1, n * c, height + 2 * radius, width + 2 * radius)
     rows = F.conv2d(flat, kernel[:, None, None, :], groups=n * c)
     return F.conv2d(rows, kernel[:, None, :, None], groups=n * c).reshape(n, c, height, width)
 
 
-def look(
-    scene: Tensor, path: Tensor, settings: Settings, *, height: int, width: int, generator: Generator
-) -> Tensor:
+def look(scene: Tensor, path: Tensor, settings: Settings, *, height: int, width: int, generator: Generator) -> Tensor:
     """Raw frames (N, 3, height, width) in 0..1, on 256 levels, that the camera records of linear `scene`.
 
     `path` (N, T, 4) holds the poses while the shutter is open; light is summed along it at twice the raw resolution,

@@ -1,13 +1,14 @@
 """Weights with the recipe that rebuilds the model beside them: loading takes no arguments to get wrong.
 
-The recipe holds `model` (a name in MODELS), `arguments` of its constructor, and whatever the trainer wants known, such as
-data and licences. A .safetensors file carries it as JSON in its metadata, a .pth file beside the tensors.
+The recipe is a table for JSON: `model` (a name in MODELS), `arguments` of its constructor, and whatever the trainer
+wants known, such as data and licences. A `.safetensors` file holds it in its metadata; any other name, such as `.pth`,
+is a torch file {"recipe", "weights"} that loads with weights_only=True. What a file is, is told by its content.
 """
 
 import json
+import pickle
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,50 +17,57 @@ from torch import Tensor, nn
 
 from training.models import MODELS
 
-
-READ_ERRORS = (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, UnpicklingError, EOFError)
+ZIP_MAGIC = b"PK"  # how torch files begin
+BROKEN = (SafetensorError, pickle.UnpicklingError, OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError)
 
 
 class CheckpointError(ValueError):
     """A file that does not hold a model of this project."""
 
 
+class Checkpoint(NamedTuple):
+    """What a file holds."""
+
+    weights: dict[str, Tensor]
+    recipe: dict[str, Any]
+
+
 def save(path: Path, model: nn.Module, recipe: dict[str, Any], *, dtype: torch.dtype = torch.float32) -> None:
-    """Write `model` to `path` in one move, its floating-point tensors as `dtype`, with `recipe`."""
-    tensors = {key: value.detach().to("cpu", dtype).contiguous() for key, value in model.state_dict().items()}
+    """Write `model` to `path` in one move, its weights as `dtype`, with `recipe`."""
+    weights = {key: value.detach().to("cpu", dtype).contiguous() for key, value in model.state_dict().items()}
+    text = json.dumps(recipe, sort_keys=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    if path.suffix == ".pth":
-        torch.save({"recipe": recipe, "weights": tensors}, partial)
+    partial = path.with_name(path.name + ".part")
+    if path.suffix == ".safetensors":
+        save_file(weights, partial, metadata={"recipe": text})
     else:
-        save_file(tensors, partial, metadata={"recipe": json.dumps(recipe, sort_keys=True)})
+        torch.save({"recipe": text, "weights": weights}, partial)
     partial.replace(path)
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The recipe and the tensors in `path`. Raises FileNotFoundError or CheckpointError; unpickles no code."""
+def read(path: Path) -> Checkpoint:
+    """Weights and recipe in `path`. Raises FileNotFoundError, or CheckpointError where it is no such file."""
     if not path.is_file():
         raise FileNotFoundError(path)
     try:
-        recipe, tensors = _read_pth(path) if path.suffix == ".pth" else _read_safetensors(path)
-        return {**recipe, "model": recipe["model"], "arguments": recipe["arguments"]}, tensors
-    except READ_ERRORS as error:
-        raise CheckpointError(f"{path} is no checkpoint with a recipe of this project ({_first_line(error)})") from None
+        with path.open("rb") as file:
+            found = _read_torch(path) if file.read(2) == ZIP_MAGIC else _read_safetensors(path)
+        if not {"model", "arguments"} <= found.recipe.keys():
+            raise ValueError("its recipe names no model")
+        return found
+    except (*BROKEN, AttributeError) as error:
+        raise CheckpointError(f"{path} is no weights of this project ({_first_line(error)})") from None
 
 
-def _read_pth(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read_torch(path: Path) -> Checkpoint:
     content = torch.load(path, map_location="cpu", weights_only=True)
-    return content["recipe"], content["weights"]
+    return Checkpoint(content["weights"], json.loads(content["recipe"]))
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read_safetensors(path: Path) -> Checkpoint:
     with safe_open(path, framework="pt") as file:
-        recipe = json.loads((file.metadata() or {})["recipe"])
-        return recipe, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200]
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return Checkpoint(weights, json.loads((file.metadata() or {})["recipe"]))
 
 
 def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -68,12 +76,16 @@ def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     Raises FileNotFoundError, or CheckpointError where the file is no checkpoint, or of a model unknown here, or where
     weights and recipe do not fit one another.
     """
-    recipe, tensors = read(path)
+    weights, recipe = read(path)
     if recipe["model"] not in MODELS:
         raise CheckpointError(f"{path} holds {recipe['model']!r}, which is not among the models: {', '.join(MODELS)}")
     try:
-        model: nn.Module = MODELS[recipe["model"]](**recipe["arguments"])
-        model.load_state_dict({key: value.float() for key, value in tensors.items()})
-    except (TypeError, RuntimeError) as error:
+        model = MODELS[recipe["model"]](**recipe["arguments"])
+        model.load_state_dict({key: value.float() for key, value in weights.items()})
+    except BROKEN as error:
         raise CheckpointError(f"{path}: weights and recipe do not fit one another ({_first_line(error)})") from None
     return model.eval(), recipe
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -90,7 +90,7 @@ class Distillation(lightning.LightningModule):
         row: Row = {"epoch": self.current_epoch}
         for name, values in self._seen.items():
             mean = torch.tensor(fmean(values), dtype=torch.float64, device=self.device)
-            row[name] = float(self.all_gather(mean).mean())
+            row[name] = float(torch.as_tensor(self.all_gather(mean)).mean())
         if not self.history or row["val_psnr"] > max(known["val_psnr"] for known in self.history):
             self.best = _copy(self.model)
         self.history.append(row)

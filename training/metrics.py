@@ -1,10 +1,11 @@
-"""Measures of how near two pictures are, on tensors (N, 3, H, W), RGB in 0..1. One value a frame; the caller averages."""
+"""How near two pictures are: measures on tensors (N, 3, H, W), RGB in 0..1. One value a frame; the caller averages."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 PEAK = 255.0
+MIDDLE = 128.0
 SSIM_SIDE, SSIM_SIGMA = 11, 1.5
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
@@ -22,15 +23,16 @@ def psnr(pictures: Tensor, targets: Tensor) -> Tensor:
 
 def ssim(pictures: Tensor, targets: Tensor) -> Tensor:
     """Structural similarity (N,) of the 8-bit luma, Gaussian window 11/1.5, no padding (Wang et al. 2004)."""
-    x, y = _luma(pictures), _luma(targets)
+    x, y = _luma(pictures) - MIDDLE, _luma(targets) - MIDDLE  # variances keep their digits about zero
     mean_x, mean_y = _window(x), _window(y)
     variance_x = _window(x * x) - mean_x**2
     variance_y = _window(y * y) - mean_y**2
     covariance = _window(x * y) - mean_x * mean_y
+    mean_x, mean_y = mean_x + MIDDLE, mean_y + MIDDLE
     c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
     top = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     bottom = (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
-    return (top / bottom).mean(dim=(1, 2, 3)).float()
+    return (top / bottom).double().mean(dim=(1, 2, 3)).float()
 
 
 def mean_absolute(pictures: Tensor, targets: Tensor) -> Tensor:
@@ -39,8 +41,8 @@ def mean_absolute(pictures: Tensor, targets: Tensor) -> Tensor:
 
 
 def _luma(pictures: Tensor) -> Tensor:
-    weights = torch.tensor(LUMA, device=pictures.device, dtype=torch.float64)[None, :, None, None]
-    return (to_8_bit(pictures).double() * weights).sum(dim=1, keepdim=True)
+    weights = torch.tensor(LUMA, device=pictures.device)[None, :, None, None]
+    return (to_8_bit(pictures) * weights).sum(dim=1, keepdim=True)
 
 
 def _window(plane: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pairs of a student's input and the teacher's picture: aligned random crops to learn from, whole frames to judge by."""
+"""Pairs of a student's input and the teacher's picture: aligned random crops to learn from, whole frames to judge."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A pool of simulated frames in memory, the oldest replaced as training goes on: frames cost more than crops of them."""
+"""A pool of simulated frames in memory, the oldest replaced as training goes on: a frame costs more than its crops."""
 
 from dataclasses import dataclass, field
 

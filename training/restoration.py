@@ -47,9 +47,7 @@ def _draw_settings(count: int, shots: Shots, generator: Generator) -> camera.Set
     return replace(drawn, full_well=drawn.full_well * calmer**2, read_noise=drawn.read_noise / calmer)
 
 
-def _draw_motion(
-    count: int, shots: Shots, size: tuple[int, int], generator: Generator
-) -> tuple[Tensor, Tensor]:
+def _draw_motion(count: int, shots: Shots, size: tuple[int, int], generator: Generator) -> tuple[Tensor, Tensor]:
     """Poses and velocities (N, 4), about the middle of a photograph of `size` (height, width)."""
     zoom = _between(shots.zoom, count, generator)
     tilt = _between((-shots.tilt_rad, shots.tilt_rad), count, generator)
@@ -57,9 +55,7 @@ def _draw_motion(
     speed = zoom * _between(shots.speed_px_per_s, count, generator)
     speed = torch.where(_chance(shots.still_share, count, generator), 0.0, speed)
     zeros = torch.zeros(count)
-    shift = torch.rand(
-        2, count, generator=generator
-    )  # so that pixels of camera and photograph never keep step
+    shift = torch.rand(2, count, generator=generator)  # so that pixels of camera and photograph never keep step
     pose = torch.stack((size[1] / 2 + shift[0], size[0] / 2 + shift[1], zoom, tilt), dim=1)
     return pose, torch.stack((speed * heading.cos(), speed * heading.sin(), zeros, zeros), dim=1)
 

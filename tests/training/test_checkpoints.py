@@ -7,18 +7,18 @@ import torch
 from safetensors.torch import save_file
 
 from training import checkpoints
-from training.models.restorer import restorer
+from training.models.restorer import Restorer
 
 RECIPE = {"model": "restorer", "arguments": {"width": 8, "blocks": [1, 1]}, "note": "for tests"}
 
 
-@pytest.fixture
-def saved(tmp_path):
+@pytest.fixture(params=["restorer.safetensors", "restorer.pth"])
+def saved(tmp_path, request):
     torch.manual_seed(0)
-    model = restorer(width=8, blocks=(1, 1))
+    model = Restorer(width=8, blocks=(1, 1))
     torch.nn.init.normal_(model.ending.weight)
-    checkpoints.save(tmp_path / "some/restorer.safetensors", model, RECIPE)
-    return tmp_path / "some/restorer.safetensors", model
+    checkpoints.save(tmp_path / "some" / request.param, model, RECIPE)
+    return tmp_path / "some" / request.param, model
 
 
 def test_a_loaded_model_gives_the_same_picture_and_recipe(saved):
@@ -33,10 +33,10 @@ def test_a_loaded_model_gives_the_same_picture_and_recipe(saved):
 
 def test_half_precision_halves_the_file_and_loads_as_fp32(saved, tmp_path):
     path, model = saved
-    checkpoints.save(tmp_path / "half.safetensors", model, RECIPE, dtype=torch.float16)
-    loaded, _ = checkpoints.load(tmp_path / "half.safetensors")
+    checkpoints.save(tmp_path / path.name, model, RECIPE, dtype=torch.float16)
+    loaded, _ = checkpoints.load(tmp_path / path.name)
     assert next(loaded.parameters()).dtype == torch.float32
-    assert (tmp_path / "half.safetensors").stat().st_size < 0.7 * path.stat().st_size
+    assert (tmp_path / path.name).stat().st_size < 0.7 * path.stat().st_size
 
 
 def test_a_missing_file_is_a_missing_file(tmp_path):
@@ -44,8 +44,20 @@ def test_a_missing_file_is_a_missing_file(tmp_path):
         checkpoints.load(tmp_path / "none.safetensors")
 
 
+class Danger:
+    """Writes a file when it is unpickled."""
+
+    def __reduce__(self):
+        return exec, ("import pathlib; pathlib.Path('danger').touch()",)
+
+
 def broken_files(folder):
     yield "not safetensors", b"<html>not found</html>"
+    yield "empty", b""
+    torch.save({"code": Danger()}, folder / "a")
+    yield "a pickle with code in it", (folder / "a").read_bytes()
+    torch.save({"weights": {}}, folder / "a")
+    yield "a torch file without recipe", (folder / "a").read_bytes()
     save_file({"x": torch.zeros(1)}, folder / "a")
     yield "no recipe", (folder / "a").read_bytes()
     for words, recipe in {
@@ -58,10 +70,13 @@ def broken_files(folder):
         yield words, (folder / "a").read_bytes()
 
 
-def test_what_is_no_checkpoint_of_ours_is_refused(saved, tmp_path):
+def test_what_is_no_checkpoint_of_ours_is_refused(saved, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     path, _ = saved
-    for words, content in [*broken_files(tmp_path), ("truncated", path.read_bytes()[:-100])]:
-        (tmp_path / "broken.safetensors").write_bytes(content)
-        with pytest.raises(checkpoints.CheckpointError, match=r"broken\.safetensors"):
-            checkpoints.load(tmp_path / "broken.safetensors")
-            pytest.fail(words)
+    files = {**dict(broken_files(tmp_path)), "truncated": path.read_bytes()[:-100]}
+    for words, content in files.items():
+        broken = tmp_path / f"{words}.pth"
+        broken.write_bytes(content)
+        with pytest.raises(checkpoints.CheckpointError, match=words):
+            checkpoints.load(broken)
+    assert not (tmp_path / "danger").exists()

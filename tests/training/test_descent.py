@@ -4,16 +4,14 @@ import pytest
 import torch
 
 from training.descent import Descent, Run
-from training.models.restorer import restorer
+from training.models.restorer import Restorer
 
-DESCENT = Descent(
-    learning_rate=1e-3, warmup_steps=4, weight_decay=0, ema_decay=0.9, frequency_weight=0.05, bf16=False
-)
+DESCENT = Descent(learning_rate=1e-3, warmup_steps=4, weight_decay=0, ema_decay=0.9, bf16=False, workers=2)
 
 
 def new_run() -> Run:
     torch.manual_seed(0)
-    return Run(restorer(width=4, blocks=(1, 1)), DESCENT)
+    return Run(Restorer(width=4, blocks=(1, 1)), DESCENT)
 
 
 def batch(index: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -45,7 +43,7 @@ def test_a_restored_run_goes_on_as_if_it_had_never_stopped():
 
 def test_the_average_lags_behind_the_model():
     run = new_run()
-    for index in range(20):
+    for _ in range(20):
         run.learn(*batch(0), spent=0)
     assert not torch.equal(run.average.ending.weight, run.model.ending.weight)
     assert not any(parameter.requires_grad for parameter in run.average.parameters())

@@ -45,9 +45,7 @@ class NAFNet(nn.Module):
         self.downs = nn.ModuleList(_halve(width << level) for level in range(levels))
         self.middle_blks = blocks(middle_blk_num, level=levels)
         self.ups = nn.ModuleList(_double(width << level) for level in range(levels, 0, -1))
-        self.decoders = nn.ModuleList(
-            blocks(count, level=levels - 1 - step) for step, count in enumerate(dec_blk_nums)
-        )
+        self.decoders = nn.ModuleList(blocks(count, level=levels - 1 - step) for step, count in enumerate(dec_blk_nums))
 
     def forward(self, frame: Tensor) -> Tensor:
         height, width = frame.shape[-2:]

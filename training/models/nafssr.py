@@ -22,9 +22,7 @@ class NAFSSR(nn.Module):
     before enlargement, switches the local converter on. Stochastic depth, a matter of training, is left out.
     """
 
-    def __init__(
-        self, *, up_scale: int, width: int, num_blks: int, views: int = 1, tlc_px: Size | None = None
-    ) -> None:
+    def __init__(self, *, up_scale: int, width: int, num_blks: int, views: int = 1, tlc_px: Size | None = None) -> None:
         super().__init__()
         if views not in (1, 2):
             raise ValueError(f"one view or two, found {views}")
@@ -32,9 +30,7 @@ class NAFSSR(nn.Module):
         self.views = views
         window_px = tlc_px and local_window(train_px=tlc_px)
         self.intro = nn.Conv2d(RGB, width, 3, padding=1)
-        self.body = nn.ModuleList(
-            _Shell(_Block(width, views=views, window_px=window_px)) for _ in range(num_blks)
-        )
+        self.body = nn.ModuleList(_Shell(_Block(width, views=views, window_px=window_px)) for _ in range(num_blks))
         self.up = nn.Sequential(
             nn.Conv2d(width, RGB * up_scale**2, 3, padding=1),
             nn.PixelShuffle(up_scale),
@@ -45,9 +41,7 @@ class NAFSSR(nn.Module):
         for block in self.body:
             views = block(views)
         residual = torch.cat([self.up(view) for view in views], dim=1)
-        return residual + F.interpolate(
-            frame, scale_factor=self.up_scale, mode="bilinear", align_corners=False
-        )
+        return residual + F.interpolate(frame, scale_factor=self.up_scale, mode="bilinear", align_corners=False)
 
 
 def same_view_twice(model: NAFSSR, frame: Tensor) -> Tensor:

@@ -26,9 +26,8 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         last = x.permute(0, 2, 3, 1).float()  # (N, H, W, C), no copy in channels_last
-        return F.layer_norm(last, self.weight.shape, self.weight.float(), self.bias.float(), 1e-6).permute(
-            0, 3, 1, 2
-        )
+        normed: Tensor = F.layer_norm(last, self.weight.shape, self.weight.float(), self.bias.float(), 1e-6)
+        return normed.permute(0, 3, 1, 2)
 
 
 class GatedBlock(nn.Module):
@@ -43,7 +42,8 @@ class GatedBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         first, second = self.spread(self.norm(x).to(self.spread.weight.dtype)).chunk(2, dim=1)
-        return x + self.mix(first * second) * self.beta
+        changed: Tensor = x + self.mix(first * second) * self.beta
+        return changed
 
 
 def _stage(channels: int, count: int) -> nn.Sequential:
@@ -51,9 +51,13 @@ def _stage(channels: int, count: int) -> nn.Sequential:
 
 
 class Restorer(nn.Module):
-    """A U-shape of gated blocks on the folded grid, added to the bicubic doubling of its input."""
+    """A U-shape of gated blocks on the folded grid, added to the bicubic doubling of its input.
 
-    def __init__(self, *, width: int, blocks: Sequence[int]) -> None:
+    `width` channels on the half grid, doubled at each level; `blocks` gated blocks a level, on the way down and again
+    on the way up.
+    """
+
+    def __init__(self, *, width: int = 32, blocks: Sequence[int] = (2, 3, 4)) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(len(blocks))]
         self.intro = nn.Conv2d(3 * FOLD**2, width, 3, padding=1)
@@ -62,8 +66,8 @@ class Restorer(nn.Module):
         self.ups = nn.ModuleList(nn.Conv2d(2 * c, 4 * c, 1, bias=False) for c in widths[:-1])
         self.decoders = nn.ModuleList(_stage(c, n) for c, n in zip(widths[:-1], blocks[:-1], strict=True))
         self.ending = nn.Conv2d(width, 3 * (FOLD * SCALE) ** 2, 3, padding=1)
-        nn.init.zeros_(self.ending.weight)
-        nn.init.zeros_(self.ending.bias)
+        for parameter in self.ending.parameters():
+            nn.init.zeros_(parameter)
         self.multiple = FOLD * 2 ** (len(blocks) - 1)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -84,9 +88,5 @@ class Restorer(nn.Module):
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             grown = F.pixel_shuffle(up(x), 2).contiguous(memory_format=torch.channels_last)
             x = decoder(grown + kept.pop())
-        return self.ending(x)
-
-
-def restorer(*, width: int = 48, blocks: Sequence[int] = (2, 4)) -> Restorer:
-    """A restorer of `width` channels on the half grid, doubling at each level, with `blocks` gated blocks a level."""
-    return Restorer(width=width, blocks=blocks)
+        residual: Tensor = self.ending(x)
+        return residual

@@ -1,8 +1,9 @@
 """The students: small ResNet-style networks that do super-resolution, deblurring and denoising in one pass.
 
-The body works below the input's size: the input is pixel-unshuffled, which gives a network of the same cost a larger
-view of blurred and noisy frames. The picture leaves through one pixel shuffle (ESPCN, Shi et al. 2016). The skip is
-folded in before that shuffle, where it costs one small convolution instead of a resize and an addition at output size.
+The body works below the input's size: the first convolution takes squares of pixels in strides, which gives a network
+of the same cost a larger view of blurred and noisy frames. The picture leaves through one pixel shuffle (ESPCN, Shi et
+al. 2016). The skip is folded in before that shuffle, where it costs one small convolution instead of a resize and an
+addition at output size.
 """
 
 import torch
@@ -21,56 +22,61 @@ class Residual(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(torch.relu(self.first(x)))
+        changed: Tensor = x + self.second(torch.relu(self.first(x)))
+        return changed
 
 
 class StudentSR(nn.Module):
     """(N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clamped; any H and W.
 
-    `channels` and `blocks` size the body; `fold` is the side of the squares of pixels that the body takes as one (1: body
-    at input size, 2: at half size).
+    `channels` and `blocks` size the body; `fold` is the side of the squares of pixels that it takes as one (1: body at
+    input size, 2: at half size).
     """
 
     def __init__(self, *, channels: int, blocks: int, fold: int) -> None:
         super().__init__()
         self.fold = fold
-        folded, shuffled = 3 * fold**2, 3 * (SCALE * fold) ** 2
-        self.head = nn.Conv2d(folded, channels, 3, padding=1)
+        shuffled = 3 * (SCALE * fold) ** 2
+        self.head = _strided(channels, fold=fold)
         self.body = nn.Sequential(*(Residual(channels) for _ in range(blocks)))
         self.tail = nn.Conv2d(channels, shuffled, 3, padding=1)
-        self.skip = nn.Conv2d(folded, shuffled, 3, padding=1)
-        start_as_bilinear(self.skip, fold=fold)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias if self.tail.bias is not None else torch.empty(0))
+        self.skip = _strided(shuffled, fold=fold)
+        start_as_bilinear(self)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        if self.fold > 1:
-            x = F.pixel_unshuffle(pad_to_multiple(x, self.fold), self.fold)
-        features = self.body(torch.relu(self.head(x)))
-        picture = F.pixel_shuffle(self.tail(features) + self.skip(x), SCALE * self.fold)
-        return picture[..., : SCALE * height, : SCALE * width]
+        whole = pad_to_multiple(x, self.fold)
+        features = self.body(torch.relu(self.head(whole)))
+        picture = F.pixel_shuffle(self.tail(features) + self.skip(whole), SCALE * self.fold)
+        return picture if whole is x else picture[..., : SCALE * height, : SCALE * width]
+
+
+def _strided(channels: int, *, fold: int) -> nn.Conv2d:
+    """What a pixel unshuffle by `fold` and a 3x3 convolution do, in one step."""
+    return nn.Conv2d(3, channels, 3 * fold, stride=fold, padding=fold)
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """`x` (N, C, H, W) with its last row and column repeated until both sides are multiples."""
+    """`x` (N, C, H, W) with its last row and column repeated until both sides are multiples; itself if they are."""
     height, width = x.shape[-2:]
+    if height % multiple == 0 and width % multiple == 0:
+        return x
     return F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
 
 
 @torch.no_grad()
-def start_as_bilinear(skip: nn.Conv2d, *, fold: int) -> None:
-    """Set the weights of `skip` so that it is a bilinear enlargement, in the folded and shuffled layout."""
-    reach = fold  # one folded pixel on each side holds `fold` pixels of the input
+def start_as_bilinear(student: StudentSR) -> None:
+    """Set the skip to a bilinear enlargement, and the tail to nothing, so that training starts from a picture."""
+    fold = student.fold
     side = 3 * fold
-    impulses = torch.eye(3 * side * side).reshape(3 * side * side, 3, side, side)
+    impulses = torch.eye(3 * side * side).reshape(-1, 3, side, side)
     enlarged = F.interpolate(impulses, scale_factor=SCALE, mode="bilinear", align_corners=False)
-    middle = enlarged[..., SCALE * reach : SCALE * 2 * reach, SCALE * reach : SCALE * 2 * reach]
-    outputs = F.pixel_unshuffle(middle, SCALE * fold).reshape(3, side, side, -1)
-    inputs = outputs.permute(3, 0, 1, 2)  # (shuffled channels, 3, side, side)
-    skip.weight.copy_(F.pixel_unshuffle(inputs, fold))
-    if skip.bias is not None:
-        skip.bias.zero_()
+    middle = enlarged[..., SCALE * fold : 2 * SCALE * fold, SCALE * fold : 2 * SCALE * fold]
+    answers = F.pixel_unshuffle(middle, SCALE * fold).reshape(3, side, side, -1)
+    student.skip.weight.copy_(answers.permute(3, 0, 1, 2))
+    for parameter in (student.skip.bias, student.tail.weight, student.tail.bias):
+        if parameter is not None:
+            parameter.zero_()
 
 
 class OriginalStudent(nn.Module):

@@ -4,13 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from training.models.restorer import Restorer, restorer
+from training.models.restorer import Restorer
 
 
 def trained_looking(**arguments) -> Restorer:
     """A small model whose weights are random everywhere, the zero ones too."""
     torch.manual_seed(0)
-    model = restorer(width=8, blocks=(1, 1), **arguments).eval()
+    model = Restorer(width=8, blocks=(1, 1), **arguments).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return model
@@ -26,7 +26,7 @@ def test_any_size_is_given_back_doubled(size):
 def test_an_untrained_restorer_is_bicubic_doubling():
     frames = torch.rand(1, 3, 10, 14)
     with torch.inference_mode():
-        given = restorer(width=8, blocks=(1, 2))(frames)
+        given = Restorer(width=8, blocks=(1, 2))(frames)
     torch.testing.assert_close(given, F.interpolate(frames, scale_factor=2, mode="bicubic", align_corners=False))
 
 
@@ -60,7 +60,7 @@ def test_a_restorer_learns_a_tiny_sample_by_heart():
     torch.manual_seed(0)
     truth = torch.rand(2, 3, 16, 16)
     raw = F.avg_pool2d(truth, 2)
-    model = restorer(width=16, blocks=(1, 1))
+    model = Restorer(width=16, blocks=(1, 1))
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
     losses = []
     for _ in range(150):

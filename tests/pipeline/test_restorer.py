@@ -1,0 +1,298 @@
+"""Training of the bundled restorer: what it refuses, what outlives a kill, what it ships."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from pipeline import restorer
+from pipeline.errors import SharpcamError
+from pipeline.photos import load_photos, read_photo
+from pipeline.recipe import RECIPE, load_recipe
+from training import checkpoints
+from training.restoration import Shots, bicubic, frame_psnr, seeded, shoot
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "weights/bundled/restorer.safetensors"
+TINY = {
+    "model": {"width": 8, "blocks": [1, 1]},
+    "steps": 24,
+    "batch_size": 2,
+    "crop_px": 16,
+    "candidates": 2,
+    "warmup_steps": 2,
+    "frame_px": 24,
+    "scene_px": 96,
+    "chunk_frames": 2,
+    "first_chunks": 2,
+    "pool_chunks": 3,
+    "refresh_steps": 4,
+    "held_out": ["apart"],
+    "validation_px": 24,
+    "validation_frames": 2,
+    "validate_steps": 12,
+    "checkpoint_s": 0,
+    "precision": "fp32",
+}
+
+
+class Recorder:
+    """A tracker that remembers."""
+
+    def __init__(self):
+        self.id, self.resumed = "run-1", None
+        self.metrics, self.artifacts, self.status = [], [], None
+
+    def track(self, run, _recipe):
+        self.resumed = run.tracking_id
+        return self
+
+    def log_metrics(self, metrics, *, step):
+        self.metrics.append((step, dict(metrics)))
+
+    def log_artifact(self, path):
+        self.artifacts.append(path.name)
+
+    def end(self, status):
+        self.status = status
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two photographs to train on and one that is held out."""
+    where = tmp_path / "photos"
+    where.mkdir()
+    for index, name in enumerate(("one.png", "two.png", "apart.png")):
+        noise = np.random.default_rng(index).integers(0, 255, (10, 12, 3), dtype=np.uint8)
+        cv2.imwrite(str(where / name), cv2.resize(noise, (120, 100), interpolation=cv2.INTER_CUBIC))
+    (where / "SOURCES.tsv").write_text("file\tlicence and source\none.png\tCC0, a\ntwo.png\tCC0, a\napart.png\tno\n")
+    return where
+
+
+@pytest.fixture
+def recipe_file(tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(RECIPE.read_text()), **TINY}))
+    return path
+
+
+def train_tiny(folder: Path, recipe_file: Path, output: Path, track=None) -> None:
+    recipe = load_recipe(recipe_file)
+    photos = load_photos(folder, held_out=recipe.held_out, smallest_px=recipe.scene_px)
+    budget = restorer.Budget(recipe.steps)
+    restorer.train(
+        photos, recipe, budget, cache=output.parent / "cache", output=output, track=track or Recorder().track
+    )
+
+
+def train_in_a_process(folder: Path, recipe_file: Path, output: Path) -> subprocess.Popen:
+    code = (
+        "import sys, torch; from pathlib import Path; from tests.pipeline.test_restorer import train_tiny;"
+        "torch.set_num_threads(1); train_tiny(*map(Path, sys.argv[1:]))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code, str(folder), str(recipe_file), str(output)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def assert_same_weights(first: Path, second: Path) -> None:
+    one, two = checkpoints.read(first), checkpoints.read(second)
+    assert one.recipe == two.recipe
+    for key, value in one.weights.items():
+        assert torch.equal(value, two.weights[key]), key
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(folder, recipe_file, tmp_path):
+    recipe_file.write_text(recipe_file.read_text().replace("steps: 24", "steps: 120"))
+    broken, unbroken = tmp_path / "broken/r.safetensors", tmp_path / "unbroken/r.safetensors"
+    process = train_in_a_process(folder, recipe_file, broken)
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob("broken/cache/*/last.pt")) and time.monotonic() < until:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, process.stderr.read()
+    process.stderr.close()
+    step = torch.load(next(tmp_path.glob("broken/cache/*/last.pt")), weights_only=True)["progress"]["step"]
+    assert 0 < step < 120
+    assert not broken.exists()
+
+    for output in (broken, unbroken):
+        process = train_in_a_process(folder, recipe_file, output)
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+    assert_same_weights(broken, unbroken)
+
+
+def test_what_is_shipped_holds_its_recipe_and_where_the_pictures_come_from(folder, recipe_file, tmp_path):
+    tracker = Recorder()
+    train_tiny(folder, recipe_file, tmp_path / "r.safetensors", track=tracker.track)
+    model, recipe = checkpoints.load(tmp_path / "r.safetensors")
+    assert model(torch.rand(1, 3, 5, 7)).shape == (1, 3, 10, 14)
+    assert (recipe["steps"], recipe["minutes"]) == (24, None)
+    assert recipe["sources"] == {"CC0, a": 2}
+    assert recipe["held_out"] == ["apart.png"]
+    assert recipe["training"]["crop_px"] == 16
+    assert tracker.status == "FINISHED"
+    assert tracker.artifacts == ["r.safetensors"]
+    assert [step for step, _ in tracker.metrics] == [12, 24, 24]
+    assert {"train_loss", "val_psnr", "val_psnr_bicubic"} == set(tracker.metrics[0][1])
+
+
+def test_a_finished_training_is_not_repeated_and_stays_the_same_run(folder, recipe_file, tmp_path):
+    train_tiny(folder, recipe_file, tmp_path / "r.safetensors")
+    before = (tmp_path / "r.safetensors").read_bytes()
+    tracker = Recorder()
+    train_tiny(folder, recipe_file, tmp_path / "r.safetensors", track=tracker.track)
+    assert (tmp_path / "r.safetensors").read_bytes() == before
+    assert tracker.resumed == "run-1"
+    assert len(tracker.metrics) == 1
+
+
+def test_a_training_that_fails_is_a_failed_run(folder, recipe_file, tmp_path, monkeypatch):
+    tracker = Recorder()
+    monkeypatch.setattr(checkpoints, "save", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train_tiny(folder, recipe_file, tmp_path / "r.safetensors", track=tracker.track)
+    assert tracker.status == "FAILED"
+
+
+def test_minutes_end_a_training_whatever_the_steps():
+    run = restorer.new_run(load_recipe(RECIPE, model={"width": 4, "blocks": [1]}), torch.device("cpu"))
+    run.step, run.elapsed_s = 50, 45.0
+    assert restorer.Budget(200).spent(run) == 0.25
+    assert restorer.Budget(200, minutes=1).spent(run) == 0.75
+
+
+def test_other_photographs_or_another_recipe_are_another_training(folder, recipe_file):
+    recipe = load_recipe(recipe_file)
+    photos = load_photos(folder, held_out=recipe.held_out, smallest_px=96)
+    (folder / "two.png").unlink()
+    fewer = load_photos(folder, held_out=recipe.held_out, smallest_px=96)
+    found = {
+        restorer.fingerprint(recipe, photos),
+        restorer.fingerprint(recipe, fewer),
+        restorer.fingerprint(load_recipe(recipe_file, seed=99), photos),
+    }
+    assert len(found) == 3
+    assert restorer.fingerprint(load_recipe(recipe_file, checkpoint_s=9), photos) in found
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("speed", 1, "speed: Extra inputs"),
+        ("crop_px", 17, "crop_px: .* multiple of 2"),
+        ("learning_rate", -1, "learning_rate: .* greater than 0"),
+        ("shots", {"zoom": 2}, r"shots\.zoom"),
+        ("held_out", None, "held_out"),
+    ],
+)
+def test_a_bad_recipe_is_refused_in_one_sentence(recipe_file, key, value, words):
+    recipe_file.write_text(yaml.safe_dump({**yaml.safe_load(recipe_file.read_text()), key: value}))
+    with pytest.raises(SharpcamError, match=words):
+        load_recipe(recipe_file)
+
+
+@pytest.mark.parametrize("text", ["steps: [", "a sentence", ""])
+def test_a_recipe_that_is_no_table_is_refused(tmp_path, text):
+    (tmp_path / "recipe.yaml").write_text(text)
+    with pytest.raises(SharpcamError, match="no valid recipe"):
+        load_recipe(tmp_path / "recipe.yaml")
+
+
+def test_a_missing_recipe_and_an_impossible_number_of_steps_are_refused(tmp_path):
+    with pytest.raises(SharpcamError, match="No recipe at"):
+        load_recipe(tmp_path / "none.yaml")
+    with pytest.raises(SharpcamError, match="steps"):
+        load_recipe(RECIPE, steps=0)
+
+
+def test_an_empty_folder_of_photographs_is_refused(tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    assert restorer.main(["--photos", str(tmp_path / "photos")]) == 1
+    assert "No photographs to train on" in capsys.readouterr().err
+
+
+def test_no_time_to_train_is_refused(folder, recipe_file, capsys):
+    assert restorer.main(["--photos", str(folder), "--recipe", str(recipe_file), "--minutes", "0"]) == 1
+    assert "--minutes 0" in capsys.readouterr().err
+
+
+def test_photographs_that_cannot_be_used_are_named(folder):
+    (folder / "broken.jpg").write_bytes(b"nothing")
+    with pytest.raises(SharpcamError, match=r"broken\.jpg is no picture"):
+        load_photos(folder, held_out=(), smallest_px=96)
+    (folder / "broken.jpg").unlink()
+    with pytest.raises(SharpcamError, match="120x100, and 101 pixels are needed"):
+        load_photos(folder, held_out=(), smallest_px=101)
+    with pytest.raises(SharpcamError, match="held out"):
+        load_photos(folder, held_out=("one", "two", "apart"), smallest_px=96)
+
+
+def test_photographs_are_read_as_rgb(tmp_path):
+    cv2.imwrite(str(tmp_path / "red.png"), np.full((4, 4, 3), (0, 0, 200), np.uint8))
+    assert read_photo(tmp_path / "red.png", smallest_px=4)[:, 0, 0].tolist() == [200, 0, 0]
+
+
+def test_held_out_photographs_are_never_trained_on(folder, recipe_file):
+    recipe = load_recipe(recipe_file)
+    photos = load_photos(folder, held_out=recipe.held_out, smallest_px=96)
+    assert list(photos.training) == ["one.png", "two.png"]
+    assert list(photos.held_out) == ["apart.png"]
+    assert len(recipe.pool(photos, torch.device("cpu")).photos) == 2
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(SharpcamError, match='Device "nonsense"'):
+        restorer.pick_device("nonsense")
+
+
+def test_an_evaluation_without_weights_says_what_to_do(folder, recipe_file, tmp_path, capsys):
+    asked = ["--photos", str(folder), "--recipe", str(recipe_file), "--output", str(tmp_path / "r.safetensors")]
+    assert restorer.main([*asked, "--evaluate"]) == 1
+    assert "No restorer at" in capsys.readouterr().err
+    (tmp_path / "r.safetensors").write_bytes(b"nothing")
+    assert restorer.main([*asked, "--evaluate"]) == 1
+    assert "no weights of this project" in capsys.readouterr().err
+
+
+def test_an_evaluation_prints_both_figures(folder, recipe_file, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(restorer, "frame_seconds", lambda _: 0.5)
+    train_tiny(folder, recipe_file, tmp_path / "r.safetensors")
+    asked = ["--photos", str(folder), "--recipe", str(recipe_file), "--output", str(tmp_path / "r.safetensors")]
+    assert restorer.main([*asked, "--evaluate"]) == 0
+    printed = capsys.readouterr().out
+    assert "bicubic" in printed
+    assert "500 ms" in printed
+
+
+def test_the_shipped_restorer_is_small_and_was_made_by_the_recipe_beside_it():
+    assert SHIPPED.stat().st_size <= 4_000_000
+    recipe = checkpoints.read(SHIPPED).recipe
+    assert recipe["model"] == "restorer"
+    assert recipe["sources"]
+    assert recipe["training"] == load_recipe(RECIPE).model_dump(mode="json")
+    assert len(recipe["held_out"]) >= 10
+
+
+def test_the_shipped_restorer_beats_bicubic_on_a_picture_it_never_saw():
+    picture = cv2.imdecode(np.fromfile(files("skimage") / "data/astronaut.png", np.uint8), cv2.IMREAD_COLOR)
+    scene = torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).copy())[None]
+    shots = Shots(zoom=(2.2, 2.2), tilt_rad=0.02, speed_px_per_s=(0, 80), still_share=0, quiet_share=0)
+    model, _ = checkpoints.load(SHIPPED)
+    gains = []
+    for index in range(3):
+        raw, truth = shoot(scene, shots=shots, frame_px=160, generator=seeded(5, 0, index))
+        raw, truth = raw.float() / 255, truth.float() / 255
+        with torch.inference_mode():
+            gains.append(float(frame_psnr(model(raw), truth) - frame_psnr(bicubic(raw), truth)))
+    assert sum(gains) / len(gains) > 1.5
