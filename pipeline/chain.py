@@ -3,19 +3,24 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from pydantic import ValidationError
 
+from pipeline.engine import Engine
 from pipeline.errors import SharpcamError
 from pipeline.geometry import Frame
 from pipeline.guard import defect, glitch
 from pipeline.params import GeometryParams, TeacherParams
+from pipeline.step import Picture, Size, Step
 from pipeline.stepcache import StepCache
-from pipeline.steps import STEPS, Picture, Size, Step
+from pipeline.steps import STEPS
+
+PREFIX_CHARACTERS = 32  # of a fingerprint, 128 bits
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,24 @@ class Chain:
         del recipe["chain"]  # the same steps under another name are the same work
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
+    def load(self) -> None:
+        """Bring the networks into memory. Raises SharpcamError where one cannot be."""
+        for _, step in self.steps:
+            step.load()
+
+    def weight_paths(self) -> list[Path]:
+        """The files that another machine needs to run this chain."""
+        return sorted({path for _, step in self.steps for path in step.weight_paths()})
+
+    def moved(self, folder: Path) -> "Chain":
+        """The same chain with its weights in `folder`."""
+        return replace(self, steps=tuple((name, step.moved(folder)) for name, step in self.steps))
+
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether a step computes on another device than the CPU."""
+        return any(step.device != "cpu" for _, step in self.steps)
+
     def enhance(self, frame: Frame, *, cache: StepCache | None = None, key: str = "") -> Enhanced:
         """The target picture of a raw `frame` (H, W, 3) uint8; `key` names the frame in the cache."""
         start, glitches = 0, []
@@ -71,8 +94,13 @@ class Chain:
     def _run(self, step: Step, picture: Picture) -> Picture:
         return step.run(picture, geometry=self.geometry)
 
+    def cache_prefixes(self) -> frozenset[str]:
+        """What the names of this chain's pictures begin with in the cache, one for each network."""
+        networks = (done for done, (_, step) in enumerate(self.steps, start=1) if step.is_network)
+        return frozenset(self.fingerprint(steps=done)[:PREFIX_CHARACTERS] for done in networks)
+
     def _cache_key(self, key: str, steps: int) -> str:
-        return hashlib.sha256(f"{key} {self.fingerprint(steps=steps)}".encode()).hexdigest()
+        return f"{self.fingerprint(steps=steps)[:PREFIX_CHARACTERS]}-{key}"
 
     def _resume(self, cache: StepCache, key: str, picture: Picture) -> tuple[int, Picture]:
         """The furthest step whose result is kept: the number of steps done, and the picture there."""
@@ -117,10 +145,14 @@ def passed_through(picture: Picture, *, like: Picture) -> Picture:
     return picture if like.shape == picture.shape else np.asarray(cv2.resize(picture, size, interpolation=kernel))
 
 
-def build_chain(params: TeacherParams, *, geometry: GeometryParams) -> Chain:
-    """The chain that the parameters name. Raises SharpcamError for a step or an argument that does not exist."""
+def build_chain(params: TeacherParams, *, geometry: GeometryParams, engine: Engine | None = None) -> Chain:
+    """The chain that the parameters name, its networks computed where `engine` says.
+
+    Raises SharpcamError for a step or an argument that does not exist.
+    """
     steps = [_build_step(params.chain, *next(iter(entry.items()))) for entry in params.chains[params.chain]]
-    return Chain(params.chain, tuple(steps), geometry)
+    placed = tuple((name, step.placed(engine or Engine())) for name, step in steps)
+    return Chain(params.chain, placed, geometry)
 
 
 def _build_step(chain: str, name: str, arguments: dict[str, Any]) -> tuple[str, Step]:

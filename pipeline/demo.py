@@ -34,6 +34,7 @@ RANGES = {
     "shake_hz": (0.7, 3.0),
     "zoom_per_s": (-0.04, 0.04),  # share of the zoom
     "tilt_rad": (-0.05, 0.05),
+    "roll_rad": (-0.01, 0.01),  # about the tilt
 }
 
 
@@ -140,7 +141,7 @@ def _pose_at(
         x + zoom * (travelled * math.cos(heading) + shake_x),
         y + zoom * (travelled * math.sin(heading) + shake_y),
         drift,
-        moves["tilt_rad"] * (1 + 0.2 * torch.sin(time_s)),
+        moves["tilt_rad"] + moves["roll_rad"] * torch.sin(time_s),
     )
 
 

@@ -37,7 +37,7 @@ def export(paths: Paths, params: Params) -> None:
     write_bytes(paths.student_onnx, data)
     write_json(paths.contract, contract(model, recipe, paths, golden=golden_input(frames[0])))
     difference = largest_difference(model, frames, paths)
-    if difference > LARGEST_DIFFERENCE:
+    if not difference <= LARGEST_DIFFERENCE:
         paths.contract.unlink()
         raise SharpcamError(
             f"The exported student differs from torch by {difference:.1e}; at most {LARGEST_DIFFERENCE:.0e} is allowed."
@@ -51,11 +51,14 @@ def export(paths: Paths, params: Params) -> None:
 def load_trained(file: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The student that `train` wrote. Raises SharpcamError where there is none."""
     try:
-        return checkpoints.load(file)
+        model, recipe = checkpoints.load(file)
     except FileNotFoundError:
         raise SharpcamError(f'No student at {file}. Run "dvc repro train", or "dvc pull" to fetch it.') from None
     except checkpoints.CheckpointError as error:
         raise SharpcamError(f'{error}. Run "dvc repro train" again.') from None
+    if not recipe["model"].startswith("student"):
+        raise SharpcamError(f'{file} is a {recipe["model"]}, and a student is expected. Run "dvc repro train" again.')
+    return model, recipe
 
 
 def validation_frames(paths: Paths, params: Params) -> list[Frame]:
@@ -107,7 +110,9 @@ def contract(model: nn.Module, recipe: dict[str, Any], paths: Paths, *, golden: 
     """What whoever runs the ONNX file has to know: tensors, range, geometry, hashes, a known answer, its origin."""
     geometry = GeometryParams(**recipe["geometry"])
     tensor = {"layout": "NCHW", "type": "float32", "channels": "RGB", "range": [0, 1]}
-    answer = to_frame(model(torch.from_numpy(to_batch(golden))).numpy())
+    answer = model(torch.from_numpy(to_batch(golden))).numpy()
+    if not np.isfinite(answer).all():
+        raise SharpcamError(f"{paths.student} gives values that are no numbers. Train it again, at a lower rate.")
     return {
         "format": 1,
         "model": recipe["model"],
@@ -118,7 +123,7 @@ def contract(model: nn.Module, recipe: dict[str, Any], paths: Paths, *, golden: 
         "geometry": geometry.model_dump(),
         "files": {paths.student_onnx.name: sha256(paths.student_onnx)},
         "weights_sha256": sha256(paths.student),
-        "golden": {"input": pack_picture(golden), "output": pack_picture(answer)},
+        "golden": {"input": pack_picture(golden), "output": pack_picture(to_frame(answer))},
         "best": recipe["best"],
         "data": data_versions(paths.root) | {"split": hashlib.sha256(paths.split.read_bytes()).hexdigest()},
     }

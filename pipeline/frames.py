@@ -66,12 +66,17 @@ def _complaint(data: bytes) -> str:
     return ""
 
 
-def write_frame(path: Path, frame: NDArray[np.uint8]) -> bytes:
-    """Write `frame` (H, W, 3), RGB, as PNG in one step; gives the bytes written."""
+def encode_frame(frame: NDArray[np.uint8]) -> bytes:
+    """`frame` (H, W, 3), RGB, as the bytes of a PNG file."""
     done, buffer = cv2.imencode(".png", frame[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
     if not done:
-        raise SharpcamError(f"Could not encode {path} ({frame.shape}, {frame.dtype}). Please report this.")
-    data = buffer.tobytes()
+        raise SharpcamError(f"Could not encode a frame ({frame.shape}, {frame.dtype}). Please report this.")
+    return buffer.tobytes()
+
+
+def write_frame(path: Path, frame: NDArray[np.uint8]) -> bytes:
+    """Write `frame` (H, W, 3), RGB, as PNG in one step; gives the bytes written."""
+    data = encode_frame(frame)
     write_bytes(path, data)
     return data
 

@@ -86,6 +86,13 @@ def load_network(name: str, *, folder: Path, **run_time: Any) -> tuple[nn.Module
     return model.eval().requires_grad_(False), {"network": name} | provenance
 
 
+def with_run_time(model: nn.Module, *, name: str, **run_time: Any) -> nn.Module:
+    """The network `name` with other run-time arguments, on the very weights that lie in `model`."""
+    twin = _skeleton(NETWORKS[name], **run_time)
+    twin.load_state_dict(model.state_dict(), assign=True)
+    return twin.eval().requires_grad_(False)
+
+
 def _skeleton(network: Network, **run_time: Any) -> nn.Module:
     """The model without numbers: no time is lost on random weights, and none can be left over by mistake."""
     with torch.device("meta"):

@@ -90,12 +90,17 @@ class RayParams(Section):
     """Where the teacher's workers run when the executor is ray."""
 
     address: str
+    workers: PositiveInt | None = None
+    cpus_per_worker: PositiveInt = 1
+    gpus_per_worker: Annotated[float, Field(ge=0)] = 0
 
 
 class TeacherParams(Section):
     """The `teacher` section of params.yaml."""
 
     chain: str
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     executor: Literal["local", "ray"]
     ray: RayParams
     cache_gb: Annotated[float, Field(ge=0)]

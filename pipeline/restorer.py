@@ -9,6 +9,7 @@ import json
 import statistics
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from pipeline.paths import Paths
 from pipeline.photos import Photos, load_photos
 from pipeline.recipe import RECIPE, Recipe, load_recipe
 from pipeline.stage import in_words, only_once
-from training import checkpoints
+from training import camera, checkpoints
 from training.descent import Run
 from training.models.restorer import Restorer
 from training.pool import Pool
@@ -39,8 +40,8 @@ Frames = list[tuple[Tensor, Tensor]]  # raw (1, 3, h, w) and truth (1, 3, 2h, 2w
 
 def fingerprint(recipe: Recipe, photos: Photos) -> str:
     """A hash of everything but the machine that decides the weights; checkpoints lie under this name."""
-    text = json.dumps(recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), sort_keys=True)
-    return hashlib.sha256((text + photos.digest()).encode()).hexdigest()
+    settings = {**recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), "camera": camera.RANGES}
+    return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ def shipped_recipe(
         "arguments": recipe.model.model_dump(mode="json"),
         "scale": 2,
         "training": recipe.model_dump(mode="json"),
+        "camera": camera.RANGES,
         "training_sha256": fingerprint(recipe, photos),
         "steps": run.step,
         "minutes": budget.minutes,
@@ -215,10 +217,12 @@ def train(
     tracker = track(run, recipe)
     run.tracking_id = tracker.id
     steps = percent_bar(losses(run, recipe, recipe.pool(photos, device), budget), run, budget)
+    recent: deque[float] = deque(maxlen=recipe.validate_steps)
     with ending(tracker):
         for loss in kept(steps, run, checkpoint, every_s=recipe.checkpoint_s):
+            recent.append(loss)
             if run.step % recipe.validate_steps == 0:
-                report(tracker, run, {"train_loss": loss, **measure(run.average, frames, device)})
+                report(tracker, run, {"train_loss": statistics.fmean(recent), **measure(run.average, frames, device)})
         figures = measure(run.average, frames, device)
         report(tracker, run, figures)
         checkpoints.save(output, run.average, shipped_recipe(recipe, photos, run, budget, figures), dtype=torch.float16)

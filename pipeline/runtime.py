@@ -110,10 +110,18 @@ def _session(file: Path, threads: int) -> Any:
 
 
 def _check_golden(student: Student, file: Path) -> None:
-    golden = student.contract["golden"]
-    expected = unpack_picture(golden["output"]).astype(np.int16)
-    answer = to_frame(student.infer(to_batch(unpack_picture(golden["input"])))).astype(np.int16)
-    if answer.shape != expected.shape or np.abs(answer - expected).max() > GOLDEN_TOLERANCE:
+    if not _knows_answer(student, student.contract["golden"]):
         raise SharpcamError(
             f"{file} fails its known-answer test on this machine. Train it again, or take another model."
         )
+
+
+def _knows_answer(student: Student, golden: dict[str, Any]) -> bool:
+    try:
+        answer = student.infer(to_batch(unpack_picture(golden["input"])))
+    except Exception:  # ONNX Runtime's errors have no common class: tensors of other names or sizes
+        return False
+    if not np.isfinite(answer).all():
+        return False
+    expected, picture = unpack_picture(golden["output"]).astype(np.int16), to_frame(answer)
+    return picture.shape == expected.shape and bool(np.abs(picture - expected).max() <= GOLDEN_TOLERANCE)

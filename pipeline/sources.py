@@ -52,10 +52,14 @@ class Video:
                 stream = container.streams.video[0]
                 stream.thread_type = "AUTO"
                 self.fps = round(float(stream.average_rate), 3) if stream.average_rate else None
+                seen_s = 0.0
                 for frame in container.decode(stream):
+                    seen_s = (frame.time or 0.0) + 1 / (self.fps or 1)
                     yield _upright(frame)
+                if seen_s < 0.9 * _length_s(container, stream) - 1:
+                    raise EOFError
         except (av.error.FFmpegError, EOFError) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
+            reason = getattr(error, "strerror", None) or "its end is missing"
             raise SharpcamError(
                 f"{self.path} is no video that can be decoded to its end ({reason}). "
                 'Repair it, for example with "ffmpeg -i in -c copy out", or give another file.'
@@ -67,6 +71,14 @@ class Video:
 
     def about(self) -> dict[str, Any]:
         return {"fps_asked": None, "fps_reached": self.fps}
+
+
+def _length_s(container: Any, stream: Any) -> float:
+    """How long a video says it is, 0 where it does not say. What it holds beside pictures may be longer than they."""
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    alone = len(container.streams) == 1
+    return container.duration / av.time_base if alone and container.duration is not None else 0.0
 
 
 def _upright(frame: Any) -> Frame:

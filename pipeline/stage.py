@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +19,12 @@ from pipeline.paths import Paths
 
 FAILED = 1
 INTERRUPTED = 130
+TERMINATED = 143
 DISK_ERRORS = {
     errno.ENOSPC: "the disk is full. Free some space",
     errno.EDQUOT: "the disk quota is used up. Free some space",
+    errno.EFBIG: "a file may not grow that large here. Raise the limit (ulimit -f)",
+    errno.EIO: "the disk answers with an error. Check it or take another",
     errno.EROFS: "the disk is read-only. Mount it for writing",
     errno.EACCES: "this user may not write there. Correct the permissions",
     errno.EPERM: "this user may not write there. Correct the permissions",
@@ -30,6 +34,7 @@ DISK_ERRORS = {
 def run_stage(name: str, work: Callable[[Paths, Params], None]) -> int:
     """Run one stage in the current folder under its lock, and log how long it took; gives the exit status."""
     paths = Paths()
+    signal.signal(signal.SIGTERM, _terminate)
 
     def locked() -> None:
         params = load_params(paths.params)
@@ -37,6 +42,11 @@ def run_stage(name: str, work: Callable[[Paths, Params], None]) -> int:
             work(paths, params)
 
     return in_words(locked)
+
+
+def _terminate(*_: object) -> None:
+    """Unwind as Ctrl-C does, so that locks are let go and a run in MLflow is ended."""
+    sys.exit(TERMINATED)
 
 
 def in_words(work: Callable[[], None]) -> int:
@@ -103,7 +113,8 @@ def _watchers() -> list[tuple[int, float]]:
 
 def _alive(pid: int, born: float) -> bool:
     try:
-        return bool(psutil.Process(pid).create_time() == born)
+        process = psutil.Process(pid)
+        return bool(process.create_time() == born and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

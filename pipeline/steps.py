@@ -1,46 +1,18 @@
-"""The steps of a teacher's chain: each takes a float32 RGB picture in 0..1 and gives one, and knows its size.
-
-A step's fields are its arguments in params.yaml. What a step computes depends on the picture, its arguments and the
-geometry alone.
-"""
+"""The steps of a teacher's chain that need no network, and the table of all steps."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, NonNegativeFloat, PositiveFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from pipeline.geometry import KERNELS, crop, crop_box
+from pipeline.network_steps import NafnetDeblur, NafnetDenoise, Nafssr, RealEsrgan, Restorer
 from pipeline.params import GeometryParams
+from pipeline.step import Picture, Size, Step
 
-Picture = NDArray[np.float32]  # (H, W, 3), RGB in 0..1
-Size = tuple[int, int]  # (width, height), pixels
 Odd = Annotated[int, Field(ge=3, le=31, multiple_of=1)]
-
-
-class Step(BaseModel, frozen=True, extra="forbid"):
-    """One step of a chain."""
-
-    is_network: ClassVar[bool] = False  # slow: its result is worth keeping
-    keeps_view: ClassVar[bool] = True  # what it gives shows the same as what it was given
-
-    def size_after(self, size: Size, *, geometry: GeometryParams) -> Size:
-        """The size of the picture that this step makes of one of `size`."""
-        del geometry
-        return size
-
-    def run(self, picture: Picture, *, geometry: GeometryParams) -> Picture:
-        """The step itself."""
-        raise NotImplementedError
-
-    def provenance(self) -> dict[str, Any]:
-        """What beside the arguments decides the result: weights, precision."""
-        return {}
-
-    def tamed(self) -> "Step | None":
-        """The same step in a form that is less sharp and fails less often, if there is one."""
-        return None
 
 
 class Crop(Step, frozen=True):
@@ -155,4 +127,9 @@ STEPS: dict[str, type[Step]] = {
     "denoise": Denoise,
     "unsharp": Unsharp,
     "sharpen": Sharpen,
+    "nafssr": Nafssr,
+    "nafnet_deblur": NafnetDeblur,
+    "nafnet_denoise": NafnetDenoise,
+    "realesrgan": RealEsrgan,
+    "restorer": Restorer,
 }

@@ -8,17 +8,22 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.chain import Chain, Enhanced, build_chain
+from pipeline.chain import Chain, build_chain
+from pipeline.engine import Engine
 from pipeline.errors import SharpcamError
-from pipeline.files import write_json
-from pipeline.frames import decode_frame, find_clips, find_frames, remove_tree, remove_unfinished, write_frame
-from pipeline.params import GeometryParams, Params
+from pipeline.executor import Finished, Job, Result, local_results
+from pipeline.files import write_bytes, write_json
+from pipeline.frames import find_clips, find_frames, read_frame, remove_tree, remove_unfinished
+from pipeline.geometry import Frame
+from pipeline.params import GeometryParams, Params, TeacherParams
 from pipeline.paths import Paths
 from pipeline.progress import progress_bar
+from pipeline.ray_executor import ray_results, require_ray
 from pipeline.stage import run_stage
 from pipeline.stepcache import StepCache
 
@@ -36,25 +41,12 @@ class Status:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Job:
-    """One frame to be computed."""
-
-    raw: Path
-    output: Path
-    key: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.raw.parent.name}/{self.raw.stem}"
-
-
 def teacher(paths: Paths, params: Params) -> None:
     """The stage: compute what is missing or out of date, drop what has no raw frame any more."""
     clips = find_clips(paths.raw)
     if not clips:
         raise SharpcamError(f'There is no clip in {paths.raw}. Run "dvc repro capture" first, or "dvc pull".')
-    chain = build_chain(params.teacher, geometry=params.geometry)
+    chain = build_chain(params.teacher, geometry=params.geometry, engine=build_engine(paths, params.teacher))
     paths.teacher.mkdir(parents=True, exist_ok=True)
     remove_unfinished(paths.teacher)
     remove_orphans(paths)
@@ -62,14 +54,34 @@ def teacher(paths: Paths, params: Params) -> None:
     known = read_statuses(log)
     jobs = [job for clip in clips for job in find_jobs(clip, chain, paths)]
     pending = [job for job in jobs if not is_done(job, known)]
-    failures = compute(pending, chain, log=log, known=known, cache=_cache(paths, params))
+    check_sizes(pending, chain)
+    results = start_executor(pending, chain, paths, params.teacher)
+    failures = compute(results, log=log, known=known, total=len(pending)) if pending else {}
     for clip in clips:
         write_recipe(clip, chain, known, paths)
     summarise(jobs, pending, known, failures)
 
 
-def _cache(paths: Paths, params: Params) -> StepCache:
-    return StepCache(paths.cache / "teacher", int(params.teacher.cache_gb * 1e9))
+def build_engine(paths: Paths, params: TeacherParams) -> Engine:
+    """Where the networks compute. Workers of Ray have what they are given; the driver need not have it too."""
+    device, precision = params.device, params.precision
+    if params.executor == "ray":
+        require_ray()
+        on_gpu = params.ray.gpus_per_worker > 0
+        device = ("cuda" if on_gpu else "cpu") if device == "auto" else device
+        precision = ("bf16" if on_gpu else "fp32") if precision == "auto" else precision
+    return Engine(paths.bundled, paths.downloads, device, precision)
+
+
+def start_executor(pending: list[Job], chain: Chain, paths: Paths, params: TeacherParams) -> Iterator[Result]:
+    """The results of `pending`, once they are asked for, from this process or from workers of Ray."""
+    folder, limit_bytes = paths.cache / "teacher", int(params.cache_gb * 1e9)
+    if params.executor == "ray":
+        cache = StepCache(folder.absolute(), limit_bytes, chain.cache_prefixes())
+        return ray_results(pending, chain, params=params.ray, cache=cache)
+    if pending:
+        print(estimate(pending, chain), flush=True)
+    return local_results(pending, chain, cache=StepCache(folder, limit_bytes, chain.cache_prefixes()))
 
 
 def find_jobs(clip: Path, chain: Chain, paths: Paths) -> list[Job]:
@@ -116,22 +128,17 @@ def remove_orphans(paths: Paths) -> None:
                 picture.unlink()
 
 
-def compute(
-    pending: list[Job], chain: Chain, *, log: Path, known: dict[str, Status], cache: StepCache
-) -> dict[str, str]:
-    """Compute `pending`, noting each in `known` and `log` once it is written; gives frame -> what failed."""
+def compute(results: Iterator[Result], *, log: Path, known: dict[str, Status], total: int) -> dict[str, str]:
+    """Write each of the `total` results, noting it in `known` and `log` once it is; gives frame -> what failed."""
     failures: dict[str, str] = {}
-    if not pending:
-        return failures
     log.parent.mkdir(parents=True, exist_ok=True)
-    print(estimate(pending, chain), flush=True)
-    with log.open("a", encoding="utf-8") as lines, progress_bar(what="teacher", total=len(pending)) as bar:
+    with log.open("a", encoding="utf-8") as lines, progress_bar(what="teacher", total=total) as bar:
         _end_cut_line(log, lines)
-        for job, outcome, seconds in local_results(pending, chain, cache=cache):
+        for job, outcome in results:
             if isinstance(outcome, SharpcamError):
                 failures[job.name] = str(outcome)
             else:
-                known[job.name] = _written(job, outcome, seconds)
+                known[job.name] = _written(job, outcome)
                 lines.write(json.dumps(asdict(known[job.name])) + "\n")
                 lines.flush()
             bar.update()
@@ -144,42 +151,39 @@ def _end_cut_line(log: Path, lines: Any) -> None:
         lines.write("\n")
 
 
-def _written(job: Job, enhanced: Enhanced, seconds: float) -> Status:
-    data = write_frame(job.output, enhanced.frame)
-    return Status(job.name, job.key, hashlib.sha256(data).hexdigest(), enhanced.glitches, round(seconds, 3))
+def _written(job: Job, finished: Finished) -> Status:
+    write_bytes(job.output, finished.png)
+    output = hashlib.sha256(finished.png).hexdigest()
+    return Status(job.name, job.key, output, finished.glitches, round(finished.seconds, 3))
 
 
-def local_results(
-    pending: list[Job], chain: Chain, *, cache: StepCache
-) -> Iterator[tuple[Job, Enhanced | SharpcamError, float]]:
-    """Each job with its result, or what was wrong with its raw frame, and the seconds it took, in this process."""
+def first_readable(pending: list[Job]) -> Frame | None:
+    """The first raw frame that is none of those which will fail."""
     for job in pending:
-        started = time.perf_counter()
-        outcome: Enhanced | SharpcamError
-        try:
-            data = job.raw.read_bytes()
-            key = hashlib.sha256(data).hexdigest()
-            outcome = chain.enhance(decode_frame(data, name=str(job.raw)), cache=cache, key=key)
-        except SharpcamError as error:
-            outcome = error
-        yield job, outcome, time.perf_counter() - started
+        with suppress(SharpcamError):
+            return read_frame(job.raw)
+    return None
+
+
+def check_sizes(pending: list[Job], chain: Chain) -> None:
+    """Raise SharpcamError, before the first frame is computed, where the chain cannot end at the target's size."""
+    frame = first_readable(pending)
+    if frame is not None:
+        chain.check(size=(frame.shape[1], frame.shape[0]))
 
 
 def estimate(pending: list[Job], chain: Chain) -> str:
     """How long `pending` will take here, from the chain on a small cut-out of the first frame that can be read."""
-    for job in pending:
-        try:
-            frame = decode_frame(job.raw.read_bytes(), name=str(job.raw))
-        except SharpcamError:
-            continue
-        height, width = frame.shape[0] // PROBE_SHARE, frame.shape[1] // PROBE_SHARE
-        small = Chain(chain.name, chain.steps, _reduced(chain.geometry))
-        seconds = min(_seconds(small, frame[:height, :width]) for _ in range(2)) * PROBE_SHARE**2
-        return (
-            f'teacher: {len(pending)} frames through the chain "{chain.name}", about {seconds:.2g} s each on this '
-            f"machine: {in_hours(seconds * len(pending))}"
-        )
-    return f"teacher: {len(pending)} frames"
+    frame = first_readable(pending)
+    if frame is None:
+        return f"teacher: {len(pending)} frames"
+    height, width = frame.shape[0] // PROBE_SHARE, frame.shape[1] // PROBE_SHARE
+    small = Chain(chain.name, chain.steps, _reduced(chain.geometry))
+    seconds = min(_seconds(small, frame[:height, :width]) for _ in range(2)) * PROBE_SHARE**2
+    return (
+        f'teacher: {len(pending)} frames through the chain "{chain.name}", about {seconds:.2g} s each on this '
+        f"machine: {in_hours(seconds * len(pending))}"
+    )
 
 
 def _reduced(geometry: GeometryParams) -> GeometryParams:

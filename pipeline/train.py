@@ -101,7 +101,12 @@ def starting_model(params: Params) -> nn.Module:
     if start == "scratch":
         model: nn.Module = MODELS[name]()
         return model
-    model, recipe = checkpoints.load(Path(start))
+    try:
+        model, recipe = checkpoints.load(Path(start))
+    except FileNotFoundError:
+        raise SharpcamError(f'params.yaml: train.start_from is "{start}", and there is no such file.') from None
+    except checkpoints.CheckpointError as error:
+        raise SharpcamError(f"{error}. Correct train.start_from in params.yaml.") from None
     if recipe["model"] != name:
         raise SharpcamError(f"{start} holds a {recipe['model']}, train.model asks for a {name}. Make them one.")
     return model.train()
@@ -148,6 +153,8 @@ class Log:
         """Bring both up to the module's history; the CSV is written whole, so it is always cut to the checkpoint."""
         write_csv(self.file, self.module.history)
         for row in self.module.history:
+            if not np.isfinite(list(row.values())).all():
+                raise SharpcamError(f"The loss is no number in epoch {row['epoch']}. Lower train.learning_rate.")
             if int(row["epoch"]) not in self.logged:
                 self.run.log_metrics({name: row[name] for name in COLUMNS[1:]}, step=int(row["epoch"]))
                 self.logged.add(int(row["epoch"]))

@@ -18,7 +18,7 @@ from pipeline import restorer
 from pipeline.errors import SharpcamError
 from pipeline.photos import load_photos, read_photo
 from pipeline.recipe import RECIPE, load_recipe
-from training import checkpoints
+from training import camera, checkpoints
 from training.restoration import Shots, bicubic, frame_psnr, seeded, shoot
 
 ROOT = Path(__file__).parents[2]
@@ -172,7 +172,7 @@ def test_minutes_end_a_training_whatever_the_steps():
     assert restorer.Budget(200, minutes=1).spent(run) == 0.75
 
 
-def test_other_photographs_or_another_recipe_are_another_training(folder, recipe_file):
+def test_other_photographs_another_recipe_or_camera_are_another_training(folder, recipe_file, monkeypatch):
     recipe = load_recipe(recipe_file)
     photos = load_photos(folder, held_out=recipe.held_out, smallest_px=96)
     (folder / "two.png").unlink()
@@ -184,6 +184,8 @@ def test_other_photographs_or_another_recipe_are_another_training(folder, recipe
     }
     assert len(found) == 3
     assert restorer.fingerprint(load_recipe(recipe_file, checkpoint_s=9), photos) in found
+    monkeypatch.setitem(camera.RANGES, "gamma", (1.0, 1.1))
+    assert restorer.fingerprint(recipe, photos) not in found
 
 
 @pytest.mark.parametrize(
@@ -280,6 +282,7 @@ def test_the_shipped_restorer_is_small_and_was_made_by_the_recipe_beside_it():
     recipe = checkpoints.read(SHIPPED).recipe
     assert recipe["model"] == "restorer"
     assert recipe["sources"]
+    assert recipe["camera"] == {name: list(values) for name, values in camera.RANGES.items()}
     assert recipe["training"] == load_recipe(RECIPE).model_dump(mode="json")
     assert len(recipe["held_out"]) >= 10
 

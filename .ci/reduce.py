@@ -1,0 +1,15 @@
+"""Write params.yaml anew with small values, for a quick run of the whole pipeline."""
+
+from pathlib import Path
+
+import yaml
+
+path = Path("params.yaml")
+params = yaml.safe_load(path.read_text())
+params["geometry"] |= {"width": 640, "height": 512}
+params["capture"]["camera"] |= {"width": 320, "height": 240}
+params["capture"]["demo"] |= {"clips": 4, "frames": 5, "real_frames": 5}
+params["teacher"]["chain"] = "classical"
+params["train"] |= {"epochs": 5, "crops_per_epoch": 640}
+params["evaluate"] |= {"speed_runs": 5}
+path.write_text(yaml.safe_dump(params, sort_keys=False))

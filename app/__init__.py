@@ -1,0 +1,1 @@
+"""What a person sees. Loads no torch, so that a page opens in a second."""

@@ -1,0 +1,180 @@
+"""Seconds per step of the teacher's chains: each network plainly in fp32 against the way the stage computes it.
+
+python -m benchmarks.teacher [--chain original] [--size 640x480] [--made-up-weights]
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.made_up_weights import made_up_weights
+from pipeline.chain import Chain, build_chain
+from pipeline.engine import Engine
+from pipeline.errors import SharpcamError
+from pipeline.frames import decode_frame, encode_frame
+from pipeline.guard import defect, glitch
+from pipeline.inference import plain, read
+from pipeline.network_steps import LocalStep, NetworkStep
+from pipeline.networks import with_run_time
+from pipeline.params import Params, load_params
+from pipeline.paths import Paths
+from pipeline.stage import in_words
+from pipeline.step import Picture, Step
+
+MOST_RUNS = 5
+ENOUGH_S = 10.0  # no further run of a step once this much time has gone into it
+CALIBRATION_PX = 2048
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step's seconds."""
+
+    name: str
+    eager: float  # fp32, contiguous, no autocast
+    fast: float  # as the stage computes it
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.teacher", description=__doc__)
+    parser.add_argument("--chain", help="one chain of params.yaml; default: each whose weights are here")
+    parser.add_argument("--size", type=_size, default=(640, 480), metavar="WxH", help="of the raw frame")
+    parser.add_argument("--made-up-weights", action="store_true", help="random weights: speed only, no picture")
+    asked = parser.parse_args(arguments)
+    return in_words(lambda: benchmark(asked.chain, size=asked.size, made_up=asked.made_up_weights))
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, height = (int(side) for side in text.split("x"))
+    return width, height
+
+
+def benchmark(name: str | None, *, size: tuple[int, int], made_up: bool) -> None:
+    """Print a table for the chain `name`, or for every chain that can run. Raises SharpcamError for `name` alone."""
+    params = load_params(Paths().params)
+    print_machine(params)
+    for chain in [name] if name else params.teacher.chains:
+        try:
+            with built(chain, params, made_up=made_up) as steps:
+                steps.check(size=size)
+                print_table(steps, measure(steps, size=size), made_up=made_up, size=size)
+        except SharpcamError as error:
+            if name:
+                raise
+            print(f"\n{chain}: left out. {error}")
+
+
+@contextmanager
+def built(name: str, params: Params, *, made_up: bool) -> Iterator[Chain]:
+    """The chain, with the weights that are here or with random ones in a folder of their own."""
+    if name not in params.teacher.chains:
+        raise SharpcamError(f'No chain is called "{name}". Known: {", ".join(params.teacher.chains)}.')
+    teacher = params.teacher.model_copy(update={"chain": name})
+    with tempfile.TemporaryDirectory() if made_up else nullcontext(None) as folder:
+        places = (Path(folder), Path(folder)) if folder else (Paths().bundled, Paths().downloads)
+        chain = build_chain(
+            teacher, geometry=params.geometry, engine=Engine(*places, teacher.device, teacher.precision)
+        )
+        networks = [step.network for _, step in chain.steps if isinstance(step, NetworkStep)]
+        with made_up_weights(networks if made_up else [], folder=places[1]):
+            chain.recipe()  # complains of what is missing before anything is measured
+            yield chain
+
+
+def measure(chain: Chain, *, size: tuple[int, int]) -> list[Row]:
+    """Seconds of each step on the picture that the steps before it made, and of what lies around them."""
+    frame = noisy_frame(size)
+    data = encode_frame(frame)
+    rows = [same("decode", lambda: decode_frame(data, name="frame"))]
+    picture, guarding = frame.astype(np.float32) / np.float32(255), 0.0
+    for name, step in chain.steps:
+        step.load()
+        fast, after = timed(partial(step.run, picture, geometry=chain.geometry))
+        eager = eager_seconds(step, picture) if isinstance(step, NetworkStep) else fast
+        rows.append(Row(name, eager, fast))
+        guarding += timed(partial(guard, step, picture, after))[0]
+        picture = after
+    last = (picture.clip(0, 1) * 255).round().astype(np.uint8)
+    return [*rows, Row("guard", guarding, guarding), same("encode", lambda: encode_frame(last))]
+
+
+def same(name: str, work: Callable[[], Any]) -> Row:
+    """What there is only one way to do."""
+    spent, _ = timed(work)
+    return Row(name, spent, spent)
+
+
+def eager_seconds(step: NetworkStep, picture: Picture) -> float:
+    """How long the network takes plainly."""
+    model = with_tlc(read(step.source()), step).to(step.device)
+    return timed(partial(plain, model, picture, device=step.device))[0]
+
+
+def with_tlc(model: nn.Module, step: NetworkStep) -> nn.Module:
+    """`model` with the local converter, if the step asks for it."""
+    source = step.source()
+    if isinstance(step, LocalStep) and step.tlc_px:
+        return with_run_time(model, name=source.network, tlc_px=step.tlc_px, **source.run_time)
+    return model
+
+
+def guard(step: Step, before: Picture, after: Picture) -> str:
+    """What the guard computes of a step."""
+    return defect(after) or (glitch(before, after) if step.keeps_view else "")
+
+
+def timed(work: Callable[[], Made]) -> tuple[float, Made]:
+    """Median time of `work` and what it gave; of several runs the first is not counted."""
+    times: list[float] = []
+    while len(times) <= MOST_RUNS and sum(times) < ENOUGH_S:
+        started = time.perf_counter()
+        made = work()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[1:] or times), made
+
+
+def noisy_frame(size: tuple[int, int]) -> Any:
+    """A frame (H, W, 3) uint8 with shapes and noise."""
+    numbers = np.random.default_rng(0)
+    shapes = numbers.random((size[1] // 20, size[0] // 20, 3), np.float32)
+    smooth = cv2.resize(shapes, size, interpolation=cv2.INTER_CUBIC)
+    return ((smooth + numbers.normal(0, 0.02, smooth.shape)).clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def print_machine(params: Params) -> None:
+    """What was measured on, with a fixed matrix product to compare machines and their load by."""
+    engine = Engine(device=params.teacher.device, precision=params.teacher.precision)
+    device = engine.settled_device
+    square = torch.ones(CALIBRATION_PX, CALIBRATION_PX, device=device)
+    calibration = timed(lambda: (square @ square)[0, 0].item())[0]
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"{torch.get_num_threads()} threads"
+    print(f"torch {torch.__version__}, {device} ({name}), {engine.settled_precision}, channels_last")
+    print(f"calibration: {1e3 * calibration:.0f} ms for a product of two {CALIBRATION_PX}x{CALIBRATION_PX} matrices")
+
+
+def print_table(chain: Chain, rows: list[Row], *, made_up: bool, size: tuple[int, int]) -> None:
+    label = ", MADE-UP WEIGHTS: speed only" if made_up else ""
+    print(f"\n{chain.name}, {size[0]}x{size[1]} to {'x'.join(map(str, chain.geometry.target))}{label}")
+    print(f"{'step':<16}{'eager fp32':>12}{'fast path':>12}{'faster':>9}   seconds")
+    total = Row("a frame", sum(row.eager for row in rows), sum(row.fast for row in rows))
+    for line in [*rows, total]:
+        print(f"{line.name:<16}{line.eager:>12.3f}{line.fast:>12.3f}{line.eager / max(line.fast, 1e-9):>8.2f}x")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

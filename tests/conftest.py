@@ -1,0 +1,93 @@
+"""A tiny project for every test that wants one, and one that went the whole way, made once and only read."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from making import Project, tiny_project
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tensors here are tiny: threads would only wait for each other
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
+
+
+@contextmanager
+def at_home(project: Project, database: Path) -> Iterator[Project]:
+    """Be in the project's folder, its runs in a database of its own (a copy of an empty one, which takes seconds)."""
+    shutil.copy(database, project.root / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.root)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.root / 'mlflow.db'}")
+        yield project
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    SqlAlchemyStore(f"sqlite:///{folder / 'mlflow.db'}", str(folder / "unused")).engine.dispose()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """An empty tiny project, and the working folder in it."""
+    monkeypatch.chdir(tmp_path)
+    made = tiny_project(tmp_path / "project")
+    monkeypatch.chdir(made.root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{made.root / 'mlflow.db'}")
+    return made
+
+
+@pytest.fixture(scope="session")
+def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Captured from the simulated camera, enhanced by the teacher, split. Only read it, or take `recorded`."""
+    from pipeline.capture import capture
+    from pipeline.split import split
+    from pipeline.teacher import teacher
+
+    made = tiny_project(tmp_path_factory.mktemp("recorded") / "project")
+    for stage in (capture, teacher, split):
+        stage(made.paths, made.params)
+    return made
+
+
+@pytest.fixture
+def recorded(project: Project, recorded_once: Project) -> Project:
+    """A project of the test's own with recordings, teacher pictures and split."""
+    shutil.copytree(recorded_once.root, project.root, dirs_exist_ok=True)
+    return project
+
+
+@pytest.fixture
+def with_database(project: Project, empty_database: Path) -> None:
+    """The project's MLflow database is there already, empty."""
+    shutil.copy(empty_database, project.root / "mlflow.db")
+
+
+@pytest.fixture(scope="session")
+def trained_once(recorded_once: Project, empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The whole way: trained, exported, evaluated. Only read it, or take `trained`."""
+    from pipeline.evaluate import evaluate
+    from pipeline.export import export
+    from pipeline.train import train
+
+    root = tmp_path_factory.mktemp("trained") / "project"
+    shutil.copytree(recorded_once.root, root)
+    with at_home(Project(root), empty_database) as made:
+        for stage in (train, export, evaluate):
+            stage(made.paths, made.params)
+    return made
+
+
+@pytest.fixture
+def trained(project: Project, trained_once: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of the whole way to change at will. Its runs stay readable in the database that was copied with it."""
+    shutil.copytree(trained_once.root, project.root, dirs_exist_ok=True)
+    return project

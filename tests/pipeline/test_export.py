@@ -1,0 +1,151 @@
+"""The exported student answers as torch does, and its contract says all that is needed."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from making import ROOT, photo
+
+from pipeline import export as stage
+from pipeline.errors import SharpcamError
+from pipeline.export import export, golden_input, validation_frames
+from pipeline.files import read_json
+from pipeline.frames import read_frame
+from pipeline.geometry import fit
+from pipeline.runtime import load_student, sha256, to_batch, to_frame, unpack_picture
+from training import checkpoints
+from training.models import MODELS
+
+
+@pytest.fixture(scope="module")
+def contract(trained_once):
+    return read_json(trained_once.paths.contract, made_by="export")
+
+
+@pytest.mark.parametrize("size", [(8, 8), (64, 80), (50, 38), (130, 94), (512, 640)], ids=str)
+def test_onnx_agrees_with_torch_at_any_even_size(trained_once, size):
+    model, _ = checkpoints.load(trained_once.paths.student)
+    session = ort.InferenceSession(trained_once.paths.student_onnx, providers=["CPUExecutionProvider"])
+    batch = to_batch(photo(*size))
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(batch)).numpy()
+    (answer,) = session.run(["picture"], {"frame": batch})
+    assert answer.shape == (1, 3, 2 * size[0], 2 * size[1])
+    assert np.abs(answer - expected).max() < 1e-4
+
+
+def test_the_contract_names_what_a_runtime_needs(trained_once, contract):
+    model = onnx.load(trained_once.paths.student_onnx)
+    assert [tensor.name for tensor in model.graph.input] == [contract["input"]["name"]]
+    assert [tensor.name for tensor in model.graph.output] == [contract["output"]["name"]]
+    for tensor in (contract["input"], contract["output"]):
+        assert (tensor["layout"], tensor["type"], tensor["channels"]) == ("NCHW", "float32", "RGB")
+        assert tensor["range"] == [0, 1]
+    sides = [dimension.dim_param for dimension in model.graph.input[0].type.tensor_type.shape.dim[2:]]
+    assert all(sides), "height and width are dynamic"
+    assert contract["scale"] == 2
+    assert contract["model"] == "student_s"
+    assert contract["geometry"] == trained_once.params.geometry.model_dump()
+
+
+def test_the_contract_holds_the_hash_of_each_file(trained_once, contract):
+    for name, digest in contract["files"].items():
+        file = trained_once.paths.contract.with_name(name)
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == digest
+    assert contract["weights_sha256"] == sha256(trained_once.paths.student)
+    assert contract["data"]["split"] == sha256(trained_once.paths.split)
+
+
+def test_the_golden_answer_is_torchs_to_a_real_frame(trained_once, contract):
+    model, _ = checkpoints.load(trained_once.paths.student)
+    given, expected = (unpack_picture(contract["golden"][side]) for side in ("input", "output"))
+    first = validation_frames(trained_once.paths, trained_once.params)[0]
+    np.testing.assert_array_equal(given, golden_input(first))
+    assert given.std() > 5
+    with torch.inference_mode():
+        answer = to_frame(model(torch.from_numpy(to_batch(given))).numpy())
+    np.testing.assert_array_equal(answer, expected)
+
+
+def test_the_contract_remembers_the_best_epoch(trained_once, contract):
+    rows = [line.split(",") for line in trained_once.paths.training_log.read_text().splitlines()[1:]]
+    assert contract["best"]["val_psnr"] == max(float(row[4]) for row in rows)
+
+
+def test_the_contract_holds_dvcs_hashes_of_the_data(trained):
+    lock = "stages: {capture: {outs: [{path: data/raw, md5: abc.dir}, {path: weights/x, md5: d}]}}"
+    (trained.root / "dvc.lock").write_text(lock)
+    export(trained.paths, trained.params)
+    data = read_json(trained.paths.contract, made_by="export")["data"]
+    assert data["dvc.data/raw"] == "abc.dir"
+    assert "dvc.weights/x" not in data
+
+
+def test_the_same_student_is_exported_to_the_same_bytes(trained, trained_once):
+    export(trained.paths, trained.params)
+    assert trained.paths.student_onnx.read_bytes() == trained_once.paths.student_onnx.read_bytes()
+    assert trained.paths.contract.read_bytes() == trained_once.paths.contract.read_bytes()
+
+
+def test_neither_file_knows_a_path_or_a_name_of_this_machine(trained_once):
+    for file in (trained_once.paths.student_onnx, trained_once.paths.contract):
+        data = file.read_bytes()
+        for trace in (str(ROOT), str(trained_once.root), "site-packages", "/home/", "/root/", ".py"):
+            assert trace.encode() not in data, trace
+
+
+def test_frames_for_parity_are_validation_frames(trained_once):
+    split = read_json(trained_once.paths.split, made_by="split")["validation"]
+    frames = validation_frames(trained_once.paths, trained_once.params)
+    assert len(frames) == trained_once.params.export.parity_frames
+    clip, stems = next(iter(split.items()))
+    first = read_frame(trained_once.paths.raw / clip / f"{stems[0]}.png")
+    np.testing.assert_array_equal(frames[0], fit(first, geometry=trained_once.params.geometry))
+
+
+def test_a_student_that_differs_from_torch_fails_the_stage_and_leaves_no_contract(trained, monkeypatch):
+    monkeypatch.setattr(stage, "LARGEST_DIFFERENCE", 1e-12)
+    with pytest.raises(SharpcamError, match="differs from torch by .*Try another export.opset"):
+        export(trained.paths, trained.params)
+    assert not trained.paths.contract.exists()
+
+
+def test_a_student_of_no_numbers_is_not_exported(trained):
+    model, recipe = checkpoints.load(trained.paths.student)
+    torch.nn.init.constant_(next(model.parameters()), float("nan"))
+    checkpoints.save(trained.paths.student, model, recipe)
+    with pytest.raises(SharpcamError, match=r"no numbers. Train it again"):
+        export(trained.paths, trained.params)
+
+
+def test_no_student_says_what_to_run(recorded):
+    with pytest.raises(SharpcamError, match=r'No student at .*student_sr\.pth. Run "dvc repro train"'):
+        export(recorded.paths, recorded.params)
+
+
+def test_a_file_that_is_no_student_says_what_to_run(trained):
+    trained.paths.student.write_bytes(b"no weights")
+    with pytest.raises(SharpcamError, match=r'student_sr\.pth is no weights of this project .*Run "dvc repro train"'):
+        export(trained.paths, trained.params)
+
+
+def test_another_network_is_not_exported_as_a_student(trained):
+    _, recipe = checkpoints.load(trained.paths.student)
+    other = MODELS["restorer"](width=8, blocks=(1, 1))
+    changed = recipe | {"model": "restorer", "arguments": {"width": 8, "blocks": [1, 1]}}
+    checkpoints.save(trained.paths.student, other, changed)
+    with pytest.raises(SharpcamError, match="is a restorer, and a student is expected"):
+        export(trained.paths, trained.params)
+
+
+def test_a_copied_student_runs_elsewhere(trained_once, tmp_path):
+    for file in (trained_once.paths.student_onnx, trained_once.paths.contract):
+        shutil.copy(file, tmp_path)
+    student = load_student(tmp_path / "student_sr.json")
+    assert student.enhance(photo(60, 80)).shape == (128, 160, 3)
+    assert json.loads((tmp_path / "student_sr.json").read_text())["format"] == 1

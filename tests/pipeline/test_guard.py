@@ -1,0 +1,69 @@
+"""The guard passes what an enhancement is, and stops what a network in trouble gives."""
+
+import cv2
+import numpy as np
+import pytest
+from making import photo
+
+from pipeline.guard import defect, glitch
+
+PICTURE = cv2.GaussianBlur(photo(128, 160).astype(np.float32) / 255, (0, 0), 1)
+
+
+def twice(picture):
+    return cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+
+
+def sharpened(picture):
+    return picture + 0.8 * (picture - cv2.GaussianBlur(picture, (0, 0), 1.5))
+
+
+@pytest.mark.parametrize("make", [lambda p: p, twice, sharpened, lambda p: cv2.GaussianBlur(p, (0, 0), 1.5)])
+def test_an_enhancement_passes(make):
+    after = make(PICTURE).astype(np.float32)
+    assert defect(after) == ""
+    assert glitch(PICTURE, after) == ""
+
+
+def test_a_reduced_picture_passes():
+    assert glitch(twice(PICTURE), PICTURE) == ""
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_value_that_is_no_number_is_a_defect(value):
+    after = PICTURE.copy()
+    after[3, 4, 1] = value
+    assert defect(after) == "not finite"
+
+
+@pytest.mark.parametrize(("level", "word"), [(0.0, "black"), (-3.0, "black"), (0.5, "constant"), (1.0, "constant")])
+def test_a_picture_without_content_is_a_defect(level, word):
+    assert defect(np.full((16, 16, 3), level, np.float32)) == word
+
+
+def test_a_dark_picture_with_content_is_none():
+    assert defect(PICTURE * np.float32(0.05)) == ""
+
+
+@pytest.mark.parametrize("channel", range(3))
+def test_a_shifted_colour_is_a_glitch(channel):
+    after = PICTURE.copy()
+    after[..., channel] += 0.1
+    assert glitch(PICTURE, after) == "colour shifted"
+
+
+def test_a_shifted_colour_in_one_corner_is_a_glitch():
+    after = PICTURE.copy()
+    after[:40, :40, 2] += 0.2
+    assert glitch(PICTURE, after) == "colour shifted"
+
+
+def test_noise_is_a_glitch():
+    after = np.random.default_rng(0).random(PICTURE.shape, dtype=np.float32)
+    assert glitch(PICTURE, after) == "changed too much"
+
+
+def test_blocks_of_colour_are_a_glitch():
+    after = PICTURE.copy()
+    after[32:48, 32:48] = (1, 0, 1)
+    assert glitch(PICTURE, after) != ""

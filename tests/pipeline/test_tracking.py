@@ -1,0 +1,181 @@
+"""Runs in a real MLflow store: what they hold, how they end, and what becomes of those left behind."""
+
+import platform
+import subprocess
+
+import psutil
+import pytest
+from making import git
+
+from pipeline import tracking
+from pipeline.errors import SharpcamError
+
+pytestmark = pytest.mark.usefixtures("with_database")
+PARAMS = {"seed": 7, "train": {"epochs": 3, "crop": {"px": 48}}, "note": "x" * 9000}
+
+
+@pytest.fixture
+def store(with_database):
+    return tracking.client()
+
+
+def status(store, run):
+    return store.get_run(run.id).info.status
+
+
+def start(**more):
+    return tracking.start(name="student_s", params=PARAMS, **more)
+
+
+def ended_process():
+    process = subprocess.Popen(["sleep", "60"])
+    born = psutil.Process(process.pid).create_time()
+    process.kill()
+    process.wait()
+    return str(process.pid), repr(born)
+
+
+def leave_running(store, *, host, pid, born):
+    """A run as a process on `host` leaves it when it is killed."""
+    run = start()
+    for tag, value in zip(tracking.PROCESS_TAGS, (host, pid, born), strict=True):
+        run.set_tag(tag, value)
+    return run
+
+
+def test_a_run_holds_all_parameters_and_tags(store):
+    run = start(tags={"git.commit": "abc"})
+    data = store.get_run(run.id).data
+    assert data.params["seed"] == "7"
+    assert data.params["train.epochs"] == "3"
+    assert data.params["train.crop.px"] == "48"
+    assert data.params["note"] == "x" * 6000
+    assert data.tags["git.commit"] == "abc"
+    assert status(store, run) == "RUNNING"
+
+
+@pytest.mark.parametrize("word", ["FINISHED", "FAILED", "KILLED"])
+def test_a_run_ends_as_it_is_told(store, word):
+    run = start()
+    run.end(word)
+    assert status(store, run) == word
+
+
+def test_metrics_are_there_at_once_to_the_last_digit(store):
+    run = start()
+    run.log_metrics({"val_psnr": 30.123456789012345}, step=4)
+    (point,) = store.get_metric_history(run.id, "val_psnr")
+    assert (point.value, point.step) == (30.123456789012345, 4)
+    assert run.logged_steps("val_psnr") == {4}
+
+
+def test_files_and_folders_go_to_the_run(store, tmp_path):
+    (tmp_path / "folder").mkdir()
+    for name in ("a.txt", "folder/b.txt"):
+        (tmp_path / name).write_text(name)
+    run = start()
+    run.log_artifact(tmp_path / "a.txt")
+    run.log_artifact(tmp_path / "folder", folder="inside")
+    assert {file.path for file in store.list_artifacts(run.id)} == {"a.txt", "inside"}
+    assert [file.path for file in store.list_artifacts(run.id, "inside")] == ["inside/b.txt"]
+
+
+def test_a_run_that_was_killed_is_gone_on_with(store):
+    run = start()
+    run.log_metrics({"val_psnr": 20}, step=0)
+    run.end("KILLED")
+    again = start(resume_id=run.id)
+    assert again.id == run.id
+    assert status(store, again) == "RUNNING"
+    again.end("FINISHED")
+    assert len(store.get_metric_history(run.id, "val_psnr")) == 1
+
+
+def test_a_run_that_was_deleted_meanwhile_is_a_new_one(store):
+    run = start()
+    store.delete_run(run.id)
+    assert start(resume_id=run.id).id != run.id
+    assert start(resume_id="0" * 32).id != "0" * 32
+
+
+def test_the_next_start_settles_a_run_whose_process_is_gone(store):
+    pid, born = ended_process()
+    lost = leave_running(store, host=platform.node(), pid=pid, born=born)
+    start()
+    assert status(store, lost) == "KILLED"
+
+
+def test_a_number_that_another_process_has_now_is_no_reason_to_wait(store):
+    here = psutil.Process()
+    lost = leave_running(store, host=platform.node(), pid=str(here.pid), born=repr(here.create_time() - 100))
+    start()
+    assert status(store, lost) == "KILLED"
+
+
+@pytest.mark.parametrize("host", [platform.node(), "another-machine"])
+def test_a_run_that_lives_or_is_elsewhere_is_left_alone(store, host):
+    here = psutil.Process()
+    pid, born = (str(here.pid), repr(here.create_time())) if host == platform.node() else ended_process()
+    run = leave_running(store, host=host, pid=pid, born=born)
+    start()
+    assert status(store, run) == "RUNNING"
+
+
+def test_a_run_of_somebody_elses_program_is_left_alone(store):
+    run = store.create_run("0")
+    start()
+    assert store.get_run(run.info.run_id).info.status == "RUNNING"
+
+
+def test_a_store_that_does_not_exist_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://nowhere")
+    with pytest.raises(SharpcamError, match="MLflow at nonsense://nowhere does not answer .*Correct MLFLOW_TRACKING_URI"):
+        start()
+
+
+def test_runs_are_kept_in_the_project_unless_told_otherwise(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert tracking.tracking_uri() == "sqlite:///mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert tracking.tracking_uri() == "http://127.0.0.1:5000"
+
+
+def test_versions_are_the_commit_whether_it_was_changed_and_dvcs_hashes(project):
+    versions = tracking.versions(project.root)
+    assert versions == {"git.commit": git(project.root, "rev-parse", "HEAD"), "git.dirty": "false"}
+    project.change(seed=8)
+    lock = "stages: {capture: {outs: [{path: data/raw, md5: abc.dir}]}, train: {outs: [{path: weights/a, md5: d}]}}"
+    (project.root / "dvc.lock").write_text(lock)
+    assert tracking.versions(project.root) == versions | {"git.dirty": "true", "dvc.data/raw": "abc.dir"}
+
+
+@pytest.mark.parametrize("text", ["", "stages: {capture: {cmd: x}}"])
+def test_a_lock_without_outputs_has_no_hashes(project, text):
+    (project.root / "dvc.lock").write_text(text)
+    assert tracking.data_versions(project.root) == {}
+
+
+def test_without_a_git_repository_or_a_commit_it_is_said_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(SharpcamError, match='There is no git commit here.*Run "git init && git add -A && git commit'):
+        tracking.versions(tmp_path)
+    git(tmp_path, "init", "-q")
+    with pytest.raises(SharpcamError, match="There is no git commit here"):
+        tracking.versions(tmp_path)
+
+
+def test_nested_parameters_have_dotted_names():
+    assert tracking.flatten({"a": {"b": {"c": 1}, "d": None}, "e": [1, 2]}) == {
+        "a.b.c": "1",
+        "a.d": "None",
+        "e": "[1, 2]",
+    }
+
+
+def test_the_run_of_a_student_is_found_by_its_hash(project, store):
+    run = start()
+    tracking.remember_student(run, "abc", project.paths)
+    assert tracking.run_of_student("abc", project.paths).id == run.id
+    assert tracking.run_of_student("abd", project.paths) is None
+    tracking.remember_student(tracking.Run("0" * 32, store), "gone", project.paths)
+    assert tracking.run_of_student("gone", project.paths) is None
