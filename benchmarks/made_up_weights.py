@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from training.models import MODELS
 
 LAST_LAYERS = ("ending.", "up.0.")  # made small, so that a picture comes out much as it went in, as with real weights
 SMALL = 0.01
+STORED = {"nafssr": {"views": 2}}  # checkpoints hold what joins the views
 
 
 @contextmanager
@@ -38,8 +40,7 @@ def make_up(name: str, *, folder: Path) -> None:
     """Write random weights of one network, or of the bundled restorer, to `folder`, and have them taken for known."""
     folder.mkdir(parents=True, exist_ok=True)
     if name == "restorer":
-        recipe = {"model": "restorer", "arguments": {}}
-        checkpoints.save(folder / "restorer.safetensors", MODELS["restorer"](), recipe, dtype=torch.float16)
+        make_up_restorer(folder / "restorer.safetensors")
         return
     path = folder / NETWORKS[name].file
     torch.save({"params": random_state(NETWORKS[name])}, path)
@@ -49,11 +50,21 @@ def make_up(name: str, *, folder: Path) -> None:
     weight_files.FILES[path.name] = known
 
 
+def make_up_restorer(path: Path, **arguments: Any) -> None:
+    """Write a bundled restorer of random weights; `arguments` are those of its model."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = MODELS["restorer"](**arguments)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=SMALL)
+    checkpoints.save(path, model, {"model": "restorer", "arguments": arguments}, dtype=torch.float16)
+
+
 def random_state(network: Network) -> dict[str, Tensor]:
     """Weights with which every block does something, and the picture stays a picture."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        state = MODELS[network.model](**network.arguments).state_dict()
+        state = MODELS[network.model](**network.arguments, **STORED.get(network.model, {})).state_dict()
         last_convolution = (
             f"body.{max((int(key.split('.')[1]) for key in state if key.startswith('body.')), default=0)}."
         )

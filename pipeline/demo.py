@@ -4,10 +4,14 @@ The photographs are those that scikit-image and scikit-learn ship. They are smal
 never enlarged: a pixel of the truth covers at least one pixel of a photograph.
 """
 
+import hashlib
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +22,7 @@ from torch import Generator, Tensor
 
 from pipeline.geometry import Frame, crop_box
 from pipeline.params import CameraParams, GeometryParams
-from training import camera
+from training import camera, jpeg
 
 # Rows of the wall: (height the photographs are cut to, photographs).
 ROWS = (
@@ -87,6 +91,7 @@ class SimulatedClip:
             "seed": self.seed,
             "target": list(self.geometry.target),
             "fit": self.geometry.fit,
+            "code": code_version(),
         }
 
     def record(self) -> Iterator[tuple[Frame, Frame]]:
@@ -124,6 +129,13 @@ class SimulatedClip:
         )
         centre = wall.shape[2] * (0.4 + 0.2 * draw[1]), wall.shape[1] * (0.4 + 0.2 * draw[2])
         return (*centre, zoom), 2 * math.pi * draw[3]
+
+
+@cache
+def code_version() -> str:
+    """Changes with the code of the simulated camera: clips of another version are recorded again."""
+    sources = [Path(module.__file__ or "").read_bytes() for module in (camera, jpeg, sys.modules[__name__])]
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
 
 
 def _pose_at(

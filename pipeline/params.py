@@ -187,4 +187,6 @@ def _in_words(detail: Any) -> str:
         return f"{where} is an unknown key"
     if detail["type"] == "missing":
         return f"{where} is missing"
-    return f"{where}: {detail['msg'].removeprefix('Value error, ')} (found {detail['input']!r})"[:300]
+    problem = f"{where}: {detail['msg'].removeprefix('Value error, ')}"
+    found = detail["input"]
+    return problem if isinstance(found, dict | list) else f"{problem} (found {found!r})"[:300]

@@ -5,6 +5,7 @@ the driver. A worker that dies loses nothing: what it had in hand is given to an
 """
 
 import os
+import socket
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,7 @@ from pipeline.params import RayParams
 from pipeline.stepcache import StepCache
 
 MOST_TRIES = 3  # of a frame, or of a worker's start, before it is given up
+KNOCK_S = 10
 PATIENCE_S = 300  # for the first worker: its machine may have to load gigabytes
 
 
@@ -53,7 +55,10 @@ def ray_results(pending: list[Job], chain: Chain, *, params: RayParams, cache: S
         at_once = FRAMES_AT_ONCE if chain.uses_gpu else 1
         hire = _hiring(ray, params, chain, cache, at_once)
         crew = Crew(ray, hire, weights=chain.weight_paths(), count=count, most_in_hand=at_once + 1)
-        yield from crew.results(pending)
+        try:
+            yield from crew.results(pending)
+        finally:
+            crew.dismiss()
 
 
 @contextmanager
@@ -64,6 +69,7 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
         return
     try:
+        _knock(address)
         ray.init(
             address=address or "local",
             include_dashboard=None if address else False,
@@ -81,6 +87,13 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens at host:port: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
 
 
 def _count(ray: Any, params: RayParams) -> int:
@@ -192,6 +205,11 @@ class Crew:
                     self._started(reference)
                 else:
                     yield from self._finished(reference, waiting)
+
+    def dismiss(self) -> None:
+        """End all workers."""
+        for member in [*self.members, *self.starting.values()]:
+            self.ray.kill(member.actor)
 
     def _start(self, member: Member, *sent: Any) -> None:
         self.starting[member.actor.start.remote(*sent)] = member

@@ -87,7 +87,7 @@ def only_once(name: str, *, paths: Paths) -> Iterator[None]:
     except Timeout:
         _wait_for_orphan(lock, name=name, holder=holder)
     try:
-        holder.write_text(json.dumps({"pid": os.getpid(), "watchers": _watchers()}))
+        holder.write_text(json.dumps({"pid": os.getpid(), "watchers": _watchers(), "orphan": _outlived_dvc()}))
         yield
     finally:
         lock.release()
@@ -97,8 +97,8 @@ def _wait_for_orphan(lock: FileLock, *, name: str, holder: Path) -> None:
     try:
         held_by = json.loads(holder.read_text())
     except (OSError, ValueError):
-        held_by = {"pid": "unknown", "watchers": _watchers()}
-    if all(_alive(pid, born) for pid, born in held_by["watchers"]):
+        held_by = {"pid": "unknown", "watchers": [], "orphan": False}
+    if not held_by["orphan"] and all(_alive(pid, born) for pid, born in held_by["watchers"]):
         raise SharpcamError(
             f'The stage "{name}" already runs as process {held_by["pid"]}. Wait for it, or stop it, and run again.'
         )
@@ -109,6 +109,13 @@ def _wait_for_orphan(lock: FileLock, *, name: str, holder: Path) -> None:
 def _watchers() -> list[tuple[int, float]]:
     """The parent and grandparent of this process, each with its time of birth: dvc, and the shell between."""
     return [(parent.pid, parent.create_time()) for parent in psutil.Process().parents()[:2]]
+
+
+def _outlived_dvc() -> bool:
+    """Whether a dvc started this process and is gone already, as it can be while Python is still importing."""
+    ancestors = [parent.cmdline() for parent in psutil.Process().parents()]
+    by_dvc = any(Path(part).name == "dvc" for command in ancestors for part in command)
+    return "DVC_STAGE" in os.environ and not by_dvc
 
 
 def _alive(pid: int, born: float) -> bool:

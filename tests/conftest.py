@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from making import Project, tiny_project
+from making import ROOT, Project, tiny_project
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tensors here are tiny: threads would only wait for each other
+os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))  # for processes in other folders
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
@@ -35,11 +36,17 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "mlflow.db"
 
 
+@pytest.fixture(scope="session")
+def begun_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A tiny project without data. Only read it, or take `project`."""
+    return tiny_project(tmp_path_factory.mktemp("begun") / "project")
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """An empty tiny project, and the working folder in it."""
-    monkeypatch.chdir(tmp_path)
-    made = tiny_project(tmp_path / "project")
+def project(begun_once: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A tiny project of the test's own without data, and the working folder in it."""
+    made = Project(tmp_path / "project")
+    shutil.copytree(begun_once.root, made.root)
     monkeypatch.chdir(made.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{made.root / 'mlflow.db'}")
     return made
@@ -87,7 +94,7 @@ def trained_once(recorded_once: Project, empty_database: Path, tmp_path_factory:
 
 
 @pytest.fixture
-def trained(project: Project, trained_once: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A copy of the whole way to change at will. Its runs stay readable in the database that was copied with it."""
+def trained(project: Project, trained_once: Project) -> Project:
+    """A project of the test's own that went the whole way, its runs with it."""
     shutil.copytree(trained_once.root, project.root, dirs_exist_ok=True)
     return project

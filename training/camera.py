@@ -54,7 +54,7 @@ class Settings:
 
 RANGES = {
     "lens_blur_px": (0.5, 1.3),
-    "shutter_s": (1 / 120, 1 / 20),
+    "shutter_s": (1 / 250, 1 / 60),  # a camera of 60 frames a second cannot expose longer
     "exposure": (0.75, 1.15),
     "white_balance_red": (0.88, 1.14),
     "white_balance_blue": (0.84, 1.14),

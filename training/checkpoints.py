@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from training.models import MODELS
@@ -39,7 +39,7 @@ def save(path: Path, model: nn.Module, recipe: dict[str, Any], *, dtype: torch.d
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     if path.suffix == ".safetensors":
-        save_file(weights, partial, metadata={"recipe": text})
+        partial.write_bytes(serialise(weights, metadata={"recipe": text}))  # save_file would hide it from other users
     else:
         torch.save({"recipe": text, "weights": weights}, partial)
     partial.replace(path)

@@ -11,7 +11,8 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 def to_8_bit(pictures: Tensor) -> Tensor:
     """`pictures` clamped and rounded to whole levels, float 0..255."""
-    return (pictures.float().clamp(0, 1) * PEAK).round()
+    levels: Tensor = (pictures.float().clamp(0, 1) * PEAK).round()
+    return levels
 
 
 def psnr(pictures: Tensor, targets: Tensor) -> Tensor:
@@ -29,7 +30,8 @@ def ssim(pictures: Tensor, targets: Tensor) -> Tensor:
     mean_x, mean_y = mean_x + MIDDLE, mean_y + MIDDLE
     c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
     top = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    return (top / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))).double().mean(dim=(1, 2)).float()
+    similarity: Tensor = (top / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))).double().mean(dim=(1, 2)).float()
+    return similarity
 
 
 def mean_absolute(pictures: Tensor, targets: Tensor) -> Tensor:
@@ -40,7 +42,8 @@ def mean_absolute(pictures: Tensor, targets: Tensor) -> Tensor:
 def _luma(pictures: Tensor) -> Tensor:
     """(N, H, W), 0..255."""
     weights = torch.tensor(LUMA, device=pictures.device)
-    return torch.einsum("nchw,c->nhw", to_8_bit(pictures), weights)
+    luma: Tensor = torch.einsum("nchw,c->nhw", to_8_bit(pictures), weights)
+    return luma
 
 
 def _window(planes: Tensor) -> Tensor:

@@ -111,7 +111,7 @@ def test_a_step_or_an_argument_that_does_not_exist_is_named(chain_of, steps, pro
 
 
 def test_a_chain_that_does_not_end_at_the_target_says_where_it_ends(chain_of):
-    with pytest.raises(SharpcamError, match='"mine" ends at 75x60, the target is 160x128. Order its steps'):
+    with pytest.raises(SharpcamError, match=r'"mine" ends at 75x60, the target is 160x128. Order its steps'):
         chain_of({"crop": {}}).enhance(FRAME)
 
 

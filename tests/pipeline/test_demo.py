@@ -5,7 +5,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from making import ROOT, Project, kill, make_clip, photo, tiny_project, tree, until
+from making import ROOT, Project, make_clip, photo, tiny_project, tree, until
 
 from pipeline import demo
 from pipeline.capture import capture
@@ -108,7 +108,7 @@ def test_the_truth_never_enlarges_a_photograph(index):
 
 def test_the_wall_hangs_photographs_side_by_side_without_scaling_them():
     wall = demo.hang_wall(simulated(0).generator(2)).numpy()
-    for _, names in demo.ROWS:
+    for _, names in demo.ROWS[:2]:
         patch = demo._hang_photo(names[0], 300)[100:140, 100:140].astype(np.float32) / 255
         linear_patch = np.ascontiguousarray(patch**camera.SCENE_GAMMA)
         found = cv2.matchTemplate(np.ascontiguousarray(wall.transpose(1, 2, 0)), linear_patch, cv2.TM_SQDIFF)
@@ -177,9 +177,11 @@ def test_clips_that_are_up_to_date_are_not_written_again_and_damaged_ones_are(re
 
 
 def test_a_killed_demo_ends_with_the_same_files(project: Project, recorded_once):
-    process = project.start("pipeline.capture")
-    until(lambda: process.poll() is not None or list(project.paths.raw.glob(".*.part/*.png")))
-    kill(process)
+    process = project.fork("capture")
+    until(lambda: not process.is_alive() or list(project.paths.raw.glob(".*.part/*.png")))
+    process.kill()
+    process.join()
+    assert len(find_clips(project.paths.raw)) < 3
     capture(project.paths, project.params)
     assert tree(project.paths.raw, project.paths.truth) == tree(recorded_once.paths.raw, recorded_once.paths.truth)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from making import photo
 
-from pipeline.frames import read_frame, write_frame
 from pipeline.framecache import decoded_clips
+from pipeline.frames import read_frame, write_frame
 from pipeline.geometry import fit
 
 STEMS = ["000000", "000002"]
@@ -37,9 +37,7 @@ def test_inputs_are_fitted_raw_frames_and_targets_the_teachers_pictures(decode):
     for index, stem in enumerate(STEMS):
         raw = read_frame(project.paths.raw / "a" / f"{stem}.png")
         np.testing.assert_array_equal(clip.inputs[index], fit(raw, geometry=project.params.geometry))
-        np.testing.assert_array_equal(
-            clip.targets[index], read_frame(project.paths.teacher / "a" / f"{stem}.png")
-        )
+        np.testing.assert_array_equal(clip.targets[index], read_frame(project.paths.teacher / "a" / f"{stem}.png"))
 
 
 def test_frames_are_decoded_once(decode):

@@ -112,13 +112,13 @@ def test_a_model_that_was_changed_is_refused(trained):
     data = bytearray(trained.paths.student_onnx.read_bytes())
     data[-1] ^= 1
     trained.paths.student_onnx.write_bytes(data)
-    with pytest.raises(SharpcamError, match="is not the file of its contract .its hash differs.. Run"):
+    with pytest.raises(SharpcamError, match=r"is not the file of its contract .its hash differs.. Run"):
         load_student(trained.paths.contract)
 
 
 @pytest.mark.parametrize("data", [b"", b"no model", bytes(1000)])
 def test_what_is_no_model_is_refused(change, data):
-    with pytest.raises(SharpcamError, match=r"student_sr\.onnx (is no model that ONNX Runtime can run|fails its known)"):
+    with pytest.raises(SharpcamError, match=r"(is no model that ONNX Runtime can run|fails its known-answer)"):
         load_student(change(model=data))
 
 
@@ -140,7 +140,7 @@ def test_answers_that_are_no_numbers_are_not_shown(student):
         def run(self, *_):
             return [np.full((1, 3, 128, 160), np.nan, np.float32)]
 
-    with pytest.raises(SharpcamError, match="values that are no numbers. Take another model"):
+    with pytest.raises(SharpcamError, match=r"values that are no numbers. Take another model"):
         replace(student, _session=Broken()).enhance(photo(60, 80))
 
 

@@ -70,7 +70,7 @@ def test_one_clip_is_cut_in_time_with_a_gap():
 
 
 def test_one_clip_too_short_for_two_parts_is_refused_by_name():
-    with pytest.raises(SharpcamError, match="a has 11 usable frames, too few for two parts with a gap of 10. Record a"):
+    with pytest.raises(SharpcamError, match=r"a has 11 usable frames, too few for two parts with a gap of 10."):
         cut_in_time("a", clips_of(a=11)["a"], params=SplitParams(validation_share=0.1, gap_frames=10))
 
 
@@ -105,7 +105,7 @@ def test_frames_that_the_guard_kept_out_are_in_no_part(project):
 
 
 def test_no_usable_frame_says_how_to_record(project):
-    with pytest.raises(SharpcamError, match="No clip has a frame that can be used. Record one"):
+    with pytest.raises(SharpcamError, match=r"No clip has a frame that can be used. Record one"):
         splitted(project)
 
 

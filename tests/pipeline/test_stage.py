@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from making import ROOT, kill, until
+from making import kill, until
 
 from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
@@ -38,7 +38,7 @@ sys.exit(run_stage("work", work))
 
 
 def python(root, code):
-    return subprocess.Popen([sys.executable, "-c", code], cwd=root, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    return subprocess.Popen([sys.executable, "-c", code], cwd=root)
 
 
 @pytest.fixture
@@ -55,8 +55,7 @@ def holder(tmp_path):
 def orphan(tmp_path):
     """A process that holds the lock, below a shell that was killed."""
     code = HOLD.replace('"', "'")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    shell = subprocess.Popen(["sh", "-c", f'"{sys.executable}" -c "{code}" & wait'], cwd=tmp_path, env=environment)
+    shell = subprocess.Popen(["sh", "-c", f'"{sys.executable}" -c "{code}" & wait'], cwd=tmp_path)
     until((tmp_path / "held").exists)
     shell.kill()
     yield shell
@@ -97,6 +96,19 @@ def test_an_orphan_is_waited_for(tmp_path, orphan, reaped, capsys):
         assert time.monotonic() - started >= 0.25
     assert "outlived its dvc and still works; waiting for it" in capsys.readouterr().out
     release.join()
+
+
+def test_an_orphan_whose_dvc_died_before_it_took_the_lock_is_waited_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DVC_STAGE", "teacher")  # as dvc sets it; no ancestor of this test is a dvc
+    process = python(tmp_path, HOLD)
+    until((tmp_path / "held").exists)
+    release = threading.Timer(0.3, (tmp_path / "let-go").touch)
+    release.start()
+    with only_once("teacher", paths=Paths(tmp_path)):
+        assert (tmp_path / "let-go").exists()
+    assert "waiting for it" in capsys.readouterr().out
+    release.join()
+    process.wait()
 
 
 def test_the_lock_is_let_go_after_an_error(tmp_path):

@@ -148,7 +148,7 @@ def test_what_is_gone_from_the_recordings_goes(clips):
 
 
 def test_without_clips_the_stage_says_what_to_run(project):
-    with pytest.raises(SharpcamError, match='There is no clip in .*raw. Run "dvc repro capture" first'):
+    with pytest.raises(SharpcamError, match=r'There is no clip in .*raw. Run "dvc repro capture" first'):
         teacher(project.paths, project.params)
 
 

@@ -173,6 +173,4 @@ def test_settings_are_drawn_from_the_seed_within_their_ranges():
         assert high - 0.1 * (high - low) < values.max() <= high * 1.0001
         torch.testing.assert_close(values, getattr(again, name), rtol=0, atol=0)
         assert (values != getattr(other, name)).any()
-    assert drawn.select(3).values() == {
-        name: round(float(getattr(drawn, name)[3]), 6) for name in camera.RANGES
-    }
+    assert drawn.select(3).values() == {name: round(float(getattr(drawn, name)[3]), 6) for name in camera.RANGES}
