@@ -55,7 +55,7 @@ def _window(planes: Tensor) -> Tensor:
     rows = planes[..., :height, :] * weights[0]
     for shift, weight in enumerate(weights[1:], start=1):
         rows.add_(planes[..., shift : shift + height, :], alpha=weight)
-    means = rows[..., :width] * weights[0]
+    means: Tensor = rows[..., :width] * weights[0]
     for shift, weight in enumerate(weights[1:], start=1):
         means.add_(rows[..., shift : shift + width], alpha=weight)
     return means
