@@ -175,11 +175,15 @@ def _write_demo_clip(name: str, recording: dict[str, Any], paths: Paths, *, bar:
     """Truth first, so that a clip in data/raw always has it; an older truth without raw frames is replaced."""
     raw, truth = _part(paths.raw / name), _part(paths.truth / name)
     raw.mkdir(parents=True)
-    for index, (frame, ideal) in enumerate(recording["frames"]):
-        write_frame(raw / frame_name(index), frame)
-        if ideal is not None:
-            write_frame(truth / frame_name(index), ideal)
-        bar.update()
+    with ThreadPoolExecutor(1) as writer:  # encodes while the next frame is simulated
+        writes = []
+        for index, (frame, ideal) in enumerate(recording["frames"]):
+            writes.append(writer.submit(write_frame, raw / frame_name(index), frame))
+            if ideal is not None:
+                writes.append(writer.submit(write_frame, truth / frame_name(index), ideal))
+            bar.update()
+        for write in writes:
+            write.result()
     write_json(raw / "clip.json", recording["identity"])
     _remove_clip(name, paths)
     if truth.exists():

@@ -119,11 +119,17 @@ def blur(frames: Tensor, *, sigma_px: Tensor) -> Tensor:
     radius = max(1, int(3 * float(sigma_px.max()) + 0.5))
     offsets = torch.arange(-radius, radius + 1, dtype=frames.dtype, device=frames.device)
     kernel = torch.exp(-(offsets[None] ** 2) / (2 * sigma_px[:, None].clamp_min(0.05) ** 2))
-    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(frames.shape[1], dim=0)
-    n, c, height, width = frames.shape
-    flat = F.pad(frames, (radius,) * 4, mode="replicate").reshape(1, n * c, height + 2 * radius, width + 2 * radius)
-    rows = F.conv2d(flat, kernel[:, None, None, :], groups=n * c)
-    return F.conv2d(rows, kernel[:, None, :, None], groups=n * c).reshape(n, c, height, width)
+    weights = (kernel / kernel.sum(dim=1, keepdim=True))[:, :, None, None, None].unbind(dim=1)
+    height, width = frames.shape[-2:]
+    padded = F.pad(frames, (radius,) * 4, mode="replicate")
+    # Shifted sums: a convolution of one channel by one kernel is several times slower on the CPU.
+    rows = padded[..., :height, :] * weights[0]
+    for shift, weight in enumerate(weights[1:], start=1):
+        rows.addcmul_(padded[..., shift : shift + height, :], weight)
+    blurred = rows[..., :width] * weights[0]
+    for shift, weight in enumerate(weights[1:], start=1):
+        blurred.addcmul_(rows[..., shift : shift + width], weight)
+    return blurred
 
 
 def look(scene: Tensor, path: Tensor, settings: Settings, *, height: int, width: int, generator: Generator) -> Tensor:
@@ -133,7 +139,9 @@ def look(scene: Tensor, path: Tensor, settings: Settings, *, height: int, width:
     blurred by the lens, and gathered by square pixels.
     """
     fine = View(2 * height, 2 * width, 0.5, 0.5)
-    light = torch.stack([render(scene, poses, fine) for poses in path.unbind(dim=1)]).mean(dim=0)
+    scenes = scene if scene.dim() == 3 else scene.repeat_interleave(path.shape[1], dim=0)
+    exposures = render(scenes, path.flatten(0, 1), fine)
+    light = exposures.reshape(*path.shape[:2], *exposures.shape[1:]).mean(dim=1)
     gathered = F.avg_pool2d(blur(light, sigma_px=2 * settings.lens_blur_px), 2)
     exposed = _balance(gathered.clamp_min(0), settings)
     noisy = exposed + _noise(exposed, settings, generator=generator)

