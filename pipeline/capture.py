@@ -8,12 +8,8 @@ is never written again; the clips of the simulated camera are a function of the 
 """
 
 import argparse
-import re
-import shutil
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,16 +17,14 @@ from typing import Any
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
 from pipeline.frames import find_clips, find_frames, frame_name, remove_tree, remove_unfinished, write_frame
-from pipeline.geometry import Frame
 from pipeline.params import CaptureParams, Params, load_params
 from pipeline.paths import Paths
-from pipeline.progress import progress, progress_bar
-from pipeline.sources import Camera, Source, Video, find_source
+from pipeline.progress import progress_bar
+from pipeline.recording import SAFE_NAME, move_whole, record, safe_name, unfinished
+from pipeline.sources import Video, find_source
 from pipeline.stage import in_words, only_once, run_stage
 
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 REAL_DEMO_CLIP = "demo-real"
-WAITING_FRAMES = 64  # encoded behind the camera's back before reading has to wait
 
 
 def capture(paths: Paths, params: Params) -> None:
@@ -76,24 +70,6 @@ def _why_not(clip: Path, destination: Path) -> str:
             f"Remove it, and record with python -m pipeline.capture --source {clip} --clip another-name."
         )
     return ""
-
-
-def move_whole(source: Path, destination: Path) -> None:
-    """Move a folder so that `destination` is there whole or not at all, across disks too."""
-    try:
-        source.rename(destination)
-    except OSError:
-        if destination.exists():
-            raise SharpcamError(f"{destination} exists already, and no clip is ever overwritten.") from None
-        part = _part(destination)
-        shutil.copytree(source, part)
-        part.rename(destination)
-        shutil.rmtree(source)
-
-
-def _part(clip: Path) -> Path:
-    """Where a clip lies until it is whole."""
-    return clip.with_name(f".{clip.name}.part")
 
 
 def update_demo(paths: Paths, params: Params) -> None:
@@ -173,7 +149,7 @@ def _remove_clip(name: str, paths: Paths) -> None:
 
 def _write_demo_clip(name: str, recording: dict[str, Any], paths: Paths, *, bar: Any) -> None:
     """Truth first, so that a clip in data/raw always has it; an older truth without raw frames is replaced."""
-    raw, truth = _part(paths.raw / name), _part(paths.truth / name)
+    raw, truth = unfinished(paths.raw / name), unfinished(paths.truth / name)
     raw.mkdir(parents=True)
     with ThreadPoolExecutor(1) as writer:  # encodes while the next frame is simulated
         writes = []
@@ -205,67 +181,6 @@ def record_once(paths: Paths, params: CaptureParams) -> None:
             "Give the new one a name of its own: capture.clip in params.yaml."
         )
     print(f"capture: {destination.name} is recorded already; another capture.clip records anew", flush=True)
-
-
-def safe_name(name: str) -> str:
-    """`name` as a clip's name: other characters become dashes. Raises SharpcamError where nothing is left."""
-    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:64]
-    if not cleaned:
-        raise SharpcamError(f'"{name}" cannot name a clip. Use letters, digits, dashes and underscores.')
-    return cleaned
-
-
-def record(source: Source, destination: Path, *, frames: int, every: int = 1) -> None:
-    """Record at most `frames` frames, every `every`-th, to the folder `destination`, which appears when it is whole.
-
-    Raises SharpcamError where nothing came; where a camera stopped early, after keeping what it gave.
-    """
-    part = _part(destination)
-    if part.exists():
-        remove_tree(part)
-    part.mkdir(parents=True)
-    try:
-        count, size = _write_frames(islice(source.frames(), 0, frames * every, every), part, total=frames)
-        if not count:
-            raise SharpcamError(f"{source.name} gave no frame. Check that the source shows a picture elsewhere.")
-        write_json(
-            part / "clip.json",
-            source.identity() | {"frames": count, "size": size, "every": every} | source.about(),
-        )
-        move_whole(part, destination)
-    finally:
-        if part.exists():
-            remove_tree(part)
-    if isinstance(source, Camera) and source.stopped:
-        raise SharpcamError(
-            f"The camera stopped after {count} of {frames} frames; those are kept in {destination}. "
-            "Check its cable and power, and record another clip for more."
-        )
-
-
-def _write_frames(frames: Iterable[Frame], folder: Path, *, total: int) -> tuple[int, list[int]]:
-    """Write frames behind the back of the reader; gives their number and size [width, height]."""
-    waiting: deque[Future[bytes]] = deque()
-    count, shape = 0, (0, 0)
-    with ThreadPoolExecutor(2) as writers:
-        for frame in _same_size(progress(frames, what="capture", total=total)):
-            shape = frame.shape[:2]
-            waiting.append(writers.submit(write_frame, folder / frame_name(count), frame))
-            count += 1
-            if len(waiting) >= WAITING_FRAMES:
-                waiting.popleft().result()
-        for write in waiting:
-            write.result()
-    return count, [shape[1], shape[0]]
-
-
-def _same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
-    first = None
-    for frame in frames:
-        first = first or frame.shape
-        if frame.shape != first:
-            raise SharpcamError("The source changed its frame size in the middle. Record it in two clips.")
-        yield frame
 
 
 def record_by_hand(arguments: argparse.Namespace, paths: Paths) -> None:

@@ -1,9 +1,11 @@
 """Where and how the networks of a chain are computed. Torch is asked only where the answer depends on the machine."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
 
 Precision = Literal["fp32", "bf16"]
@@ -23,9 +25,7 @@ class Engine:
         """The device that this machine has for it. Raises SharpcamError where a named one is missing."""
         if self.device == "cpu":
             return "cpu"
-        from pipeline.inference import pick_device
-
-        return str(pick_device(self.device))
+        return pick_device(self.device, setting="teacher.device")
 
     @property
     def settled_precision(self) -> Precision:
@@ -34,6 +34,31 @@ class Engine:
             return self.precision
         if self.settled_device == "cpu":
             return "fp32"
-        from pipeline.inference import has_bf16
-
         return "bf16" if has_bf16(self.settled_device) else "fp32"
+
+
+def pick_device(name: str, *, setting: str) -> str:
+    """The device called `name`; for `auto` a GPU where there is one. Raises SharpcamError where it does not work.
+
+    `setting` is what the error calls the place where the name was given.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return str(torch.zeros(1, device=name).device)
+    except (RuntimeError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SharpcamError(f'{setting} "{name}" does not work here ({reason}). Write "auto" or "cpu" there.') from None
+
+
+@cache
+def has_bf16(device: str) -> bool:
+    """Whether `device` computes in bf16. A CPU always does, slowly; a GPU that would only imitate it does not."""
+    import torch
+
+    if torch.device(device).type != "cuda":
+        return True
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.engine import Engine, Precision
+from pipeline.engine import Engine, Precision, has_bf16
 from pipeline.errors import SharpcamError
 from pipeline.networks import load_network, with_run_time
 from pipeline.step import Picture
@@ -125,26 +125,3 @@ def _read_restorer(folder: Path) -> tuple[nn.Module, str]:
         return checkpoints.load(path)[0].requires_grad_(False), sha256
     except checkpoints.CheckpointError as error:
         raise SharpcamError(f'{error}. Get the one that ships: "git checkout {path}".') from None
-
-
-@cache
-def pick_device(name: str) -> torch.device:
-    """The device called `name`; for `auto` a GPU where there is one. Raises SharpcamError where it does not work."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SharpcamError(
-            f'teacher.device "{name}" does not work here ({reason}). Write "auto" or "cpu" in params.yaml.'
-        ) from None
-
-
-@cache
-def has_bf16(device: str) -> bool:
-    """Whether `device` computes in bf16. A CPU always does, slowly; a GPU that would only imitate it does not."""
-    if torch.device(device).type != "cuda":
-        return True
-    with torch.cuda.device(device):
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipeline import tracking
+from pipeline.engine import pick_device
 from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
 from pipeline.photos import Photos, load_photos
@@ -82,17 +83,6 @@ def ending(tracker: Tracker) -> Iterator[None]:
         tracker.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     tracker.end("FINISHED")
-
-
-def pick_device(name: str) -> torch.device:
-    """The device that the recipe asks for. Raises SharpcamError where this machine lacks it."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        first = str(error).splitlines()[0]
-        raise SharpcamError(f'Device "{name}" does not work here ({first}). Write "auto" in the recipe.') from None
 
 
 def new_run(recipe: Recipe, device: torch.device) -> Run:
@@ -211,7 +201,7 @@ def train(
     track: Callable[[Run, Recipe], Tracker] = start_tracking,
 ) -> None:
     """Train, or go on training, and write the averaged weights to `output`."""
-    device = pick_device(recipe.device)
+    device = torch.device(pick_device(recipe.device, setting="The recipe's device"))
     checkpoint = cache / fingerprint(recipe, photos)[:16] / "last.pt"
     run, frames = open_run(recipe, checkpoint, device), validation_frames(photos, recipe)
     tracker = track(run, recipe)

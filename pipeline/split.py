@@ -77,27 +77,26 @@ def _words(size: tuple[int, int]) -> str:
 
 
 def assign(clips: dict[str, list[str]], *, share: float, seed: int) -> tuple[Part, Part]:
-    """Whole clips, in seeded order, into validation until it holds `share` of all frames; the rest trains.
+    """Whole clips into validation until it holds nearest to `share` of all frames; the rest trains.
 
-    Raises SharpcamError for fewer than two clips.
+    Among clips that fit equally well the seed decides. Raises SharpcamError for fewer than two clips.
     """
     if len(clips) < 2:
         raise SharpcamError(
             "No clip has a frame that can be used. Record one with python -m pipeline.capture --source 0 --clip desk."
         )
-    order = sorted(clips)
-    random.Random(seed).shuffle(order)
-    wanted = share * _count(clips)
+    waiting = sorted(clips)
+    random.Random(seed).shuffle(waiting)
+    wanted, held = share * _count(clips), 0
     validation: list[str] = []
-    for name in order[:-1]:
-        before = sum(len(clips[chosen]) for chosen in validation)
-        if validation and abs(before + len(clips[name]) - wanted) >= abs(before - wanted):
+    while len(waiting) > 1:
+        chosen = min(waiting, key=lambda name: abs(held + len(clips[name]) - wanted))
+        if validation and abs(held + len(clips[chosen]) - wanted) >= abs(held - wanted):
             break
-        validation.append(name)
-    return (
-        {name: clips[name] for name in sorted(clips) if name not in validation},
-        {name: clips[name] for name in sorted(validation)},
-    )
+        waiting.remove(chosen)
+        validation.append(chosen)
+        held += len(clips[chosen])
+    return {name: clips[name] for name in sorted(waiting)}, {name: clips[name] for name in sorted(validation)}
 
 
 def cut_in_time(clip: str, stems: list[str], *, params: SplitParams) -> tuple[Part, Part]:

@@ -254,8 +254,8 @@ def test_held_out_photographs_are_never_trained_on(folder, recipe_file):
 
 
 def test_a_device_that_is_not_there_is_refused():
-    with pytest.raises(SharpcamError, match='Device "nonsense"'):
-        restorer.pick_device("nonsense")
+    with pytest.raises(SharpcamError, match='device "nonsense" does not work here'):
+        restorer.pick_device("nonsense", setting="The recipe's device")
 
 
 def test_an_evaluation_without_weights_says_what_to_do(folder, recipe_file, tmp_path, capsys):

@@ -171,3 +171,10 @@ def test_the_stage_in_a_shell_is_one_sentence_and_a_failure(project):
     assert answer.returncode == 1
     (sentence,) = answer.stderr.splitlines()
     assert sentence.startswith("sharpcam: data/raw/a/000001.png has no teacher picture")
+
+
+def test_of_a_long_and_a_short_clip_the_short_one_judges():
+    clips = {"box": [f"{index:06d}" for index in range(100)], "cup": [f"{index:06d}" for index in range(50)]}
+    for seed in range(5):
+        training, validation = assign(clips, share=0.1, seed=seed)
+        assert (list(training), list(validation)) == (["box"], ["cup"])
