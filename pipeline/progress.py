@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -10,10 +11,13 @@ T = TypeVar("T")
 
 
 def progress(frames: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
-    """Iterate over `frames` under a bar."""
+    """Iterate over `frames` under a bar, which appears with the first of them: a source may fail before."""
     known = len(frames) if isinstance(frames, Sized) else None
-    with progress_bar(what=what, total=total or known) as bar:
+    with ExitStack() as stack:
+        bar = None
         for frame in frames:
+            if bar is None:
+                bar = stack.enter_context(progress_bar(what=what, total=total or known))
             yield frame
             bar.update()
 

@@ -153,6 +153,7 @@ class Camera:
     _times: list[float] = field(default_factory=list)
 
     def frames(self) -> Iterator[Frame]:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it tells of every driver that it tries
         device = cv2.VideoCapture(self.address)
         try:
             if not device.isOpened():

@@ -1,9 +1,13 @@
 """What cameras, videos and folders give, and what is said where they do not."""
 
+import os
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
-from making import make_video, photo
+from making import ROOT, make_video, photo
 
 from pipeline.errors import SharpcamError
 from pipeline.frames import write_frame
@@ -129,3 +133,16 @@ def test_the_same_source_has_the_same_identity_and_another_one_another(tmp_path,
     other = make_video(tmp_path / "other" / "desk.mkv", FRAMES[::-1])
     assert Video(video).identity() == Video(video).identity()
     assert Video(video).identity() != Video(other).identity()
+
+
+def test_a_camera_that_is_not_there_is_one_line_on_stderr(project):
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipeline.capture", "--source", "97", "--clip", "desk"],
+        cwd=project.root,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("sharpcam: No camera 97 answers.")
+    assert ended.stderr.count("\n") == 1
