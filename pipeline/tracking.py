@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import subprocess
-from collections.abc import Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "sharpcam"
 DATABASE = "sqlite:///mlflow.db"
 PROCESS_TAGS = ("sharpcam.host", "sharpcam.pid", "sharpcam.born")
+HELD_BACK = (signal.SIGTERM, signal.SIGINT)
 LONGEST_VALUE = 6000  # characters, MLflow's limit on a parameter
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -49,6 +52,26 @@ def client() -> MlflowClient:
         ) from None
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold SIGTERM and Ctrl-C back until the store has answered.
+
+    One that struck in the middle of a transaction would leave the database locked, and the run RUNNING.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals reach only the main thread
+        yield
+        return
+    held: list[int] = []
+    handlers = {number: signal.signal(number, lambda got, _: held.append(got)) for number in HELD_BACK}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
+
+
 @dataclass
 class Run:
     """One MLflow run; every call reaches the store before it returns."""
@@ -56,6 +79,7 @@ class Run:
     id: str
     _client: Any
 
+    @undisturbed()
     def log_metrics(self, metrics: Mapping[str, float], *, step: int = 0) -> None:
         """Log each metric at `step`."""
         for name, value in metrics.items():
@@ -65,6 +89,7 @@ class Run:
         """The steps at which the metric `name` is logged already."""
         return {point.step for point in self._client.get_metric_history(self.id, name)}
 
+    @undisturbed()
     def log_artifact(self, path: Path, *, folder: str | None = None) -> None:
         """Copy a file, or what a folder holds, to the run."""
         if path.is_dir():
@@ -72,15 +97,18 @@ class Run:
         else:
             self._client.log_artifact(self.id, str(path), folder)
 
+    @undisturbed()
     def set_tag(self, name: str, value: str) -> None:
         """Set one tag."""
         self._client.set_tag(self.id, name, value)
 
+    @undisturbed()
     def end(self, status: Status) -> None:
         """End the run."""
         self._client.set_terminated(self.id, status)
 
 
+@undisturbed()
 def start(
     *,
     name: str,
@@ -144,6 +172,7 @@ def flatten(params: Mapping[str, Any], *, prefix: str = "") -> dict[str, str]:
     return flat
 
 
+@undisturbed()
 def log_student(run: Run, model: Any, example: Any) -> None:
     """Log the torch `model` to the run as a model with a signature; `example` is an input, float32 (N, 3, H, W)."""
     import mlflow

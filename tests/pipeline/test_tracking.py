@@ -1,7 +1,10 @@
 """Runs in a real MLflow store: what they hold, how they end, and what becomes of those left behind."""
 
+import os
 import platform
+import signal
 import subprocess
+import sys
 
 import psutil
 import pytest
@@ -179,3 +182,23 @@ def test_the_run_of_a_student_is_found_by_its_hash(project, store):
     assert tracking.run_of_student("abd", project.paths) is None
     tracking.remember_student(tracking.Run("0" * 32, store), "gone", project.paths)
     assert tracking.run_of_student("gone", project.paths) is None
+
+
+def test_a_signal_in_the_middle_of_a_write_waits_until_the_store_has_answered(store, monkeypatch):
+    run = start()
+    write = run._client.log_metric
+
+    def struck(*arguments, **more):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return write(*arguments, **more)
+
+    monkeypatch.setattr(run._client, "log_metric", struck)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with pytest.raises(SystemExit, match="143"):
+            run.log_metrics({"val_psnr": 30.0, "val_loss": 0.5})
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    run.end("KILLED")
+    assert store.get_run(run.id).data.metrics == {"val_psnr": 30.0, "val_loss": 0.5}
+    assert status(store, run) == "KILLED"
