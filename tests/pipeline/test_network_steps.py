@@ -360,7 +360,8 @@ def test_the_real_compact_network_cleans_and_sharpens(tmp_path, monkeypatch):
 
 
 MEMORY = """
-import resource, sys
+import resource
+from pathlib import Path
 from benchmarks.teacher import built, noisy_frame
 from pipeline.params import load_params
 
