@@ -49,9 +49,16 @@ class Workplace:
     def run_file(self) -> Path:
         return self.folder / "run.json"
 
+    def _notes(self) -> dict[str, str]:
+        return json.loads(self.run_file.read_text()) if self.run_file.exists() else {}
+
     def run_id(self) -> str | None:
         """The MLflow run of this training, if it was begun before."""
-        return str(json.loads(self.run_file.read_text())["run_id"]) if self.run_file.exists() else None
+        return self._notes().get("run_id")
+
+    def student(self) -> str | None:
+        """Hash of the student that this training ended with, if it did."""
+        return self._notes().get("student")
 
 
 def train(paths: Paths, params: Params) -> None:
@@ -63,6 +70,12 @@ def train(paths: Paths, params: Params) -> None:
     model = starting_model(params)
     versions = tracking.versions(paths.root)
     workplace = Workplace(paths.cache / "training" / fingerprint(params, training, validation))
+    if workplace.student() is not None:
+        results_are_there = paths.student.exists() and paths.training_log.exists()
+        if results_are_there and sha256(paths.student) == workplace.student():
+            print("train: an earlier process has ended this very training already", flush=True)
+            return
+        shutil.rmtree(workplace.folder)  # a training that is asked for again is a new one
     workplace.folder.mkdir(parents=True, exist_ok=True)
     run = tracking.start(
         name=params.train.model, params=params.model_dump(), tags=versions, resume_id=workplace.run_id()
@@ -73,7 +86,8 @@ def train(paths: Paths, params: Params) -> None:
         learn(module, params, workplace, tell=Log(paths.training_log, run, module).tell)
         model.load_state_dict(module.best)
         finish(model.eval(), module.history, validation, paths, params, run)
-    shutil.rmtree(workplace.folder)  # done: a training that is asked for again is a new one
+    write_json(workplace.run_file, {"run_id": run.id, "student": sha256(paths.student)})
+    workplace.checkpoint.unlink()
 
 
 class ended_well:  # noqa: N801 - reads as a phrase where it is used

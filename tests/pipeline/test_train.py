@@ -94,7 +94,19 @@ def test_the_student_carries_all_that_rebuilds_it(trained_once):
 
 
 def test_what_training_kept_for_a_kill_is_gone_when_it_is_done(trained_once):
-    assert list((trained_once.paths.cache / "training").iterdir()) == []
+    (kept,) = (trained_once.paths.cache / "training").iterdir()
+    assert [file.name for file in kept.iterdir()] == ["run.json"]
+
+
+def test_what_an_orphan_ended_is_not_trained_again_but_what_is_asked_for_again_is(trained, capsys):
+    student = trained.paths.student.read_bytes()
+    train(trained.paths, trained.params)
+    assert "an earlier process has ended this very training already" in capsys.readouterr().out
+    assert len(runs(tracking.client())) == 1
+    trained.paths.student.unlink()  # as dvc does before it runs the stage anew
+    train(trained.paths, trained.params)
+    assert trained.paths.student.read_bytes() == student
+    assert [run.info.status for run in runs(tracking.client())] == ["FINISHED", "FINISHED"]
 
 
 @pytest.mark.parametrize("epochs", [1, 3], ids=["after the first epoch", "after the last epoch"])
