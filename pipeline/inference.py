@@ -100,6 +100,7 @@ def _with_tlc(source: Source, device: str, tlc_px: tuple[int, int]) -> nn.Module
 
 @cache
 def _without_tlc(source: Source, device: str) -> nn.Module:
+    # torch's stubs know memory_format only without a device
     placed: nn.Module = read(source).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return placed
 

@@ -95,6 +95,7 @@ def new_run(recipe: Recipe, device: torch.device) -> Run:
 
 def channels_last(model: nn.Module) -> nn.Module:
     """`model` with its weights laid out for the way the restorer computes; in place."""
+    # torch's stubs know no memory_format of a module
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 

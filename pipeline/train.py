@@ -7,7 +7,8 @@ import logging
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,20 +91,18 @@ def train(paths: Paths, params: Params) -> None:
     workplace.checkpoint.unlink()
 
 
-class ended_well:  # noqa: N801 - reads as a phrase where it is used
+@contextmanager
+def ended_well(run: tracking.Run) -> Iterator[None]:
     """End the run as what happened: FINISHED, KILLED by a signal or Ctrl-C, FAILED by anything else."""
-
-    def __init__(self, run: tracking.Run) -> None:
-        self.run = run
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.run.end("FINISHED")
-        else:
-            self.run.end("KILLED" if issubclass(kind, KeyboardInterrupt | SystemExit) else "FAILED")
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        run.end("KILLED")
+        raise
+    except BaseException:
+        run.end("FAILED")
+        raise
+    run.end("FINISHED")
 
 
 def starting_model(params: Params) -> nn.Module:
