@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.resources import files
 from pathlib import Path
 
 import cv2
@@ -19,10 +18,8 @@ from pipeline.errors import SharpcamError
 from pipeline.photos import load_photos, read_photo
 from pipeline.recipe import RECIPE, load_recipe
 from training import camera, checkpoints
-from training.restoration import Shots, bicubic, frame_psnr, seeded, shoot
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "weights/bundled/restorer.safetensors"
 TINY = {
     "model": {"width": 8, "blocks": [1, 1]},
     "steps": 24,
@@ -275,27 +272,3 @@ def test_an_evaluation_prints_both_figures(folder, recipe_file, tmp_path, capsys
     printed = capsys.readouterr().out
     assert "bicubic" in printed
     assert "500 ms" in printed
-
-
-def test_the_shipped_restorer_is_small_and_was_made_by_the_recipe_beside_it():
-    assert SHIPPED.stat().st_size <= 4_000_000
-    recipe = checkpoints.read(SHIPPED).recipe
-    assert recipe["model"] == "restorer"
-    assert recipe["sources"]
-    assert recipe["camera"].keys() == camera.RANGES.keys()
-    assert recipe["training"] == load_recipe(RECIPE).model_dump(mode="json")
-    assert len(recipe["held_out"]) >= 10
-
-
-def test_the_shipped_restorer_beats_bicubic_on_a_picture_it_never_saw():
-    picture = cv2.imdecode(np.fromfile(files("skimage") / "data/astronaut.png", np.uint8), cv2.IMREAD_COLOR)
-    scene = torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).copy())[None]
-    shots = Shots(zoom=(2.2, 2.2), tilt_rad=0.02, speed_px_per_s=(0, 80), still_share=0, quiet_share=0)
-    model, _ = checkpoints.load(SHIPPED)
-    gains = []
-    for index in range(3):
-        raw, truth = shoot(scene, shots=shots, frame_px=160, generator=seeded(5, 0, index))
-        raw, truth = raw.float() / 255, truth.float() / 255
-        with torch.inference_mode():
-            gains.append(float(frame_psnr(model(raw), truth) - frame_psnr(bicubic(raw), truth)))
-    assert sum(gains) / len(gains) > 1.5
