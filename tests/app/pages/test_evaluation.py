@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from pipeline.frames import write_frame
 
-PAGE = Path(__file__).parents[2] / "app/evaluation.py"
+PAGE = Path(__file__).parents[3] / "app/pages/evaluation.py"
 SCORES = {"psnr": 31.5, "ssim": 0.91, "l1": 0.02}
 EVALUATION = {
     "methods": {"student": {"teacher": SCORES}, "bicubic": {"teacher": {**SCORES, "psnr": 29.0}}},
