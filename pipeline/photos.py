@@ -1,4 +1,4 @@
-"""Clean photographs from a folder: what a restorer is taught with, and what it is measured on."""
+"""Clean photographs from a folder: what a restoring network is taught with, and what it is measured on."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""restorer.yaml as a frozen type: how the bundled restorer is trained."""
+"""A file of recipes/ as a frozen type: how a network that ships with sharpcam is trained."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -14,28 +14,24 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
 )
+from torch import nn
 
 from pipeline.errors import SharpcamError
 from pipeline.photos import Photos
 from training.descent import Descent
+from training.models import MODELS
 from training.pool import Pool
 from training.restoration import Shots
 
-RECIPE = Path(__file__).with_name("restorer.yaml")
+RECIPES = Path(__file__).with_name("recipes")
 
 
 class Section(BaseModel):
     """A part of the recipe: unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelRecipe(Section):
-    """Arguments of training.models.restorer.Restorer."""
-
-    width: PositiveInt
-    blocks: tuple[PositiveInt, ...] = Field(min_length=1)
 
 
 class ShotsRecipe(Section):
@@ -49,10 +45,12 @@ class ShotsRecipe(Section):
 
 
 class Recipe(Section):
-    """restorer.yaml, where each key is explained."""
+    """A recipe; recipes/restorer.yaml explains each key."""
 
     seed: NonNegativeInt
-    model: ModelRecipe
+    model: str
+    arguments: dict[str, Any]
+    shipped_as: Literal["float16", "float32"]
     steps: PositiveInt
     batch_size: PositiveInt
     crop_px: int = Field(ge=16, multiple_of=2)
@@ -76,6 +74,22 @@ class Recipe(Section):
     validation_frames: PositiveInt
     validate_steps: PositiveInt
     checkpoint_s: NonNegativeFloat
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in MODELS:
+            raise ValueError(f'"{name}" is none of the models: {", ".join(MODELS)}')
+        return name
+
+    def new_model(self) -> nn.Module:
+        """The model, untrained, the same for the same seed. Raises SharpcamError for arguments that do not fit it."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            try:
+                return MODELS[self.model](**self.arguments)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise SharpcamError(f"The recipe's arguments do not fit {self.model} ({error}). Mend them.") from None
 
     def descent(self) -> Descent:
         """The part that says how the weights move."""
@@ -107,7 +121,8 @@ def load_recipe(path: Path, **overrides: Any) -> Recipe:
     try:
         return Recipe.model_validate({**yaml.safe_load(path.read_text(encoding="utf-8")), **overrides})
     except FileNotFoundError:
-        raise SharpcamError(f"No recipe at {path}. Leave --recipe out to use the one that ships.") from None
+        known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
+        raise SharpcamError(f"No recipe at {path}. Those that ship are {known}.") from None
     except (yaml.YAMLError, TypeError) as error:
         where = " ".join(str(error).split())
         raise SharpcamError(f"{path} is no valid recipe ({where}). Mend it and run again.") from None

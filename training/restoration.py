@@ -1,4 +1,4 @@
-"""What the restorer learns from: photographs seen through the simulated camera, and beside them the truth.
+"""What a restoring network learns from: photographs seen through the simulated camera, and beside them the truth.
 
 Every draw comes from a generator seeded by the run's seed and an index, so that a run that was broken off and goes on
 sees the very same crops.

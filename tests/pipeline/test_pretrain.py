@@ -1,4 +1,4 @@
-"""Training of the bundled restorer: what it refuses, what outlives a kill, what it ships."""
+"""Training of what ships: what it refuses, what outlives a kill, what it ships."""
 
 import os
 import signal
@@ -13,15 +13,16 @@ import pytest
 import torch
 import yaml
 
-from pipeline import restorer
+from pipeline import pretrain
 from pipeline.errors import SharpcamError
 from pipeline.photos import load_photos, read_photo
-from pipeline.recipe import RECIPE, load_recipe
+from pipeline.recipe import RECIPES, load_recipe
 from training import camera, checkpoints
 
+RECIPE = RECIPES / "restorer.yaml"
 ROOT = Path(__file__).parents[2]
 TINY = {
-    "model": {"width": 8, "blocks": [1, 1]},
+    "arguments": {"width": 8, "blocks": [1, 1]},
     "steps": 24,
     "batch_size": 2,
     "crop_px": 16,
@@ -85,15 +86,15 @@ def recipe_file(tmp_path):
 def train_tiny(folder: Path, recipe_file: Path, output: Path, track=None) -> None:
     recipe = load_recipe(recipe_file)
     photos = load_photos(folder, held_out=recipe.held_out, smallest_px=recipe.scene_px)
-    budget = restorer.Budget(recipe.steps)
-    restorer.train(
+    budget = pretrain.Budget(recipe.steps)
+    pretrain.train(
         photos, recipe, budget, cache=output.parent / "cache", output=output, track=track or Recorder().track
     )
 
 
 def train_in_a_process(folder: Path, recipe_file: Path, output: Path) -> subprocess.Popen:
     code = (
-        "import sys, torch; from pathlib import Path; from tests.pipeline.test_restorer import train_tiny;"
+        "import sys, torch; from pathlib import Path; from tests.pipeline.test_pretrain import train_tiny;"
         "torch.set_num_threads(1); train_tiny(*map(Path, sys.argv[1:]))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -163,10 +164,10 @@ def test_a_training_that_fails_is_a_failed_run(folder, recipe_file, tmp_path, mo
 
 
 def test_minutes_end_a_training_whatever_the_steps():
-    run = restorer.new_run(load_recipe(RECIPE, model={"width": 4, "blocks": [1]}), torch.device("cpu"))
+    run = pretrain.new_run(load_recipe(RECIPE, arguments={"width": 4, "blocks": [1]}), torch.device("cpu"))
     run.step, run.elapsed_s = 50, 45.0
-    assert restorer.Budget(200).spent(run) == 0.25
-    assert restorer.Budget(200, minutes=1).spent(run) == 0.75
+    assert pretrain.Budget(200).spent(run) == 0.25
+    assert pretrain.Budget(200, minutes=1).spent(run) == 0.75
 
 
 def test_other_photographs_another_recipe_or_camera_are_another_training(folder, recipe_file, monkeypatch):
@@ -175,14 +176,14 @@ def test_other_photographs_another_recipe_or_camera_are_another_training(folder,
     (folder / "two.png").unlink()
     fewer = load_photos(folder, held_out=recipe.held_out, smallest_px=96)
     found = {
-        restorer.fingerprint(recipe, photos),
-        restorer.fingerprint(recipe, fewer),
-        restorer.fingerprint(load_recipe(recipe_file, seed=99), photos),
+        pretrain.fingerprint(recipe, photos),
+        pretrain.fingerprint(recipe, fewer),
+        pretrain.fingerprint(load_recipe(recipe_file, seed=99), photos),
     }
     assert len(found) == 3
-    assert restorer.fingerprint(load_recipe(recipe_file, checkpoint_s=9), photos) in found
+    assert pretrain.fingerprint(load_recipe(recipe_file, checkpoint_s=9), photos) in found
     monkeypatch.setitem(camera.RANGES, "gamma", (1.0, 1.1))
-    assert restorer.fingerprint(recipe, photos) not in found
+    assert pretrain.fingerprint(recipe, photos) not in found
 
 
 @pytest.mark.parametrize(
@@ -193,6 +194,7 @@ def test_other_photographs_another_recipe_or_camera_are_another_training(folder,
         ("learning_rate", -1, "learning_rate: .* greater than 0"),
         ("shots", {"zoom": 2}, r"shots\.zoom"),
         ("held_out", None, "held_out"),
+        ("model", "student_xxl", "none of the models"),
     ],
 )
 def test_a_bad_recipe_is_refused_in_one_sentence(recipe_file, key, value, words):
@@ -217,12 +219,12 @@ def test_a_missing_recipe_and_an_impossible_number_of_steps_are_refused(tmp_path
 
 def test_an_empty_folder_of_photographs_is_refused(tmp_path, capsys):
     (tmp_path / "photos").mkdir()
-    assert restorer.main(["--photos", str(tmp_path / "photos")]) == 1
+    assert pretrain.main(["restorer", "--photos", str(tmp_path / "photos")]) == 1
     assert "No photographs to train on" in capsys.readouterr().err
 
 
 def test_no_time_to_train_is_refused(folder, recipe_file, capsys):
-    assert restorer.main(["--photos", str(folder), "--recipe", str(recipe_file), "--minutes", "0"]) == 1
+    assert pretrain.main([str(recipe_file), "--photos", str(folder), "--minutes", "0"]) == 1
     assert "--minutes 0" in capsys.readouterr().err
 
 
@@ -252,23 +254,23 @@ def test_held_out_photographs_are_never_trained_on(folder, recipe_file):
 
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(SharpcamError, match='device "nonsense" does not work here'):
-        restorer.pick_device("nonsense", setting="The recipe's device")
+        pretrain.pick_device("nonsense", setting="The recipe's device")
 
 
 def test_an_evaluation_without_weights_says_what_to_do(folder, recipe_file, tmp_path, capsys):
-    asked = ["--photos", str(folder), "--recipe", str(recipe_file), "--output", str(tmp_path / "r.safetensors")]
-    assert restorer.main([*asked, "--evaluate"]) == 1
-    assert "No restorer at" in capsys.readouterr().err
+    asked = [str(recipe_file), "--photos", str(folder), "--output", str(tmp_path / "r.safetensors")]
+    assert pretrain.main([*asked, "--evaluate"]) == 1
+    assert "No weights at" in capsys.readouterr().err
     (tmp_path / "r.safetensors").write_bytes(b"nothing")
-    assert restorer.main([*asked, "--evaluate"]) == 1
+    assert pretrain.main([*asked, "--evaluate"]) == 1
     assert "no weights of this project" in capsys.readouterr().err
 
 
 def test_an_evaluation_prints_both_figures(folder, recipe_file, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(restorer, "frame_seconds", lambda _: 0.5)
+    monkeypatch.setattr(pretrain, "frame_seconds", lambda _: 0.5)
     train_tiny(folder, recipe_file, tmp_path / "r.safetensors")
-    asked = ["--photos", str(folder), "--recipe", str(recipe_file), "--output", str(tmp_path / "r.safetensors")]
-    assert restorer.main([*asked, "--evaluate"]) == 0
+    asked = [str(recipe_file), "--photos", str(folder), "--output", str(tmp_path / "r.safetensors")]
+    assert pretrain.main([*asked, "--evaluate"]) == 0
     printed = capsys.readouterr().out
     assert "bicubic" in printed
     assert "500 ms" in printed
