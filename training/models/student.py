@@ -97,12 +97,12 @@ class OriginalStudent(nn.Module):
 
 def student_s() -> StudentSR:
     """The smallest."""
-    return StudentSR(channels=32, blocks=1, fold=2)
+    return StudentSR(channels=32, blocks=2, fold=2)
 
 
 def student_m() -> StudentSR:
     """The default."""
-    return StudentSR(channels=32, blocks=2, fold=2)
+    return StudentSR(channels=48, blocks=2, fold=2)
 
 
 def student_l() -> StudentSR:

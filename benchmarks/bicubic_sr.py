@@ -1,0 +1,127 @@
+"""The students as plain super-resolution networks, to be compared with published ones: bicubic x2 pairs, Y-PSNR.
+
+python -m benchmarks.bicubic_sr --test FOLDER                     # measures the weights in weights/bicubic/
+python -m benchmarks.bicubic_sr --photos FOLDER --minutes 60      # trains them, or goes on
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline.errors import SharpcamError
+from pipeline.paths import Paths
+from pipeline.photos import PICTURES, load_photos, read_photo
+from pipeline.pretrain import Budget, channels_last, kept, percent_bar
+from pipeline.stage import in_words, only_once
+from training import checkpoints
+from training.bicubic import SCALE, BicubicPairs, even, halve, luma_psnr
+from training.descent import Descent, Run
+from training.models import MODELS
+from training.restoration import to_uint8
+
+FAMILY = ("student_s", "student_m", "student_l")
+DESCENT = Descent(learning_rate=2e-3, warmup_steps=200, weight_decay=0, ema_decay=0.999, bf16=False, workers=1)
+BATCH_SIZE, CROP_PX, STEPS, SEED = 16, 48, 200_000, 3
+CHECKPOINT_S = 120
+SMALLEST_PX = 2 * CROP_PX
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bicubic_sr", description=__doc__)
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="train on these photographs first")
+    parser.add_argument("--test", type=Path, metavar="FOLDER", help="pictures at full size, such as Set5")
+    parser.add_argument("--models", nargs="+", choices=FAMILY, default=FAMILY)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, help="for each model, all its runs together")
+    length.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--threads", type=int, default=2)
+    asked = parser.parse_args(arguments)
+    if asked.photos is None and asked.test is None:
+        parser.error("name --photos to train on, or --test to measure on")
+
+    def work() -> None:
+        torch.set_num_threads(asked.threads)
+        for name in asked.models if asked.photos else ():
+            with only_once(f"bicubic-{name}", paths=Paths()):
+                train(name, asked.photos, Budget(asked.steps, asked.minutes), Paths())
+        if asked.test:
+            print(table(asked.models, pictures_in(asked.test), Paths()))
+
+    return in_words(work)
+
+
+def weights_file(name: str, paths: Paths) -> Path:
+    """Where the weights of one student for bicubic pairs lie."""
+    return paths.root / "weights/bicubic" / f"{name}.safetensors"
+
+
+def train(name: str, folder: Path, budget: Budget, paths: Paths) -> None:
+    """Train one student, or go on with it, and write the average of its weights."""
+    photos = load_photos(folder, held_out=(), smallest_px=SMALLEST_PX)
+    pairs = BicubicPairs(list(photos.training.values()), seed=SEED)
+    torch.manual_seed(SEED)
+    run = Run(channels_last(MODELS[name]()), DESCENT)
+    checkpoint = paths.cache / "bicubic" / f"{name}-{photos.digest()[:16]}.pt"
+    if checkpoint.is_file():
+        run.restore(torch.load(checkpoint, weights_only=True))
+        print(f"bicubic_sr: {name} goes on at step {run.step}", flush=True)
+    for _ in kept(percent_bar(losses(run, pairs, budget), run, budget), run, checkpoint, every_s=CHECKPOINT_S):
+        pass
+    recipe = {"model": name, "arguments": {}, "data": "bicubic x2 pairs", "steps": run.step, "sources": photos.sources}
+    checkpoints.save(weights_file(name, paths), run.average, recipe)
+    print(f"bicubic_sr: {name}, {run.step} steps of {BATCH_SIZE} crops in {run.elapsed_s / 60:.0f} min", flush=True)
+
+
+def losses(run: Run, pairs: BicubicPairs, budget: Budget) -> Iterator[float]:
+    """Train until the budget is spent; gives the loss of each step once it is taken."""
+    started_s = time.monotonic() - run.elapsed_s
+    while (spent := budget.spent(run)) < 1:
+        loss = run.learn(*pairs.batch(run.step, size=BATCH_SIZE, crop_px=CROP_PX), spent=spent)
+        run.elapsed_s = time.monotonic() - started_s
+        yield loss
+
+
+def pictures_in(folder: Path) -> dict[str, Tensor]:
+    """The pictures of `folder` by name, (1, 3, H, W) uint8 of even sides. Raises SharpcamError where there is none."""
+    files = sorted(file for file in folder.glob("*") if file.suffix.lower() in PICTURES | {".bmp"})
+    if not files:
+        raise SharpcamError(f"No pictures in {folder}. Name a folder of PNG, BMP or JPEG files.")
+    return {file.stem: even(read_photo(file, smallest_px=SMALLEST_PX))[None] for file in files}
+
+
+@torch.inference_mode()
+def score(model: nn.Module, pictures: dict[str, Tensor]) -> list[float]:
+    """Y-PSNR in dB of each picture that `model` makes of its half."""
+    return [float(luma_psnr(to_uint8(model(halve(truth).float() / 255)), truth)) for truth in pictures.values()]
+
+
+class Bicubic(nn.Module):
+    """The picture enlarged without any network, with the kernel of MATLAB (a = -0.5)."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return F.interpolate(frames, scale_factor=SCALE, mode="bicubic", antialias=True, align_corners=False)
+
+
+def table(names: list[str], pictures: dict[str, Tensor], paths: Paths) -> str:
+    """Y-PSNR of bicubic and of each student whose weights are there, picture by picture and their mean, as Markdown."""
+    models: dict[str, nn.Module] = {"bicubic": Bicubic()}
+    for name in names:
+        if weights_file(name, paths).is_file():
+            models[name], recipe = checkpoints.load(weights_file(name, paths))
+            print(f"{name}: {recipe['steps']} training steps")
+    scores = {name: score(model, pictures) for name, model in models.items()}
+    rows = [f"| picture | {' | '.join(scores)} |", f"| --- |{' --- |' * len(scores)}"]
+    for index, picture in enumerate(pictures):
+        rows.append(f"| {picture} | " + " | ".join(f"{found[index]:.2f}" for found in scores.values()) + " |")
+    means = (f"**{sum(found) / len(found):.2f}**" for found in scores.values())
+    return "\n".join([*rows, f"| **mean, dB** | {' | '.join(means)} |"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""The benchmark on bicubic pairs: it trains, goes on, and measures what it trained."""
+
+import cv2
+import pytest
+import torch
+from skimage import data
+
+from benchmarks import bicubic_sr
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "cat.png"), data.chelsea()[..., ::-1])
+    return folder
+
+
+def test_it_trains_goes_on_and_measures(photos, capsys):
+    arguments = ["--photos", str(photos), "--models", "student_s", "--threads", "1"]
+    assert bicubic_sr.main([*arguments, "--steps", "2"]) == 0
+    assert bicubic_sr.main([*arguments, "--steps", "4", "--test", str(photos)]) == 0
+    printed = capsys.readouterr().out
+    assert "goes on at step 2" in printed
+    assert "student_s: 4 training steps" in printed
+    assert "| bicubic | student_s |" in printed
+
+
+def test_bicubic_scores_what_an_untrained_bilinear_start_cannot(photos):
+    pictures = bicubic_sr.pictures_in(photos)
+    torch.manual_seed(0)
+    assert bicubic_sr.score(bicubic_sr.Bicubic(), pictures) > bicubic_sr.score(
+        bicubic_sr.MODELS["student_s"](), pictures
+    )
+
+
+def test_a_folder_without_pictures_is_one_sentence(tmp_path, capsys):
+    assert bicubic_sr.main(["--test", str(tmp_path)]) == 1
+    assert "No pictures in" in capsys.readouterr().err
