@@ -1,7 +1,7 @@
 """The simulated camera: how a cheap webcam sees a scene, and how an ideal camera would have seen it.
 
-Light comes in linear; blur, sampling and noise happen in linear light, as they do in a real camera, and only then
-come gamma and JPEG. A pose says where the camera looks; lengths on the sensor are in raw pixels.
+Light comes in linear; blur, sampling, noise and the colour mosaic happen in linear light, as they do in a real camera,
+and only then come gamma and JPEG. A pose says where the camera looks; lengths on the sensor are in raw pixels.
 """
 
 import math
@@ -39,7 +39,6 @@ class Settings:
     white_balance_blue: Tensor  # factor on linear blue
     full_well: Tensor  # electrons at white: shot noise has a variance of signal / full_well
     read_noise: Tensor  # standard deviation, share of white, linear
-    grain_px: Tensor  # standard deviation of the blur that demosaicing gives the noise, raw pixels
     gamma: Tensor  # encoded = linear ** (1 / gamma)
     jpeg_quality: Tensor  # 1..100
 
@@ -60,7 +59,6 @@ RANGES = {
     "white_balance_blue": (0.84, 1.14),
     "full_well": (300.0, 3000.0),
     "read_noise": (0.0015, 0.006),
-    "grain_px": (0.0, 0.7),
     "gamma": (1.9, 2.4),
     "jpeg_quality": (60.0, 95.0),
 }
@@ -136,7 +134,7 @@ def look(scene: Tensor, path: Tensor, settings: Settings, *, height: int, width:
     """Raw frames (N, 3, height, width) in 0..1, on 256 levels, that the camera records of linear `scene`.
 
     `path` (N, T, 4) holds the poses while the shutter is open; light is summed along it at twice the raw resolution,
-    blurred by the lens, and gathered by square pixels.
+    blurred by the lens, gathered by square sensels under a colour mosaic, and interpolated to full colour.
     """
     fine = View(2 * height, 2 * width, 0.5, 0.5)
     scenes = scene if scene.dim() == 3 else scene.repeat_interleave(path.shape[1], dim=0)
@@ -144,8 +142,8 @@ def look(scene: Tensor, path: Tensor, settings: Settings, *, height: int, width:
     light = exposures.reshape(*path.shape[:2], *exposures.shape[1:]).mean(dim=1)
     gathered = F.avg_pool2d(blur(light, sigma_px=2 * settings.lens_blur_px), 2)
     exposed = _balance(gathered.clamp_min(0), settings)
-    noisy = exposed + _noise(exposed, settings, generator=generator)
-    return jpeg(_encode(noisy, settings), quality=settings.jpeg_quality)
+    noisy = exposed + noise(exposed, settings, generator=generator)
+    return jpeg(_encode(demosaic(noisy), settings), quality=settings.jpeg_quality)
 
 
 def ideal(scene: Tensor, pose: Tensor, settings: Settings, view: View) -> Tensor:
@@ -167,10 +165,27 @@ def _encode(light: Tensor, settings: Settings) -> Tensor:
     return light.clamp(0, 1) ** _per_frame(1 / settings.gamma)
 
 
-def _noise(light: Tensor, settings: Settings, *, generator: Generator) -> Tensor:
-    """Shot and read noise, its grain coarsened as demosaicing does, at an unchanged standard deviation."""
-    white = torch.randn(light.shape, generator=generator).to(light.device)
-    grain = blur(white, sigma_px=settings.grain_px)
-    grain = grain / grain.std(dim=(1, 2, 3), keepdim=True)
+def noise(light: Tensor, settings: Settings, *, generator: Generator) -> Tensor:
+    """Shot and read noise of every sensel."""
     deviation = (light / _per_frame(settings.full_well) + _per_frame(settings.read_noise) ** 2).sqrt()
-    return grain * deviation
+    return torch.randn(light.shape, generator=generator).to(light.device) * deviation
+
+
+def bayer(height: int, width: int) -> Tensor:
+    """Which colour each sensel sees, (3, height, width) of 0 and 1: the pattern GRBG (Bayer, US patent 3971065)."""
+    y, x = torch.arange(height)[:, None] % 2, torch.arange(width)[None, :] % 2
+    return torch.stack(((y == 0) & (x == 1), y == x, (y == 1) & (x == 0))).float()
+
+
+def demosaic(colours: Tensor) -> Tensor:
+    """What a cheap camera makes of its mosaic: of each colour of (N, 3, H, W) it has every second or fourth sensel
+    (`bayer`), and interpolates the others linearly between their neighbours."""
+    height, width = colours.shape[-2:]
+    known = F.pad(colours * bayer(height, width).to(colours.device), (1, 1, 1, 1), mode="reflect")  # keeps the pattern
+    # Shifted sums, as in blur: neighbours left and right, then those above and below.
+    rows = known[..., 1:-1] + 0.5 * (known[..., :-2] + known[..., 2:])
+    red_blue = rows[:, :, 1:-1] + 0.5 * (rows[:, :, :-2] + rows[:, :, 2:])
+    green = known[:, 1]
+    cross = green[:, 1:-1, :-2] + green[:, 1:-1, 2:] + green[:, :-2, 1:-1] + green[:, 2:, 1:-1]
+    full_green = green[:, 1:-1, 1:-1] + 0.25 * cross
+    return torch.stack((red_blue[:, 0], full_green, red_blue[:, 2]), dim=1)
