@@ -1,0 +1,113 @@
+// The page's side of a worker: one engine with its canvas, and the choice between engines.
+
+import { Said, sentence } from "./words.mjs";
+
+const MEASURED_RUNS = 3; // where there is a choice
+const CLOSED = "The engine was closed.";
+
+/** A worker with a canvas of its own (a canvas can be given away only once), opened and held to its known answers. */
+export class Engine {
+    /** Throws Said where the engine cannot run the models, or runs them wrongly. */
+    static async open({ engine, models, base, automatic, threads, wrapWorker = (url) => new Worker(url, { type: "module" }) }) {
+        const opened = new Engine(wrapWorker(new URL("worker.mjs", base.web)));
+        const canvas = opened.canvas.transferControlToOffscreen();
+        try {
+            const ort = String(new URL(base.ort, base.web));
+            const about = await opened.call("open", { engine, models, automatic, threads, canvas, ort }, [canvas]);
+            return Object.assign(opened, { engine, ...about });
+        } catch (error) {
+            opened.close();
+            throw error;
+        }
+    }
+
+    constructor(worker) {
+        this.worker = worker;
+        this.canvas = document.createElement("canvas");
+        this.waiting = new Map();
+        this.calls = 0;
+        this.closed = false;
+        this.onlost = () => {};
+        worker.onmessage = ({ data }) => this.#answer(data);
+        worker.onerror = (event) => this.#fail(`The engine's worker stopped (${event.message ?? "it could not be loaded"}).`);
+    }
+
+    /** What the worker answers to a call of its own. Throws Said with its sentence. */
+    call(name, args = {}, transfer = []) {
+        this.calls += 1;
+        const id = this.calls;
+        return new Promise((resolve, reject) => {
+            if (this.closed) throw new Said(CLOSED);
+            this.waiting.set(id, { resolve, reject });
+            this.worker.postMessage({ id, call: name, args }, transfer);
+        });
+    }
+
+    close() {
+        this.onlost = () => {};
+        this.closed = true;
+        this.worker.terminate();
+        this.#reject(CLOSED);
+    }
+
+    #answer({ id, value, error, lost }) {
+        if (lost) {
+            this.#fail(lost);
+            return;
+        }
+        const { resolve, reject } = this.waiting.get(id);
+        this.waiting.delete(id);
+        if (error) reject(new Said(error));
+        else resolve(value);
+    }
+
+    #fail(reason) {
+        this.#reject(reason);
+        this.onlost(reason);
+    }
+
+    #reject(reason) {
+        for (const { reject } of this.waiting.values()) reject(new Said(reason));
+        this.waiting.clear();
+    }
+}
+
+/** The engines to try, the most promising first. */
+export function candidates(wanted) {
+    return wanted === "auto" ? ["webgpu", "wasm"] : [wanted, wanted === "webgpu" ? "wasm" : "webgpu"];
+}
+
+/**
+ * The first engine that can be trusted and needs no more than `enoughMs` a frame; where none does, the fastest of those
+ * that can be trusted.
+ *
+ * @returns {Promise<{engine: object, refused: string[]}>} the engine with its `fullMs`; sentences on those left out
+ * @throws {Said} where none can be trusted
+ */
+export async function choose({ names, open, enoughMs }) {
+    let best = null;
+    const refused = [];
+    for (const name of names) {
+        const engine = await measured(name, open, refused, enoughMs < Infinity ? MEASURED_RUNS : 1);
+        if (!engine) continue;
+        const better = !best || engine.fullMs < best.fullMs;
+        (better ? best : engine)?.close();
+        best = better ? engine : best;
+        if (best.fullMs <= enoughMs) break;
+    }
+    if (!best) throw new Said([...new Set(refused)].join(" "));
+    return { engine: best, refused };
+}
+
+async function measured(name, open, refused, runs) {
+    let engine = null;
+    try {
+        engine = await open(name);
+        engine.fullMs = await engine.call("measure", { share: 1, runs });
+        return engine;
+    } catch (error) {
+        engine?.close();
+        refused.push(sentence(error));
+        return null;
+    }
+}

@@ -1,0 +1,56 @@
+// What the viewer takes home: pictures and a film, both made in the browser.
+
+import { Said } from "./words.mjs";
+
+const TYPES = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
+const BITS_PER_SECOND = 12_000_000;
+const CHUNK_MS = 1000;
+
+/** A film of what is shown, mirrored as it is shown. */
+export class Film {
+    constructor({ width, height }) {
+        const type = TYPES.find((one) => globalThis.MediaRecorder?.isTypeSupported(one));
+        if (!type) throw new Said("This browser cannot record.");
+        this.type = type.split(";")[0];
+        this.canvas = Object.assign(document.createElement("canvas"), { width, height });
+        this.context = this.canvas.getContext("2d", { alpha: false });
+        this.chunks = [];
+        this.recorder = new MediaRecorder(this.canvas.captureStream(), { mimeType: type, videoBitsPerSecond: BITS_PER_SECOND });
+        this.recorder.ondataavailable = ({ data }) => this.chunks.push(data);
+        this.recorder.start(CHUNK_MS);
+    }
+
+    add(canvas, mirror) {
+        const { width, height } = this.canvas;
+        this.context.setTransform(mirror ? -1 : 1, 0, 0, 1, mirror ? width : 0, 0);
+        this.context.drawImage(canvas, 0, 0, width, height);
+    }
+
+    /** The film as a file. */
+    async end() {
+        await new Promise((resolve) => {
+            this.recorder.onstop = resolve;
+            this.recorder.stop();
+        });
+        return new Blob(this.chunks, { type: this.type });
+    }
+}
+
+/** A frame as the camera gave it: {blob: PNG, width, height}. */
+export async function shoot(source) {
+    const frame = await source.grab();
+    try {
+        const { width, height } = frame.visibleRect ?? frame;
+        const canvas = new OffscreenCanvas(width, height);
+        canvas.getContext("2d", { alpha: false }).drawImage(frame, 0, 0, width, height);
+        return { blob: await canvas.convertToBlob({ type: "image/png" }), width, height };
+    } finally {
+        frame.close();
+    }
+}
+
+/** A name for a file of now, as "sharpcam-2026-01-31-12-59-59-student.png". */
+export function fileName(what, extension, now = new Date()) {
+    const stamp = now.toISOString().slice(0, 19).replace(/[T:]/g, "-");
+    return `sharpcam-${stamp}-${what}.${extension}`;
+}

@@ -1,0 +1,149 @@
+// Where frames come from: the viewer's camera, the sample, or a file of the viewer's own. All go the same way.
+
+import { INSECURE, Said, UNDECODABLE, cameraSentence } from "./words.mjs";
+
+const STILL_MS = 250; // a photograph is shown anew this often, so that it is treated as any clip
+
+/** The camera. `deviceId` or else `facing` ("user", "environment"); `size` {width, height} is asked for, not demanded. */
+export async function openCamera({ deviceId, facing, size }) {
+    if (!navigator.mediaDevices?.getUserMedia) throw new Said(INSECURE);
+    const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: { ideal: facing } };
+    const asked = {
+        ...which,
+        width: { ideal: size.width },
+        height: { ideal: size.height },
+        frameRate: { ideal: 30 },
+        resizeMode: { ideal: "none" }, // no browser shall cut or scale what the camera gives
+    };
+    let stream;
+    try {
+        stream = await navigator.mediaDevices.getUserMedia({ video: asked, audio: false });
+    } catch (error) {
+        throw new Said(cameraSentence(error));
+    }
+    const [track] = stream.getVideoTracks();
+    const { facingMode, deviceId: id } = track.getSettings();
+    const stop = () => track.stop();
+    const source = await playing({ srcObject: stream }, stop, "The camera gives no picture. Try another one.");
+    track.onended = () => source.onend("The camera went away. Plug it in again, and start.");
+    return Object.assign(source, { kind: "camera", title: track.label, deviceId: id, front: facingMode !== "environment" });
+}
+
+/** A clip of the page's own. */
+export async function openSample({ url, title }) {
+    const source = await playing({ src: url, loop: true }, () => {}, UNDECODABLE);
+    return Object.assign(source, { kind: "sample", title });
+}
+
+/** A photograph or a video of the viewer's own; it never leaves this machine. */
+export async function openFile(file) {
+    const about = { kind: "file", title: file.name };
+    if (file.type.startsWith("image/")) return Object.assign(await still(file), about);
+    const url = URL.createObjectURL(file);
+    return Object.assign(await playing({ src: url, loop: true }, () => URL.revokeObjectURL(url), UNDECODABLE), about);
+}
+
+/** The cameras by name; names are empty until the viewer has allowed one. */
+export async function cameras() {
+    const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+    return devices.filter(({ kind, deviceId }) => kind === "videoinput" && deviceId);
+}
+
+async function playing(attributes, release, refusal) {
+    const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true }, attributes);
+    const source = new VideoSource(video, release);
+    const broken = new Promise((_, reject) => video.addEventListener("error", reject, { once: true }));
+    broken.catch(() => {}); // also when it comes later
+    try {
+        await Promise.race([video.play(), broken]); // of what cannot be decoded, play() alone says nothing
+        if (video.videoWidth === 0) throw new Error("no picture");
+    } catch {
+        source.stop();
+        throw new Said(refusal);
+    }
+    source.watch();
+    return source;
+}
+
+class VideoSource {
+    constructor(video, release) {
+        Object.assign(this, { video, release, stopped: false, front: false });
+        this.onframe = () => {};
+        this.onend = () => {};
+    }
+
+    get size() {
+        return { width: this.video.videoWidth, height: this.video.videoHeight };
+    }
+
+    /** Count the frames that the browser presents. */
+    watch(before = 0) {
+        this.video.requestVideoFrameCallback((_now, { presentedFrames }) => {
+            if (this.stopped) return;
+            this.watch(presentedFrames);
+            this.onframe(Math.max(1, presentedFrames - before));
+        });
+    }
+
+    /** The newest frame. Whoever asks closes it. */
+    async grab() {
+        if (!globalThis.VideoFrame) return createImageBitmap(this.video);
+        return new VideoFrame(this.video);
+    }
+
+    pause() {
+        this.video.pause();
+    }
+
+    resume() {
+        if (!this.stopped) this.video.play().catch(() => {}); // a page that was hidden again meanwhile
+    }
+
+    stop() {
+        this.stopped = true;
+        this.release();
+        this.video.pause();
+        this.video.srcObject = null;
+        this.video.removeAttribute("src");
+        this.video.load();
+    }
+}
+
+async function still(file) {
+    let bitmap;
+    try {
+        bitmap = await createImageBitmap(file);
+    } catch {
+        throw new Said(UNDECODABLE);
+    }
+    return new StillSource(bitmap);
+}
+
+class StillSource {
+    constructor(bitmap) {
+        Object.assign(this, { bitmap, front: false });
+        this.onframe = () => {};
+        this.onend = () => {};
+        this.size = { width: bitmap.width, height: bitmap.height };
+        this.resume();
+    }
+
+    async grab() {
+        if (!globalThis.VideoFrame) return createImageBitmap(this.bitmap);
+        return new VideoFrame(this.bitmap, { timestamp: 0 });
+    }
+
+    pause() {
+        clearInterval(this.timer);
+    }
+
+    resume() {
+        this.pause();
+        this.timer = setInterval(() => this.onframe(1), STILL_MS);
+    }
+
+    stop() {
+        this.pause();
+        this.bitmap.close();
+    }
+}

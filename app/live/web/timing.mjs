@@ -1,0 +1,48 @@
+// How fast it is: figures over the last seconds, never since the start.
+
+export const PARTS = ["capture", "before", "run", "after", "draw"];
+
+/** The frames of the last `span` milliseconds. */
+export class Window {
+    constructor(span = 3000) {
+        this.span = span;
+        this.frames = [];
+    }
+
+    /** A frame was done at `now`, after `total` ms; `parts` in ms. */
+    add({ now, total, parts }) {
+        this.frames.push({ now, total, parts });
+        this.#forget(now);
+    }
+
+    clear() {
+        this.frames = [];
+    }
+
+    /** {fps, p50_ms, p95_ms, parts} at `now`; nulls before there is anything to say. */
+    summary(now) {
+        this.#forget(now);
+        const totals = this.frames.map((frame) => frame.total).sort((a, b) => a - b);
+        const parts = Object.fromEntries(
+            PARTS.map((part) => [part, quantile(this.frames.map((frame) => frame.parts[part]).sort((a, b) => a - b), 0.5)]),
+        );
+        return { fps: this.#fps(), p50_ms: quantile(totals, 0.5), p95_ms: quantile(totals, 0.95), parts };
+    }
+
+    #fps() {
+        if (this.frames.length < 2) return null;
+        const spent = this.frames.at(-1).now - this.frames[0].now;
+        return spent > 0 ? (1000 * (this.frames.length - 1)) / spent : null;
+    }
+
+    #forget(now) {
+        const kept = this.frames.findIndex((frame) => frame.now > now - this.span);
+        this.frames.splice(0, kept < 0 ? this.frames.length : kept);
+    }
+}
+
+/** The quantile of a sorted list (nearest rank), or null of none. */
+export function quantile(sorted, share) {
+    if (sorted.length === 0) return null;
+    return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))];
+}

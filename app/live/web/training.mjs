@@ -1,0 +1,105 @@
+// Frames of the viewer's camera for training: lossless, at an even pace, sent one by one to the server's inbox.
+
+import { Said } from "./words.mjs";
+
+const COUNTDOWN_S = 3;
+
+/** What is wrong with a wish, in words; or null. */
+export function refusal({ name, frames, perSecond }, limits) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) {
+        return "A clip's name has up to 64 letters, digits, - and _, and begins with a letter or digit.";
+    }
+    if (!Number.isInteger(frames) || frames < 1 || frames > limits.frames) {
+        return `Between 1 and ${limits.frames} frames can be recorded at once.`;
+    }
+    if (!(perSecond > 0 && perSecond <= limits.per_second)) {
+        return `Up to ${limits.per_second} frames a second can be recorded.`;
+    }
+    return null;
+}
+
+/** When frame `index` is due, ms after the start. */
+export function dueMs(index, perSecond) {
+    return (1000 * index) / perSecond;
+}
+
+/**
+ * Count down, then take `frames` frames and send each before the next one is taken, so that a slow line makes the pace
+ * slower and never fills the memory.
+ *
+ * @param {{shoot: () => Promise<{blob: Blob, width: number, height: number}>}} camera
+ * @param {object} wish {name, frames, perSecond}
+ * @param {{progress: Function, wait: Function, now: Function, signal: AbortSignal}} clock
+ * @returns {Promise<object>} what the server calls the clip
+ * @throws {Said} where it was refused, cut off or cancelled; then the server has kept nothing
+ */
+export async function record(camera, wish, inbox, { progress, wait, now, signal }) {
+    for (let left = COUNTDOWN_S; left > 0; left -= 1) {
+        progress({ countdown: left });
+        await wait(1000);
+        stopIf(signal);
+    }
+    let shot = await camera.shoot();
+    const { width, height } = shot;
+    const begun = { name: wish.name, frames: wish.frames, width, height, fps: wish.perSecond, mime: "image/png" };
+    const { id } = await inbox.begin(begun);
+    try {
+        const started = now();
+        for (let index = 0; index < wish.frames; index += 1) {
+            await wait(Math.max(0, started + dueMs(index, wish.perSecond) - now()));
+            stopIf(signal);
+            if (index > 0) shot = await camera.shoot();
+            if (shot.width !== width || shot.height !== height) throw new Said("The camera changed its size. Record again.");
+            await inbox.put(id, index, shot.blob);
+            progress({ done: index + 1, frames: wish.frames });
+        }
+        return await inbox.end(id);
+    } catch (error) {
+        await inbox.abort(id).catch(() => {}); // what is left there is swept away by the server
+        throw error;
+    }
+}
+
+function stopIf(signal) {
+    if (signal.aborted) throw new Said("The recording was cancelled; nothing was kept.");
+}
+
+/** The server's side of it. */
+export class Inbox {
+    constructor({ url, token }, fetching = (...request) => fetch(...request)) {
+        Object.assign(this, { url, token, fetching });
+    }
+
+    begin(about) {
+        const body = JSON.stringify({ ...about, token: this.token });
+        return this.#send("POST", "begin", body, { "Content-Type": "application/json" });
+    }
+
+    put(id, index, blob) {
+        return this.#send("PUT", `${id}/${index}`, blob, { "Content-Type": "image/png" });
+    }
+
+    end(id) {
+        return this.#send("POST", `${id}/end`);
+    }
+
+    abort(id) {
+        return this.#send("DELETE", id);
+    }
+
+    async #send(method, path, body, headers = {}) {
+        let answer;
+        try {
+            answer = await this.fetching(`${this.url}/${path}`, {
+                method,
+                body,
+                headers: { ...headers, "X-Sharpcam-Token": this.token },
+            });
+        } catch {
+            throw new Said("The line to the server was cut; it keeps no half of a clip. Record again.");
+        }
+        const said = await answer.json().catch(() => ({}));
+        if (!answer.ok) throw new Said(said.error ?? `The server refused the recording (status ${answer.status}).`);
+        return said;
+    }
+}

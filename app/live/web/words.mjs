@@ -1,0 +1,55 @@
+// What goes wrong, in words that say what to do next.
+
+/** An error whose message is a sentence for the viewer. */
+export class Said extends Error {}
+
+/** The sentence of any error. */
+export function sentence(error) {
+    return error instanceof Said ? error.message : `Something went wrong (${firstLine(error)}). Reload the page.`;
+}
+
+/** An error's first line, short. */
+export function firstLine(error) {
+    return String(error?.message ?? error).split("\n")[0].slice(0, 200);
+}
+
+const CAMERA = {
+    NotFoundError: "No camera was found. Plug one in, or play the sample or a file of your own.",
+    OverconstrainedError: "No camera was found that gives this. Choose another camera or resolution.",
+    NotAllowedError: "The camera was refused. Allow it beside the address of this page, and start again.",
+    SecurityError: "The camera was refused. Allow it beside the address of this page, and start again.",
+    NotReadableError: "The camera is in use by another program. Close that one, and start again.",
+    AbortError: "The camera did not start. Unplug it and plug it in again.",
+};
+
+export const INSECURE =
+    "A browser gives its camera only to pages with https, or of this very machine. Open the page that way, or play the sample.";
+
+/** Why there is no camera. */
+export function cameraSentence(error) {
+    return CAMERA[error?.name] ?? `The camera did not start (${firstLine(error)}). Try another one.`;
+}
+
+export const UNDECODABLE =
+    "This browser cannot show that file. Take a photograph, or a video as .mp4 (H.264) or .webm.";
+
+export const FAULTS = {
+    numbers: "gave values that are no numbers",
+    plain: "gave a picture without content",
+    answer: "fails its known-answer test",
+};
+
+/** What is said of a camera or file whose frames are far from what the student learned; or null. */
+export function sizeSentence(frame, input) {
+    const gives = `The source gives ${frame.width}x${frame.height}`;
+    if (frame.height > frame.width && input.width > input.height) {
+        return `${gives}, upright: the middle is cut out to the shape that the student learned.`;
+    }
+    if (frame.width < 0.6 * input.width) {
+        return `${gives}: it is enlarged to the ${input.width}x${input.height} that the student reads, so expect little.`;
+    }
+    if (frame.width > 1.7 * input.width) {
+        return `${gives}: it is reduced to the ${input.width}x${input.height} that the student reads.`;
+    }
+    return null;
+}

@@ -1,0 +1,174 @@
+// One engine: a backend, its sessions and its canvas, off the page's thread. A page that wants another one takes a new
+// worker. Calls are answered one after the other: {id, call, args} with {id, value} or {id, error}.
+
+import { stepped, studentInput } from "./geometry.mjs";
+import { fault, largestDifference, picture } from "./pixels.mjs";
+import { quantile } from "./timing.mjs";
+import { WasmBackend } from "./wasm.mjs";
+import { WebgpuBackend } from "./webgpu.mjs";
+import { FAULTS, Said, firstLine, sentence } from "./words.mjs";
+
+const BACKENDS = { wasm: WasmBackend, webgpu: WebgpuBackend };
+const TOLERANCE = 1; // grey levels, of the known answer
+const CHECK_EVERY = 30; // frames
+const SINGLE = { view: "single", split: 0, mirror: false };
+
+let backend;
+let students; // [{title, contract, session}]: the one that is shown, and perhaps the one it is compared with
+let fitted = ""; // what the backend's buffers were made for
+let frames = 0;
+
+const calls = {
+    /** Open the backend, load the models, hold each to its known answer. */
+    async open({ engine, models, ...options }) {
+        backend = await BACKENDS[engine].open(options);
+        students = [];
+        for (const { title, contract, bytes } of models) {
+            students.push({ title, contract, session: await openSession(title, bytes) });
+        }
+        await backend.begin?.(() => postMessage({ lost: `${backend.name} was lost.` }));
+        for (const student of students) await checkAnswer(student);
+        return { backend: backend.name, threads: backend.threads };
+    },
+
+    /** Median ms of a frame of the student's own size, once everything is warm. */
+    async measure({ share, runs }) {
+        const geometry = geometryFor(share);
+        const { width, height } = studentInput(geometry);
+        const times = [];
+        for (let run = 0; run <= runs; run += 1) {
+            const started = performance.now();
+            await enhance(asFrame(picture(width, height)), geometry, SINGLE, students);
+            if (run > 0) times.push(performance.now() - started);
+        }
+        return quantile(times.sort((a, b) => a - b), 0.5);
+    },
+
+    /** A camera's frame all the way to the canvas. */
+    async frame({ frame, share, view }) {
+        const geometry = geometryFor(share);
+        const parts = await enhance(frame, geometry, view, students);
+        if (frames % CHECK_EVERY === 0) await guard();
+        frames += 1;
+        const { width, height } = studentInput(geometry);
+        return { parts, input: [width, height], output: [geometry.width, geometry.height] };
+    },
+
+    async redraw({ view }) {
+        await backend.redraw(view);
+    },
+
+    /** The last frame as PNGs: {raw, left, right}. */
+    async pictures() {
+        const { raw, left, right } = await backend.pictures();
+        const [rawPng, leftPng, rightPng] = await Promise.all([raw, left, right].map(toPng));
+        return { raw: rawPng, left: leftPng, right: rightPng };
+    },
+};
+
+let turn = Promise.resolve();
+self.onmessage = ({ data: { id, call, args } }) => {
+    turn = turn.then(async () => {
+        try {
+            postMessage({ id, value: await calls[call](args) });
+        } catch (error) {
+            postMessage({ id, error: sentence(error) });
+        }
+    });
+};
+
+function geometryFor(share) {
+    const { geometry, multiple } = students[0].contract;
+    return share === 1 ? geometry : stepped(geometry, share, multiple);
+}
+
+async function openSession(title, bytes) {
+    try {
+        return await backend.ort.InferenceSession.create(new Uint8Array(bytes), backend.sessionOptions);
+    } catch (error) {
+        throw new Said(`${backend.name} cannot run ${title} (${firstLine(error)}). Export it again, or take another model.`);
+    }
+}
+
+async function checkAnswer(student) {
+    const { golden, geometry } = student.contract;
+    const { width, height } = golden.output;
+    await enhance(asFrame(golden.input), { ...geometry, width, height, fit: "stretch" }, SINGLE, [student]);
+    await guard([student]);
+    const { right } = await backend.pictures();
+    if (!(largestDifference(right, golden.output) <= TOLERANCE)) throw wrong(student, "answer");
+}
+
+async function guard(running = students) {
+    const { input, outputs } = await backend.samples();
+    outputs.forEach((output, index) => {
+        const found = fault(input, output);
+        if (found) throw wrong(running[index], found);
+    });
+}
+
+function wrong({ title }, what) {
+    return new Said(`${title} ${FAULTS[what]} on ${backend.name}. Take another model, or export it again.`);
+}
+
+/** Closes `frame` whatever happens; ms of each part. */
+async function enhance(frame, geometry, view, running) {
+    const clock = stopwatch();
+    try {
+        fit(sizeOf(frame), geometry);
+        await backend.take(frame);
+        clock.stop("capture");
+        backend.before();
+        clock.stop("before");
+        const answers = [];
+        for (const { session, contract } of running) {
+            answers.push((await session.run({ [contract.input]: backend.feed() }))[contract.output]);
+        }
+        await backend.settled();
+        clock.stop("run");
+        backend.after(answers, view);
+        clock.stop("after");
+        await backend.draw(view);
+        clock.stop("draw");
+        return clock.parts;
+    } finally {
+        frame.close();
+    }
+}
+
+function fit(size, geometry) {
+    const wanted = JSON.stringify([size, geometry]);
+    if (wanted !== fitted) backend.fit(size, geometry);
+    fitted = wanted;
+}
+
+function stopwatch() {
+    const parts = {};
+    let last = performance.now();
+    const stop = (part) => {
+        const now = performance.now();
+        parts[part] = now - last;
+        last = now;
+    };
+    return { parts, stop };
+}
+
+function sizeOf(frame) {
+    const { width, height } = frame.visibleRect ?? frame; // an ImageBitmap has no such rectangle
+    return { width, height };
+}
+
+function asFrame({ width, height, data }) {
+    if (!globalThis.VideoFrame) {
+        const canvas = new OffscreenCanvas(width, height);
+        canvas.getContext("2d").putImageData(new ImageData(data, width, height), 0, 0);
+        return canvas.transferToImageBitmap();
+    }
+    return new VideoFrame(data, { format: "RGBA", codedWidth: width, codedHeight: height, timestamp: 0 });
+}
+
+async function toPng({ width, height, data }) {
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext("2d", { alpha: false }).putImageData(new ImageData(data, width, height), 0, 0);
+    return canvas.convertToBlob({ type: "image/png" });
+}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { createHash, webcrypto } from "node:crypto";
+import { test } from "node:test";
+
+import { loadModel, readContract } from "../../../app/live/web/contract.mjs";
+import { INSECURE, Said, cameraSentence, sentence, sizeSentence } from "../../../app/live/web/words.mjs";
+
+const bytes = new TextEncoder().encode("a model");
+const sha256 = createHash("sha256").update(bytes).digest("hex");
+const packed = (height, width) => ({ shape: [height, width, 3], base64: btoa("\x01\x02\x03".repeat(height * width)) });
+const contract = {
+    format: 1,
+    model: "student_s",
+    scale: 2,
+    multiple_of: 2,
+    input: { name: "frame" },
+    output: { name: "picture" },
+    geometry: { width: 8, height: 8, scale: 2, fit: "crop" },
+    files: { "s_int8.onnx": "0", "s.onnx": sha256 },
+    golden: { input: packed(2, 4), output: packed(4, 8) },
+};
+const model = { name: "s", title: "Student S", contract: "s.json", onnx: "s.onnx", sha256 };
+
+const answers = (changes = {}) => async (url) => {
+    const body = { "s.json": contract, "s.onnx": bytes, ...changes }[url];
+    if (body === undefined) return { ok: false, status: 404 };
+    return { ok: true, json: async () => body, arrayBuffer: async () => body.buffer.slice(0) };
+};
+
+test("a contract gives the float file's hash and the known answer as pictures", () => {
+    const read = readContract(contract, "s");
+    assert.equal(read.sha256, sha256);
+    assert.deepEqual([read.golden.input.width, read.golden.input.height], [4, 2]);
+    assert.deepEqual([...read.golden.output.data.slice(0, 4)], [1, 2, 3, 255]);
+});
+
+test("what is no contract is said so", () => {
+    for (const wrong of [null, {}, { ...contract, format: 2 }, { ...contract, golden: undefined }]) {
+        assert.throws(() => readContract(wrong, "Student S"), (error) => error instanceof Said && /Student S/.test(error.message));
+    }
+    assert.throws(() => readContract({ ...contract, files: { "s_int8.onnx": "0" } }, "s"), Said);
+});
+
+test("a model is taken with its hash, and no other", async () => {
+    const loaded = await loadModel(model, answers(), webcrypto.subtle);
+    assert.equal(loaded.checked, true);
+    const changed = new TextEncoder().encode("another");
+    await assert.rejects(loadModel(model, answers({ "s.onnx": changed }), webcrypto.subtle), /hash differs/);
+    await assert.rejects(loadModel({ ...model, sha256: "0" }, answers(), webcrypto.subtle), /hash differs/);
+    await assert.rejects(loadModel(model, answers({ "s.onnx": undefined }), webcrypto.subtle), /404/);
+});
+
+test("where the browser computes no hashes it is known that none was checked", async () => {
+    assert.equal((await loadModel(model, answers(), null)).checked, false);
+});
+
+test("each failure of a camera has its words", () => {
+    const names = ["NotFoundError", "NotAllowedError", "NotReadableError", "OverconstrainedError"];
+    const sentences = names.map((name) => cameraSentence({ name, message: "x" }));
+    assert.equal(new Set(sentences).size, names.length);
+    assert.match(cameraSentence({ name: "Odd", message: "what\nis this" }), /what\)/);
+    assert.match(INSECURE, /https/);
+});
+
+test("an error that is no sentence becomes one", () => {
+    assert.equal(sentence(new Said("So.")), "So.");
+    assert.match(sentence(new TypeError("x is undefined\n at y")), /\(x is undefined\)\. Reload/);
+});
+
+test("sizes far from what the student learned are told", () => {
+    const input = { width: 640, height: 512 };
+    assert.equal(sizeSentence({ width: 640, height: 480 }, input), null);
+    assert.match(sizeSentence({ width: 480, height: 640 }, input), /upright/);
+    assert.match(sizeSentence({ width: 160, height: 120 }, input), /enlarged/);
+    assert.match(sizeSentence({ width: 3840, height: 2160 }, input), /reduced/);
+});

@@ -1,0 +1,33 @@
+"""What npm brings for the live page."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from making import ROOT
+
+from app.live import assets
+from pipeline.errors import SharpcamError
+
+
+def test_the_runtime_is_laid_out_and_its_wasm_packed() -> None:
+    for name in assets.FILES:
+        file = assets.INTO / name
+        assert file.is_file(), 'run "make setup"'
+        if name.endswith(".wasm"):
+            assert gzip.decompress(file.with_name(f"{name}.gz").read_bytes()) == file.read_bytes()
+
+
+def test_the_lock_file_pins_every_package_and_names_no_host() -> None:
+    text = (ROOT / "package-lock.json").read_text()
+    assert "://" not in text
+    packages = {name: known for name, known in json.loads(text)["packages"].items() if name}
+    assert packages["node_modules/onnxruntime-web"]["version"] == "1.30.0"
+    assert all(known["version"] and known["integrity"] for known in packages.values())
+
+
+def test_npms_failure_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SharpcamError, match="npm could not fetch"):
+        assets.fetch(root=tmp_path, into=tmp_path / "ort")
+    assert not (tmp_path / "ort").exists()
