@@ -1,1 +1,3 @@
 """Speed and quality, measured side by side in one run."""
+
+import pipeline  # noqa: F401 (before torch: it says how threads wait)

@@ -1,9 +1,11 @@
-"""Stage 5: the trained student as ONNX, with the contract that every runtime reads instead of guessing."""
+"""Stage 5: the trained student as ONNX, float and int8, with the contract that runtimes read instead of guessing."""
 
 import hashlib
 import logging
+import math
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +15,87 @@ import onnx
 import torch
 from torch import nn
 
+from pipeline.engines import OnnxRuntime, to_batch, to_frame
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_bytes, write_json
 from pipeline.frames import read_frame
 from pipeline.geometry import Frame, fit
 from pipeline.params import GeometryParams, Params
 from pipeline.paths import Paths
-from pipeline.runtime import load_student, pack_picture, sha256, to_batch, to_frame
+from pipeline.quantise import quantise
+from pipeline.runtime import INT8_SUFFIX, TORCH_MOST, pack_picture, sha256
 from pipeline.stage import run_stage
 from pipeline.tracking import data_versions
 from training import checkpoints
 
-LARGEST_DIFFERENCE = 1e-4  # between ONNX Runtime and torch at fp32
 GOLDEN_SIZE = (64, 48)  # width, height
 SMALLEST_SIDE = 8  # pixels of a dynamic input
+THREADS = 2
+FLAT = 0.5  # grey levels: a picture that varies less shows nothing
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A student as training left it."""
+
+    model: nn.Module
+    recipe: dict[str, Any]
+    file: Path
+
+
+@dataclass(frozen=True)
+class RealFrames:
+    """Frames at the student's input size: some that may have trained it, and some that the result is held to."""
+
+    calibration: list[Frame]
+    parity: list[Frame]
 
 
 def export(paths: Paths, params: Params) -> None:
-    """The stage: weights/student_sr.pth to student_sr.onnx and .json, held to torch on real frames."""
-    model, recipe = load_trained(paths.student)
-    frames = validation_frames(paths, params)
-    data = to_onnx(model, opset=params.export.opset)
-    write_bytes(paths.student_onnx, data)
-    write_json(paths.contract, contract(model, recipe, paths, golden=golden_input(frames[0])))
-    difference = largest_difference(model, frames, paths)
-    if not difference <= LARGEST_DIFFERENCE:
-        paths.contract.unlink()
-        raise SharpcamError(
-            f"The exported student differs from torch by {difference:.1e}; at most {LARGEST_DIFFERENCE:.0e} is allowed."
-            " Try another export.opset in params.yaml."
-        )
-    print(
-        f"export: {len(data) / 1e3:.0f} kB, largest difference to torch {difference:.1e} on {len(frames)} real frames"
+    """The stage: weights/student_sr.pth to student_sr.onnx, student_sr_int8.onnx and student_sr.json."""
+    trained = load_trained(paths.student)
+    frames = RealFrames(
+        calibration=some_frames(paths, params, part="training", count=params.export.calibration_frames),
+        parity=some_frames(paths, params, part="validation", count=params.export.parity_frames),
     )
+    origin = data_versions(paths.root) | {"split": hashlib.sha256(paths.split.read_bytes()).hexdigest()}
+    print(f"export: {export_student(trained, frames, paths.contract, opset=params.export.opset, data=origin)}")
 
 
-def load_trained(file: Path) -> tuple[nn.Module, dict[str, Any]]:
+def export_student(
+    trained: Trained, frames: RealFrames, contract_file: Path, *, opset: int, data: dict[str, str]
+) -> str:
+    """Write the ONNX files and the contract beside them; gives what there is to say about them.
+
+    Raises SharpcamError, and leaves no contract, where the float file does not answer as torch does.
+    """
+    contract_file.unlink(missing_ok=True)
+    float_file = contract_file.with_suffix(".onnx")
+    int8_file = contract_file.with_name(f"{contract_file.stem}{INT8_SUFFIX}.onnx")
+    golden = golden_input(frames.parity[0])
+    answer = known_answer(trained, golden)
+    float_bytes = to_onnx(trained.model, opset=opset)
+    write_bytes(float_file, float_bytes)
+    difference = check_parity(trained.model, OnnxRuntime(float_file, threads=THREADS), frames.parity)
+    write_bytes(int8_file, quantise(float_bytes, frames.calibration))
+    loss = int8_loss(float_file, int8_file, frames.parity, val_psnr=best_psnr(trained))
+    content = contract(trained, files=[float_file, int8_file]) | {
+        "golden": {
+            "input": pack_picture(golden),
+            "output": pack_picture(answer),
+            "output_int8": pack_picture(OnnxRuntime(int8_file, threads=THREADS).enhance(golden)),
+        },
+        "largest_difference_to_torch": difference,
+        "int8": loss,
+        "data": data,
+    }
+    write_json(contract_file, content)
+    sizes = f"{float_file.stat().st_size / 1e3:.0f} kB float, {int8_file.stat().st_size / 1e3:.0f} kB int8"
+    to_torch = f"to torch at most {difference:.1e} on {len(frames.parity)} real frames"
+    return f"{sizes}; {to_torch}, int8 costs {loss['loss_db']:.3f} dB"
+
+
+def load_trained(file: Path) -> Trained:
     """The student that `train` wrote. Raises SharpcamError where there is none."""
     try:
         model, recipe = checkpoints.load(file)
@@ -58,20 +105,36 @@ def load_trained(file: Path) -> tuple[nn.Module, dict[str, Any]]:
         raise SharpcamError(f'{error}. Run "dvc repro train" again.') from None
     if not recipe["model"].startswith("student"):
         raise SharpcamError(f'{file} is a {recipe["model"]}, and a student is expected. Run "dvc repro train" again.')
-    return model, recipe
+    return Trained(model, recipe, file)
 
 
-def validation_frames(paths: Paths, params: Params) -> list[Frame]:
-    """A few real frames that trained nothing, fitted to the student's input."""
-    clips = read_json(paths.split, made_by="split")["validation"]
+def some_frames(paths: Paths, params: Params, *, part: str, count: int) -> list[Frame]:
+    """Real frames of one part of the split, spread over it, fitted to the student's input."""
+    clips = read_json(paths.split, made_by="split")[part]
     files = [paths.raw / clip / f"{stem}.png" for clip, stems in clips.items() for stem in stems]
-    spread = files[:: max(1, len(files) // params.export.parity_frames)][: params.export.parity_frames]
-    return [fit(read_frame(file), geometry=params.geometry) for file in spread]
+    return [fit(read_frame(file), geometry=params.geometry) for file in spread(files, count)]
+
+
+def spread(files: list[Path], count: int) -> list[Path]:
+    """At most `count` of the files, at even distances."""
+    return files[:: max(1, len(files) // count)][:count]
 
 
 def golden_input(frame: Frame) -> Frame:
-    """A small real picture whose answer every backend has to know."""
+    """A small real picture whose answer every engine has to know."""
     return np.asarray(cv2.resize(frame, GOLDEN_SIZE, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+@torch.inference_mode()
+def known_answer(trained: Trained, golden: Frame) -> Frame:
+    """What torch makes of the golden input. Raises SharpcamError where those are no numbers."""
+    answer = trained.model(torch.from_numpy(to_batch(golden))).numpy()
+    if not np.isfinite(answer).all():
+        raise SharpcamError(f"{trained.file} gives values that are no numbers. Train it again, at a lower rate.")
+    picture = to_frame(answer)
+    if picture.std() < FLAT <= golden.std():
+        raise SharpcamError(f"{trained.file} gives a picture of one colour. Train it again, at a lower rate.")
+    return picture
 
 
 def to_onnx(model: nn.Module, *, opset: int) -> bytes:
@@ -106,35 +169,62 @@ def without_traces(model: onnx.ModelProto) -> bytes:
 
 
 @torch.inference_mode()
-def contract(model: nn.Module, recipe: dict[str, Any], paths: Paths, *, golden: Frame) -> dict[str, Any]:
-    """What whoever runs the ONNX file has to know: tensors, range, geometry, hashes, a known answer, its origin."""
-    geometry = GeometryParams(**recipe["geometry"])
+def check_parity(model: nn.Module, engine: OnnxRuntime, frames: list[Frame]) -> float:
+    """The largest difference to torch, unclamped. Raises SharpcamError where it is more than rounding."""
+    batches = [to_batch(frame) for frame in frames]
+    answers = ((model(torch.from_numpy(batch)).numpy(), engine.infer(batch)) for batch in batches)
+    difference = max(float(np.abs(ours - theirs).max()) for ours, theirs in answers)
+    if not difference <= TORCH_MOST:
+        raise SharpcamError(
+            f"The exported student differs from torch by {difference:.1e}; at most {TORCH_MOST:.0e} is allowed."
+            " Try another export.opset in params.yaml."
+        )
+    return difference
+
+
+def int8_loss(float_file: Path, int8_file: Path, frames: list[Frame], *, val_psnr: float) -> dict[str, float]:
+    """What int8 costs on frames that trained nothing.
+
+    `psnr_to_float` compares the two before rounding. `loss_db` is what becomes of the float student's `val_psnr`
+    where that error comes on top of its own, independent of it; `evaluate` measures it against the teacher.
+    """
+    engines = [OnnxRuntime(file, threads=THREADS) for file in (float_file, int8_file)]
+    errors = []
+    for frame in frames:
+        exact, rounded = (engine.infer(to_batch(frame)).clip(0, 1) for engine in engines)
+        errors.append(float(np.square(exact - rounded).mean()))
+    added = sum(errors) / len(errors)
+    own = 10 ** (-val_psnr / 10)
+    return {
+        "psnr_to_float": round(-10 * math.log10(max(added, 1e-12)), 3),
+        "loss_db": round(10 * math.log10(1 + added / own), 3),
+    }
+
+
+def best_psnr(trained: Trained) -> float:
+    """The PSNR on validation frames that the recipe remembers. Raises SharpcamError where it does not."""
+    try:
+        return float(trained.recipe["best"]["val_psnr"])
+    except (KeyError, TypeError, ValueError):
+        raise SharpcamError(f"The recipe in {trained.file} has no best val_psnr. Train it again.") from None
+
+
+def contract(trained: Trained, *, files: list[Path]) -> dict[str, Any]:
+    """What whoever runs the ONNX files has to know: tensors, range, geometry, hashes, origin."""
+    geometry = GeometryParams(**trained.recipe["geometry"])
     tensor = {"layout": "NCHW", "type": "float32", "channels": "RGB", "range": [0, 1]}
-    answer = model(torch.from_numpy(to_batch(golden))).numpy()
-    if not np.isfinite(answer).all():
-        raise SharpcamError(f"{paths.student} gives values that are no numbers. Train it again, at a lower rate.")
     return {
         "format": 1,
-        "model": recipe["model"],
+        "model": trained.recipe["model"],
         "scale": geometry.scale,
         "multiple_of": 2,
         "input": {"name": "frame", **tensor},
         "output": {"name": "picture", **tensor, "clamped": False},
         "geometry": geometry.model_dump(),
-        "files": {paths.student_onnx.name: sha256(paths.student_onnx)},
-        "weights_sha256": sha256(paths.student),
-        "golden": {"input": pack_picture(golden), "output": pack_picture(to_frame(answer))},
-        "best": recipe["best"],
-        "data": data_versions(paths.root) | {"split": hashlib.sha256(paths.split.read_bytes()).hexdigest()},
+        "files": {file.name: sha256(file) for file in files},
+        "weights_sha256": sha256(trained.file),
+        "best": trained.recipe["best"],
     }
-
-
-@torch.inference_mode()
-def largest_difference(model: nn.Module, frames: list[Frame], paths: Paths) -> float:
-    """Between torch and ONNX Runtime at fp32, over real frames, unclamped."""
-    student = load_student(paths.contract)
-    batches = [to_batch(frame) for frame in frames]
-    return max(float(np.abs(model(torch.from_numpy(batch)).numpy() - student.infer(batch)).max()) for batch in batches)
 
 
 if __name__ == "__main__":

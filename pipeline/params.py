@@ -18,6 +18,7 @@ from pydantic import (
 from pipeline.errors import SharpcamError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+Clip = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class Section(BaseModel, frozen=True, extra="forbid"):
@@ -121,12 +122,13 @@ class SplitParams(Section):
 
     validation_share: Share
     gap_frames: NonNegativeInt
+    leave_out: list[Clip] = []
 
 
 class TrainParams(Section):
     """The `train` section of params.yaml."""
 
-    model: str
+    model: Literal["student_s", "student_m", "student_l", "student_original"]
     start_from: str
     epochs: PositiveInt
     crops_per_epoch: PositiveInt
@@ -134,6 +136,10 @@ class TrainParams(Section):
     crop_px: Annotated[int, Field(ge=8, multiple_of=2)]
     learning_rate: PositiveFloat
     warmup_share: Annotated[float, Field(ge=0, lt=1)]
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]
+    frequency_weight: Annotated[float, Field(ge=0)]
+    truth_share: Annotated[float, Field(ge=0, le=1)]
+    patience_epochs: PositiveInt | None
     precision: Literal["32-true", "16-mixed", "bf16-mixed"]
     devices: PositiveInt
     num_nodes: PositiveInt
@@ -144,6 +150,7 @@ class ExportParams(Section):
 
     opset: Annotated[int, Field(ge=17, le=22)]
     parity_frames: PositiveInt
+    calibration_frames: PositiveInt
 
 
 class EvaluateParams(Section):
@@ -170,15 +177,23 @@ def load_params(path: Path) -> Params:
     """Parse `path`. Raises SharpcamError with every problem named where it does not fit the types."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Params.model_validate(content)
     except FileNotFoundError:
         raise SharpcamError(f'No {path} here. Run from the root of sharpcam, or "git checkout {path.name}".') from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError: no UTF-8, or the 45th of May
         where = " ".join(str(error).split())
         raise SharpcamError(f"{path} is no valid YAML ({where}). Mend that line and run again.") from None
+    if problems := find_problems(content):
+        raise SharpcamError(f"{path}: {'; '.join(problems.values())}. Mend it and run again.")
+    return Params.model_validate(content)
+
+
+def find_problems(content: Any) -> dict[str, str]:
+    """What in the `content` of a params.yaml does not fit the types: dotted key -> a sentence that names it."""
+    try:
+        Params.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(_in_words(detail) for detail in error.errors())
-        raise SharpcamError(f"{path}: {problems}. Mend it and run again.") from None
+        return {".".join(map(str, detail["loc"])): _in_words(detail) for detail in error.errors()}
+    return {}
 
 
 def _in_words(detail: Any) -> str:

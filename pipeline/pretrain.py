@@ -136,7 +136,7 @@ def shipped_recipe(
         "photographs": len(photos.training),
         "sources": photos.sources,
         "held_out": list(photos.held_out),
-        "validation": {name: round(value, 3) for name, value in figures.items()},
+        "best": {name: round(value, 3) for name, value in figures.items()},
     }
 
 

@@ -1,21 +1,33 @@
-"""Running an exported student: uint8 frame in, uint8 picture out, no torch. Nothing runs unless its contract holds."""
+"""Running an exported student: a camera's frame in, the picture out. Nothing runs unless its contract holds."""
 
 import base64
 import hashlib
-from dataclasses import dataclass
+import json
+import logging
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.engines import ENGINES, REFERENCE, Running, cores, machine
 from pipeline.errors import SharpcamError
-from pipeline.files import read_json
+from pipeline.files import read_json, write_json
 from pipeline.geometry import Frame, fit
 from pipeline.params import GeometryParams
+from pipeline.paths import Paths
 
-GOLDEN_TOLERANCE = 1  # grey levels
-Batch = NDArray[np.float32]  # (1, 3, H, W), 0..1
+INT8_SUFFIX = "_int8"  # of the file's stem
+TORCH_MOST = 1e-4  # by which an exported student may differ from torch, of 0..1
+INT8_MOST_DB = 0.15  # int8 is chosen only where it costs no more
+TOLERANCE = {"fp32": 1, "bf16": 4, "int8": 4}  # grey levels at a known answer, by the engine's precision
+MEASURED_S = 0.3  # of each engine, and at least so many frames:
+MEASURED_FRAMES = 5
+HOPELESS = 3.0  # times the best so far: such an engine is measured no longer
+FASTER = 0.9  # of the time on twice the threads: then fewer are taken
+
+logger = logging.getLogger(__name__)
 
 
 def sha256(file: Path) -> str:
@@ -33,95 +45,186 @@ def unpack_picture(packed: dict[str, Any]) -> Frame:
     return np.frombuffer(base64.b64decode(packed["base64"]), np.uint8).reshape(packed["shape"])
 
 
-def to_batch(frame: Frame) -> Batch:
-    """(H, W, 3) uint8 to (1, 3, H, W) float32 in 0..1."""
-    return np.ascontiguousarray(frame.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
-
-
-def to_frame(batch: Batch) -> Frame:
-    """(1, 3, H, W) float32 to (H, W, 3) uint8: clamped and rounded, once."""
-    levels = np.rint(batch[0].clip(0, 1) * np.float32(255)).astype(np.uint8)
-    return np.ascontiguousarray(levels.transpose(1, 2, 0))
-
-
 @dataclass
 class Student:
-    """A student ready to run. Make one with `load_student`."""
+    """A student ready to run, from any thread. Make one with `load_student`."""
 
     contract: dict[str, Any]
     geometry: GeometryParams
-    _session: Any
+    engine: str  # one of ENGINES
+    threads: int
+    running: Running
+    skipped: dict[str, str] = field(default_factory=dict)  # engines that cannot run it here, and why
 
-    def infer(self, batch: Batch) -> Batch:
-        """The network alone: (1, 3, h, w) to (1, 3, 2h, 2w), float32, unclamped."""
-        answer: Batch = self._session.run(None, {self.contract["input"]["name"]: batch})[0]
-        return answer
-
-    def enhance(self, frame: Frame) -> Frame:
+    def enhance(self, frame: Frame, out: Frame | None = None) -> Frame:
         """The target picture (H, W, 3) uint8 of a camera's frame (h, w, 3) uint8 of any size.
 
+        It is written to `out` where that is given: such a picture of before that nobody needs any more.
         Raises SharpcamError for what is no such frame, and where the network gives no numbers.
         """
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
             raise SharpcamError(
                 f"A frame is (height, width, 3) of uint8, RGB; this one is {frame.shape} of {frame.dtype}. Convert it."
             )
-        answer = self.infer(to_batch(fit(frame, geometry=self.geometry)))
-        if not np.isfinite(answer).all():
-            raise SharpcamError("The student gave values that are no numbers. Take another model, or train it again.")
-        return to_frame(answer)
+        return self.running.enhance(fit(frame, geometry=self.geometry), out)
 
 
-def load_student(contract_file: Path, *, onnx_name: str | None = None, threads: int = 2) -> Student:
-    """The student of a contract in ONNX Runtime on `threads` threads, after its known-answer test.
+class Contract(NamedTuple):
+    """The contract of a student, and where it lies."""
 
+    file: Path
+    content: dict[str, Any]
+
+    @property
+    def geometry(self) -> GeometryParams:
+        return GeometryParams(**self.content["geometry"])
+
+    def onnx(self, *, int8: bool) -> Path | None:
+        """The ONNX file of that precision, where there is one."""
+        names = [name for name in self.content["files"] if Path(name).stem.endswith(INT8_SUFFIX) == int8]
+        return self.file.with_name(names[0]) if names else None
+
+    def golden(self, *, int8: bool) -> tuple[Frame, Frame]:
+        """A frame and what the student makes of it."""
+        golden = self.content["golden"]
+        return unpack_picture(golden["input"]), unpack_picture(golden["output_int8" if int8 else "output"])
+
+    def allows(self, name: str) -> bool:
+        """Whether that engine may be chosen without being asked for: it must not cost quality that can be seen."""
+        precision = ENGINES[name].precision
+        if precision == "int8":
+            return bool(self.content.get("int8", {}).get("loss_db", INT8_MOST_DB + 1) <= INT8_MOST_DB)
+        return precision == "fp32"
+
+
+def load_student(contract_file: Path, *, engine: str = "auto", threads: int | None = None) -> Student:
+    """The student of a contract in an engine, after its known-answer test.
+
+    `engine` is one of ENGINES, or "auto": the fastest here of those that keep the quality, by a short measurement
+    that is remembered in .cache/engines. bf16 runs only where it is asked for. `threads`: None for the best number.
     Raises SharpcamError for a contract or an ONNX file that is missing, was changed, or answers wrongly.
     """
-    contract = read_json(contract_file, made_by="export")
-    if not isinstance(contract, dict) or not {"files", "golden", "geometry", "input"} <= contract.keys():
-        raise SharpcamError(f'{contract_file} is no contract of a student. Run "dvc repro export" to write it again.')
-    file = contract_file.with_name(onnx_name or next(iter(contract["files"])))
+    contract = read_contract(contract_file)
+    if engine != "auto":
+        return start(contract, engine, threads or cores())
+    start(contract, REFERENCE, 1)  # what fails here is the file's fault, not the engine's
+    note = Paths().cache / "engines" / f"{_key(contract, threads)}.json"
+    return recalled(contract, note) or chosen(contract, note, threads)
+
+
+def read_contract(file: Path) -> Contract:
+    """The contract in `file`. Raises SharpcamError where it is missing or no such thing."""
+    content = read_json(file, made_by="export")
+    try:
+        contract = Contract(file, content)
+        complete = contract.onnx(int8=False) and contract.geometry and contract.golden(int8=False) and content["input"]
+    except (TypeError, KeyError, ValueError, AttributeError):
+        complete = None
+    if not complete:
+        raise SharpcamError(f'{file} is no contract of a student. Run "dvc repro export" to write it again.')
+    return contract
+
+
+def start(contract: Contract, name: str, threads: int) -> Student:
+    """The student in one engine, after its known-answer test. Raises SharpcamError where that cannot be."""
+    if name not in ENGINES:
+        raise SharpcamError(f'There is no engine "{name}"; there are: auto, {", ".join(ENGINES)}.')
+    engine = ENGINES[name]
+    if missing := engine.missing():
+        raise SharpcamError(f'The engine "{name}" cannot run here: {missing}. Take "auto".')
+    file = contract.onnx(int8=engine.needs_int8_file)
+    if file is None:
+        raise SharpcamError(f'{contract.file} has no int8 form. Run "dvc repro export" again, or take "auto".')
     _check_hash(file, contract)
-    student = Student(contract, GeometryParams(**contract["geometry"]), _session(file, threads))
-    _check_golden(student, file)
-    return student
+    try:
+        running = engine.start(file, threads=threads)
+    except SharpcamError:
+        raise
+    except Exception as error:  # OpenVINO's errors have no common class
+        reason = (str(error).splitlines() or [""])[-1][:200]
+        raise SharpcamError(f'{file} is no model that {name} can run ({reason}). Run "dvc repro export".') from None
+    if not knows_answer(running, *contract.golden(int8=engine.needs_int8_file), levels=TOLERANCE[engine.precision]):
+        raise SharpcamError(
+            f"{file} fails its known-answer test in {name} on this machine. Train it again, or take another model."
+        )
+    return Student(contract.content, contract.geometry, name, threads, running)
 
 
-def _check_hash(file: Path, contract: dict[str, Any]) -> None:
+def _check_hash(file: Path, contract: Contract) -> None:
     if not file.is_file():
         raise SharpcamError(f'No student at {file}. Run "dvc repro export", or "dvc pull" to fetch it.')
-    if contract["files"].get(file.name) != sha256(file):
+    if contract.content["files"].get(file.name) != sha256(file):
         raise SharpcamError(f'{file} is not the file of its contract (its hash differs). Run "dvc repro export" again.')
 
 
-def _session(file: Path, threads: int) -> Any:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+def knows_answer(running: Running, given: Frame, expected: Frame, *, levels: int) -> bool:
+    """Whether the answer to `given` is `expected`, but for `levels` grey levels."""
     try:
-        return ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors have no common class
-        reason = str(error).splitlines()[0][:200]
-        raise SharpcamError(
-            f'{file} is no model that ONNX Runtime can run ({reason}). Run "dvc repro export".'
-        ) from None
+        answer = running.enhance(given)
+    except Exception:  # the libraries' errors have no common class: tensors of other names or sizes
+        return False
+    if answer.shape != expected.shape:
+        return False
+    return bool(np.abs(answer.astype(np.int16) - expected).max() <= levels)
 
 
-def _check_golden(student: Student, file: Path) -> None:
-    if not _knows_answer(student, student.contract["golden"]):
-        raise SharpcamError(
-            f"{file} fails its known-answer test on this machine. Train it again, or take another model."
-        )
+def _key(contract: Contract, threads: int | None) -> str:
+    """What a choice of an engine holds for."""
+    parts = [contract.content["files"], contract.geometry.student_input, threads, machine()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _knows_answer(student: Student, golden: dict[str, Any]) -> bool:
+def recalled(contract: Contract, note: Path) -> Student | None:
+    """The student as `note` says that it runs best, if there is such a note and it still does."""
     try:
-        answer = student.infer(to_batch(unpack_picture(golden["input"])))
-    except Exception:  # ONNX Runtime's errors have no common class: tensors of other names or sizes
-        return False
-    if not np.isfinite(answer).all():
-        return False
-    expected, picture = unpack_picture(golden["output"]).astype(np.int16), to_frame(answer)
-    return picture.shape == expected.shape and bool(np.abs(picture - expected).max() <= GOLDEN_TOLERANCE)
+        choice = json.loads(note.read_text(encoding="utf-8"))
+        student = start(contract, choice["engine"], choice["threads"])
+        student.skipped = choice["skipped"]
+    except (OSError, ValueError, KeyError, TypeError, SharpcamError):
+        return None
+    return student
+
+
+def chosen(contract: Contract, note: Path, threads: int | None) -> Student:
+    """The student in the engine, and on the number of threads, that was fastest just now; `note` keeps the choice."""
+    times: dict[str, float] = {}
+    skipped: dict[str, str] = {}
+    students: dict[str, Student] = {}
+    for name in [name for name in ENGINES if contract.allows(name) and not ENGINES[name].missing()]:
+        try:
+            students[name] = start(contract, name, threads or cores())
+            times[name] = frame_ms(students[name], best=min(times.values(), default=float("inf")))
+        except SharpcamError as error:
+            skipped[name] = str(error)
+            logger.warning("%s is left out: %s", name, error)
+    best = students[min(times, key=times.__getitem__)]
+    if threads is None:
+        best = on_best_threads(contract, best, times[best.engine])
+    best.skipped = skipped
+    write_json(note, {"engine": best.engine, "threads": best.threads, "skipped": skipped, "measured_ms": times})
+    return best
+
+
+def on_best_threads(contract: Contract, student: Student, spent_ms: float) -> Student:
+    """The student on half as many threads, and half of these, as long as that is clearly faster."""
+    while student.threads > 1:
+        fewer = start(contract, student.engine, student.threads // 2)
+        if (ms := frame_ms(fewer, best=spent_ms)) > FASTER * spent_ms:
+            break
+        student, spent_ms = fewer, ms
+    return student
+
+
+def frame_ms(student: Student, *, best: float) -> float:
+    """Fewest milliseconds of a frame, end to end at the student's own size: others may be busy here just now."""
+    width, height = student.geometry.student_input
+    frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    out = student.enhance(frame)  # compiles, and fills caches
+    times: list[float] = []
+    while len(times) < MEASURED_FRAMES or sum(times) < 1e3 * MEASURED_S:
+        started = time.perf_counter()
+        student.enhance(frame, out)
+        times.append(1e3 * (time.perf_counter() - started))
+        if times[0] > HOPELESS * best:
+            break
+    return round(min(times), 3)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from making import ROOT, Project, tiny_project
+from making import ROOT, TINY, Project, photo, tiny_project
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tensors here are tiny: threads would only wait for each other
 os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))  # for processes in other folders
@@ -98,3 +98,43 @@ def trained(project: Project, trained_once: Project) -> Project:
     """A project of the test's own that went the whole way, its runs with it."""
     shutil.copytree(trained_once.root, project.root, dirs_exist_ok=True)
     return project
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a student that was never trained, and changes what it sees a little."""
+    import torch
+
+    from training import checkpoints
+    from training.models import MODELS
+
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = MODELS["student_s"]()
+        torch.nn.init.normal_(model.tail.weight, std=0.02)
+    file = tmp_path_factory.mktemp("checkpoint") / "student.safetensors"
+    best = {"epoch": 1, "val_psnr": 36.0}
+    recipe = {"model": "student_s", "arguments": {}, "geometry": TINY["geometry"], "best": best}
+    checkpoints.save(file, model, recipe)
+    return file
+
+
+@pytest.fixture(scope="session")
+def exported_once(checkpoint: Path) -> Path:
+    """The contract of that student, its ONNX files beside it. Only read it, or take `exported`."""
+    from pipeline.export import RealFrames, Trained, export_student
+    from training import checkpoints
+
+    frames = RealFrames(*([photo(64, 80, seed=seed) for seed in seeds] for seeds in ((1, 2, 3), (4, 5))))
+    contract = checkpoint.with_name("student_sr.json")
+    export_student(Trained(*checkpoints.load(checkpoint), checkpoint), frames, contract, opset=18, data={})
+    return contract
+
+
+@pytest.fixture
+def exported(exported_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A contract of the test's own, in a working folder of its own."""
+    folder = tmp_path / "exported"
+    shutil.copytree(exported_once.parent, folder)
+    monkeypatch.chdir(tmp_path)
+    return folder / exported_once.name

@@ -12,12 +12,13 @@ import torch
 from making import ROOT, photo
 
 from pipeline import export as stage
+from pipeline.engines import to_batch, to_frame
 from pipeline.errors import SharpcamError
-from pipeline.export import export, golden_input, validation_frames
+from pipeline.export import export, golden_input, some_frames
 from pipeline.files import read_json
 from pipeline.frames import read_frame
 from pipeline.geometry import fit
-from pipeline.runtime import load_student, sha256, to_batch, to_frame, unpack_picture
+from pipeline.runtime import load_student, sha256, unpack_picture
 from training import checkpoints
 from training.models import MODELS
 
@@ -64,7 +65,7 @@ def test_the_contract_holds_the_hash_of_each_file(trained_once, contract):
 def test_the_golden_answer_is_torchs_to_a_real_frame(trained_once, contract):
     model, _ = checkpoints.load(trained_once.paths.student)
     given, expected = (unpack_picture(contract["golden"][side]) for side in ("input", "output"))
-    first = validation_frames(trained_once.paths, trained_once.params)[0]
+    first = some_frames(trained_once.paths, trained_once.params, part="validation", count=1)[0]
     np.testing.assert_array_equal(given, golden_input(first))
     assert given.std() > 5
     with torch.inference_mode():
@@ -89,7 +90,8 @@ def test_the_same_student_is_exported_to_the_same_bytes_and_the_contract_holds_d
 
 
 def test_neither_file_knows_a_path_or_a_name_of_this_machine(trained_once):
-    for file in (trained_once.paths.student_onnx, trained_once.paths.contract):
+    int8 = trained_once.paths.contract.with_name("student_sr_int8.onnx")
+    for file in (trained_once.paths.student_onnx, int8, trained_once.paths.contract):
         data = file.read_bytes()
         for trace in (str(ROOT), str(trained_once.root), "site-packages", "/home/", "/root/", ".py"):
             assert trace.encode() not in data, trace
@@ -97,16 +99,49 @@ def test_neither_file_knows_a_path_or_a_name_of_this_machine(trained_once):
 
 def test_frames_for_parity_are_validation_frames(trained_once):
     split = read_json(trained_once.paths.split, made_by="split")["validation"]
-    frames = validation_frames(trained_once.paths, trained_once.params)
-    assert len(frames) == trained_once.params.export.parity_frames
+    frames = some_frames(trained_once.paths, trained_once.params, part="validation", count=2)
+    assert len(frames) == 2
     clip, stems = next(iter(split.items()))
     first = read_frame(trained_once.paths.raw / clip / f"{stems[0]}.png")
     np.testing.assert_array_equal(frames[0], fit(first, geometry=trained_once.params.geometry))
 
 
 def test_a_student_that_differs_from_torch_fails_the_stage_and_leaves_no_contract(trained, monkeypatch):
-    monkeypatch.setattr(stage, "LARGEST_DIFFERENCE", 1e-12)
+    monkeypatch.setattr(stage, "TORCH_MOST", 1e-12)
     with pytest.raises(SharpcamError, match=r"differs from torch by .*Try another export.opset"):
+        export(trained.paths, trained.params)
+    assert not trained.paths.contract.exists()
+
+
+def test_the_contract_knows_the_int8_file_what_it_costs_and_its_own_known_answer(trained_once, contract):
+    names = [trained_once.paths.student_onnx.name, "student_sr_int8.onnx"]
+    assert sorted(contract["files"]) == sorted(names)
+    assert 0 <= contract["int8"]["loss_db"] < 1
+    assert contract["largest_difference_to_torch"] <= 1e-4
+    rounded = load_student(trained_once.paths.contract, engine="onnxruntime-int8", threads=1)
+    answer = rounded.running.enhance(unpack_picture(contract["golden"]["input"]))
+    np.testing.assert_array_equal(answer, unpack_picture(contract["golden"]["output_int8"]))
+    off = np.abs(answer.astype(int) - unpack_picture(contract["golden"]["output"]))
+    assert off.mean() < 1
+
+
+def test_what_int8_is_expected_to_cost_is_what_it_costs_against_a_reference(exported_once):
+    random = np.random.default_rng(0)
+    exact, rounded = exported_once.with_suffix(".onnx"), exported_once.with_name("student_sr_int8.onnx")
+    frame = photo(64, 80, seed=8)
+    pictures = [stage.OnnxRuntime(file, threads=1).infer(to_batch(frame)).clip(0, 1) for file in (exact, rounded)]
+    reference = pictures[0] + random.normal(0, 0.004, pictures[0].shape)
+    psnr = [-10 * np.log10(np.square(picture - reference).mean()) for picture in pictures]
+    expected = stage.int8_loss(exact, rounded, [frame], val_psnr=psnr[0])["loss_db"]
+    assert psnr[0] - psnr[1] == pytest.approx(expected, abs=0.02)
+
+
+def test_a_student_of_one_colour_is_not_exported(trained):
+    model, recipe = checkpoints.load(trained.paths.student)
+    for parameter in model.parameters():
+        torch.nn.init.zeros_(parameter)
+    checkpoints.save(trained.paths.student, model, recipe)
+    with pytest.raises(SharpcamError, match=r"a picture of one colour. Train it again"):
         export(trained.paths, trained.params)
     assert not trained.paths.contract.exists()
 
@@ -142,6 +177,6 @@ def test_another_network_is_not_exported_as_a_student(trained):
 def test_a_copied_student_runs_elsewhere(trained_once, tmp_path):
     for file in (trained_once.paths.student_onnx, trained_once.paths.contract):
         shutil.copy(file, tmp_path)
-    student = load_student(tmp_path / "student_sr.json")
+    student = load_student(tmp_path / "student_sr.json", engine="onnxruntime-fp32")
     assert student.enhance(photo(60, 80)).shape == (128, 160, 3)
     assert json.loads((tmp_path / "student_sr.json").read_text())["format"] == 1

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -10,29 +9,32 @@ import pytest
 from making import ROOT, photo
 from onnx import TensorProto, helper, numpy_helper
 
+from pipeline import runtime
+from pipeline.engines import ENGINES, REFERENCE
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
-from pipeline.runtime import load_student, pack_picture, sha256, to_batch, to_frame, unpack_picture
+from pipeline.runtime import load_student, pack_picture, sha256, unpack_picture
 
 
 @pytest.fixture
-def change(trained):
-    """Change the exported student of a project of the test's own; its contract's hash follows."""
+def change(exported):
+    """Change the exported student of the test's own; its contract's hashes follow."""
 
-    def change(*, model=None, **contract):
-        if model is not None:
-            trained.paths.student_onnx.write_bytes(model)
-        content = read_json(trained.paths.contract, made_by="export")
-        content["files"] = {trained.paths.student_onnx.name: sha256(trained.paths.student_onnx)}
-        write_json(trained.paths.contract, content | contract)
-        return trained.paths.contract
+    def change(*, model=None, int8=None, **contract):
+        content = read_json(exported, made_by="export")
+        for name, data in ((f"{exported.stem}.onnx", model), (f"{exported.stem}_int8.onnx", int8)):
+            if data is not None:
+                exported.with_name(name).write_bytes(data)
+            content["files"][name] = sha256(exported.with_name(name))
+        write_json(exported, content | contract)
+        return exported
 
     return change
 
 
 @pytest.fixture(scope="module")
-def student(trained_once):
-    return load_student(trained_once.paths.contract)
+def student(exported_once):
+    return load_student(exported_once, engine=REFERENCE, threads=1)
 
 
 def enlarging(scale, *, name="frame"):
@@ -62,11 +64,6 @@ def test_a_frame_of_any_size_becomes_a_picture_of_the_targets_size(student, size
     assert picture.dtype == np.uint8
 
 
-def test_the_network_alone_takes_any_even_size_and_doubles_it(student):
-    for height, width in ((8, 8), (50, 38), (64, 80)):
-        assert student.infer(to_batch(photo(height, width))).shape == (1, 3, 2 * height, 2 * width)
-
-
 @pytest.mark.parametrize(
     "frame",
     [
@@ -89,73 +86,157 @@ def test_what_is_no_frame_is_refused_in_words(student, frame):
     assert str(caught.value).endswith("Convert it.")
 
 
-def test_no_contract_says_what_to_run(project):
+def test_no_contract_says_what_to_run(tmp_path):
     with pytest.raises(SharpcamError, match=r'No .*student_sr\.json. Run "dvc repro export" first'):
-        load_student(project.paths.contract)
+        load_student(tmp_path / "student_sr.json")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"files": {}}', "null"])
-def test_what_is_no_contract_says_what_to_run(project, text):
-    project.paths.contract.parent.mkdir()
-    project.paths.contract.write_text(text)
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"files": {}}', "null", '{"files": [], "golden": 1, "geometry": 2}'])
+def test_what_is_no_contract_says_what_to_run(tmp_path, text):
+    (tmp_path / "student_sr.json").write_text(text)
     with pytest.raises(SharpcamError, match=r'student_sr\.json .*"dvc repro export"'):
-        load_student(project.paths.contract)
+        load_student(tmp_path / "student_sr.json")
 
 
-def test_a_missing_model_says_what_to_run(trained):
-    trained.paths.student_onnx.unlink()
+@pytest.mark.parametrize("engine", ["auto", "onnxruntime-fp32", "openvino-fp32"])
+def test_a_missing_model_says_what_to_run(exported, engine):
+    exported.with_suffix(".onnx").unlink()
     with pytest.raises(SharpcamError, match=r'No student at .*student_sr\.onnx. Run "dvc repro export", or "dvc pull"'):
-        load_student(trained.paths.contract)
+        load_student(exported, engine=engine)
 
 
-def test_a_model_that_was_changed_is_refused(trained):
-    data = bytearray(trained.paths.student_onnx.read_bytes())
+@pytest.mark.parametrize("suffix", [".onnx", "_int8.onnx"])
+def test_a_model_that_was_changed_is_refused(exported, suffix):
+    file = exported.with_name(f"{exported.stem}{suffix}")
+    data = bytearray(file.read_bytes())
     data[-1] ^= 1
-    trained.paths.student_onnx.write_bytes(data)
+    file.write_bytes(data)
     with pytest.raises(SharpcamError, match=r"is not the file of its contract .its hash differs.. Run"):
-        load_student(trained.paths.contract)
+        load_student(exported, engine="openvino-int8" if "int8" in suffix else "auto")
 
 
+@pytest.mark.parametrize("engine", ["auto", "openvino-fp32"])
 @pytest.mark.parametrize("data", [b"", b"no model", bytes(1000)])
-def test_what_is_no_model_is_refused(change, data):
-    with pytest.raises(SharpcamError, match=r"(is no model that ONNX Runtime can run|fails its known-answer)"):
-        load_student(change(model=data))
+def test_what_is_no_model_is_refused(change, data, engine):
+    with pytest.raises(SharpcamError, match=r"(is no model that .* can run|fails its known-answer)"):
+        load_student(change(model=data), engine=engine)
 
 
+@pytest.mark.parametrize("engine", ["auto", "openvino-fp32"])
 @pytest.mark.parametrize("model", [enlarging(1), enlarging(2), enlarging(3), enlarging(2, name="x")])
-def test_a_model_that_is_not_the_student_fails_its_known_answer(change, model):
+def test_a_model_that_is_not_the_student_fails_its_known_answer(change, model, engine):
     with pytest.raises(SharpcamError, match=r"student_sr\.onnx fails its known-answer test"):
-        load_student(change(model=model))
+        load_student(change(model=model), engine=engine)
 
 
+@pytest.mark.parametrize("engine", ["auto", "openvino-fp32", "openvino-bf16"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
-def test_weights_that_are_no_numbers_fail_the_known_answer(change, trained, value):
-    model = with_weights(trained.paths.student_onnx, value)
+def test_weights_that_are_no_numbers_fail_the_known_answer(change, exported, value, engine):
+    if missing := ENGINES.get(engine, ENGINES[REFERENCE]).missing():
+        pytest.skip(missing)
+    model = with_weights(exported.with_suffix(".onnx"), value)
     with pytest.raises(SharpcamError, match=r"student_sr\.onnx fails its known-answer test"):
-        load_student(change(model=model))
+        load_student(change(model=model), engine=engine)
 
 
-def test_answers_that_are_no_numbers_are_not_shown(student):
+def test_answers_that_are_no_numbers_are_not_shown(exported_once):
     class Broken:
         def run(self, *_):
             return [np.full((1, 3, 128, 160), np.nan, np.float32)]
 
+    student = load_student(exported_once, engine=REFERENCE, threads=1)
+    student.running.session = Broken()
     with pytest.raises(SharpcamError, match=r"values that are no numbers. Take another model"):
-        replace(student, _session=Broken()).enhance(photo(60, 80))
+        student.enhance(photo(60, 80))
+
+
+def test_an_unknown_engine_lists_those_there_are(exported_once):
+    with pytest.raises(SharpcamError, match=r'no engine "x"; there are: auto, onnxruntime-fp32'):
+        load_student(exported_once, engine="x")
+
+
+def test_an_engine_that_cannot_run_here_says_why(exported_once, monkeypatch):
+    monkeypatch.setitem(ENGINES, "openvino-fp32", ENGINES["openvino-fp32"]._replace(library="no_such_library"))
+    with pytest.raises(SharpcamError, match=r'"openvino-fp32" cannot run here: no_such_library is not installed'):
+        load_student(exported_once, engine="openvino-fp32")
+
+
+def test_a_student_without_int8_says_so_and_runs_without(exported):
+    content = read_json(exported, made_by="export")
+    del content["files"]["student_sr_int8.onnx"]
+    del content["int8"]
+    write_json(exported, content)
+    with pytest.raises(SharpcamError, match="has no int8 form"):
+        load_student(exported, engine="openvino-int8")
+    assert not load_student(exported).engine.endswith("int8")
+
+
+def with_loss(contract, loss_db):
+    write_json(contract, read_json(contract, made_by="export") | {"int8": {"loss_db": loss_db}})
+    return contract
+
+
+def notes(contract):
+    return list((contract.parents[1] / ".cache/engines").glob("*.json"))
+
+
+def test_the_fastest_engine_that_keeps_the_quality_is_measured_once_and_remembered(exported, monkeypatch):
+    measured = []
+
+    def frame_ms(student, *, best):
+        measured.append(student.engine)
+        return {"onnxruntime-fp32": 9.0, "openvino-fp32": 5.0}.get(student.engine, 7.0) * student.threads
+
+    monkeypatch.setattr(runtime, "frame_ms", frame_ms)
+    monkeypatch.setattr(runtime, "cores", lambda: 2)
+    student = load_student(exported)
+    assert (student.engine, student.threads) == ("openvino-fp32", 1)
+    assert {"onnxruntime-fp32", "onnxruntime-int8", "openvino-fp32", "openvino-int8"} <= set(measured)
+    assert "openvino-bf16" not in measured
+    (note,) = notes(exported)
+    assert read_json(note, made_by="")["measured_ms"]["onnxruntime-fp32"] == 18.0
+    measured.clear()
+    again = load_student(exported)
+    assert (again.engine, again.threads, measured) == ("openvino-fp32", 1, [])
+    load_student(exported, threads=2)
+    assert measured, "another number of threads is another question"
+
+
+@pytest.mark.parametrize(("loss_db", "chosen"), [(0.15, True), (0.16, False)])
+def test_int8_is_chosen_only_where_the_contract_says_that_it_costs_little(exported, monkeypatch, loss_db, chosen):
+    monkeypatch.setattr(runtime, "frame_ms", lambda student, **_: 1.0 if "int8" in student.engine else 2.0)
+    student = load_student(with_loss(exported, loss_db), threads=1)
+    assert student.engine.endswith("int8") is chosen
+
+
+def test_an_engine_that_fails_is_left_out_and_said(change, exported, caplog):
+    broken = with_weights(exported.with_suffix(".onnx"), 0.0)
+    student = load_student(change(int8=broken), threads=1)
+    assert student.engine in ("onnxruntime-fp32", "openvino-fp32")
+    assert set(student.skipped) == {"onnxruntime-int8", "openvino-int8"}
+    assert "openvino-int8 is left out" in caplog.text
+    assert load_student(exported, threads=1).skipped == student.skipped
+
+
+def test_a_remembered_choice_that_cannot_run_any_more_is_measured_again(exported, monkeypatch):
+    first = load_student(exported, threads=1)
+    (note,) = notes(exported)
+    write_json(note, {"engine": "onnxruntime-cuda", "threads": 1, "skipped": {}, "measured_ms": {}})
+    assert load_student(exported, threads=1).engine in ENGINES
+    note.write_text("no json")
+    assert load_student(exported, threads=1).engine in ENGINES
+    assert first.threads == 1
+
+
+def test_a_picture_is_written_where_it_is_asked_for(student):
+    out = np.zeros((128, 160, 3), np.uint8)
+    assert student.enhance(photo(60, 80), out) is out
+    np.testing.assert_array_equal(out, student.enhance(photo(60, 80)))
 
 
 def test_a_packed_picture_comes_back():
     picture = photo(12, 17)
     np.testing.assert_array_equal(unpack_picture(pack_picture(picture)), picture)
-
-
-def test_a_frame_goes_to_a_batch_and_back_and_is_clamped_once():
-    frame = photo(12, 17)
-    batch = to_batch(frame)
-    assert batch.shape == (1, 3, 12, 17)
-    assert batch.dtype == np.float32
-    np.testing.assert_array_equal(to_frame(batch), frame)
-    assert set(np.unique(to_frame(np.float32([-5, 0.5, 7]).reshape(1, 3, 1, 1)))) == {0, 128, 255}
 
 
 def test_running_a_student_loads_no_torch():

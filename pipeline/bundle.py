@@ -1,0 +1,68 @@
+"""A student for weights/bundled: weights, float and int8 ONNX, contract and model card, from any checkpoint.
+
+python -m pipeline.bundle --name student_m --weights FILE --frames FOLDER
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipeline.card import card
+from pipeline.errors import SharpcamError
+from pipeline.export import RealFrames, Trained, export_student, load_trained, spread
+from pipeline.files import write_bytes
+from pipeline.frames import read_frame
+from pipeline.geometry import fit
+from pipeline.params import GeometryParams, load_params
+from pipeline.paths import Paths
+from pipeline.stage import in_words
+from training import checkpoints
+
+
+def bundle(name: str, weights: Path, frames: Path, folder: Path) -> str:
+    """Write `name`.safetensors, .onnx, _int8.onnx and .json to `folder`; gives what there is to say about them.
+
+    `frames` is a folder of camera frames (PNG, also in folders of clips): every other one calibrates int8, the rest
+    is what the result is held to.
+    """
+    trained, params = load_trained(weights), load_params(Paths().params)
+    trained.recipe.setdefault("geometry", params.geometry.model_dump())
+    kept = folder / f"{name}.safetensors"
+    checkpoints.save(kept, trained.model, trained.recipe)
+    export = params.export
+    real = real_frames(frames, trained, calibration=export.calibration_frames, parity=export.parity_frames)
+    contract = folder / f"{name}.json"
+    said = export_student(Trained(trained.model, trained.recipe, kept), real, contract, opset=export.opset, data={})
+    if "training" in trained.recipe:  # as pipeline.pretrain leaves it
+        parameters = sum(parameter.numel() for parameter in trained.model.parameters())
+        text = card(name, trained.recipe, parameters=parameters, contract=contract)
+        write_bytes(folder / f"{name}.md", text.encode())
+    return said
+
+
+def real_frames(folder: Path, trained: Trained, *, calibration: int, parity: int) -> RealFrames:
+    """Frames below `folder`, fitted to the student's input. Raises SharpcamError where there are too few."""
+    files = sorted(folder.rglob("*.png"))
+    if len(files) < 2:
+        raise SharpcamError(f"{folder} has {len(files)} PNG files, two at least are needed. Record some frames first.")
+    geometry = GeometryParams(**trained.recipe["geometry"])
+    even, odd = (
+        [fit(read_frame(file), geometry=geometry) for file in spread(files[start::2], count)]
+        for start, count in ((0, calibration), (1, parity))
+    )
+    return RealFrames(calibration=even, parity=odd)
+
+
+def main() -> int:
+    """Bundle what the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.bundle", description=__doc__)
+    parser.add_argument("--name", required=True, help="of the files, such as student_m")
+    parser.add_argument("--weights", type=Path, required=True, help="a checkpoint: .pth or .safetensors")
+    parser.add_argument("--frames", type=Path, required=True, help="a folder of camera frames, PNG")
+    parser.add_argument("--folder", type=Path, default=Paths().bundled, help="where to; default: %(default)s")
+    asked = parser.parse_args()
+    return in_words(lambda: print(f"{asked.name}: {bundle(asked.name, asked.weights, asked.frames, asked.folder)}"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
