@@ -1,6 +1,7 @@
 # sharpcam. Needed beforehand: Python 3.11 to 3.13, git, make.
 PYTHON ?= python3
 VENV := .venv
+BROWSER := app/static/ort/ort.wasm.bundle.min.mjs
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -12,13 +13,17 @@ export PYTHONUNBUFFERED := 1
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-setup: $(VENV)/.installed ## the virtual environment with all packages
+setup: $(VENV)/.installed $(BROWSER) ## the virtual environment with all packages, the live page's runtime
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo 'sharpcam needs Python 3.11 to 3.13. Name one: make PYTHON=python3.12 setup'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r requirements.txt
+	@touch $@
+
+$(BROWSER): package-lock.json | $(VENV)/.installed
+	python -m app.live.assets
 	@touch $@
 
 run: repro ## everything: set up, run the pipeline, start the dashboard and the MLflow UI
@@ -28,6 +33,7 @@ repro: setup ## run every stage of the pipeline that is not up to date
 	@git rev-parse --verify --quiet HEAD >/dev/null \
 		|| { echo 'sharpcam: DVC and MLflow tie every result to a git commit, and there is none here. Run "git init && git add -A && git commit -m start" and try again.'; exit 1; }
 	dvc repro
+	python -m pipeline.register
 
 app: setup ## only the dashboard
 	python -m app.launch --only dashboard
@@ -36,9 +42,11 @@ mlflow: setup ## only the MLflow UI
 	python -m app.launch --only mlflow
 
 test: setup ## the tests, without those marked slow
+	python tests/chromium.py
 	python -m pytest -m "not slow"
 
 test-all: setup ## every test
+	python tests/chromium.py
 	python -m pytest
 
 check: setup ## ruff, mypy, import-linter, pip check
@@ -48,5 +56,6 @@ check: setup ## ruff, mypy, import-linter, pip check
 	lint-imports
 	pip check
 
-bench: setup ## speed of the teacher's chain
+bench: setup ## the students beside others, and speed of the teacher's chain
+	python -m benchmarks.students
 	python -m benchmarks.teacher

@@ -1,15 +1,17 @@
 """Start the dashboard and the MLflow UI, say where they are, and stop both on Ctrl-C.
 
-python -m app.launch [--only dashboard|mlflow]
+python -m app.launch [--only dashboard|mlflow] [--host 0.0.0.0 --certificate cert.pem --key key.pem]
 """
 
 import argparse
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -17,56 +19,89 @@ from urllib.request import urlopen
 from pipeline.tracking import tracking_uri
 
 HOST = "127.0.0.1"
+EVERYWHERE = {"0.0.0.0", ""}
 FIRST_PORTS = {"dashboard": 8501, "mlflow": 5000}
 TITLES = {"dashboard": "Dashboard", "mlflow": "MLflow UI"}
 PORTS_TRIED = 50
 START_S = 90
 STOP_S = 10
+HTTPS_HINT = (
+    "Browsers give a camera to other machines only over https: add --certificate cert.pem --key key.pem. To try it: "
+    "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=sharpcam -keyout key.pem -out cert.pem"
+)
 
 
-def free_port(first: int) -> int:
+@dataclass(frozen=True)
+class Reach:
+    """Where the dashboard listens, and the certificate that makes it https. The MLflow UI stays on this machine."""
+
+    host: str = HOST
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.certificate else "http"
+
+    def arguments(self) -> list[str]:
+        """What Streamlit is told of it."""
+        files = [f"--server.sslCertFile={self.certificate}", f"--server.sslKeyFile={self.key}"]
+        return [f"--server.address={self.host}", *(files if self.certificate else [])]
+
+    def address(self, port: int) -> str:
+        """The dashboard's address as this machine reaches it."""
+        return f"{self.scheme}://{HOST if self.host in EVERYWHERE else self.host}:{port}"
+
+
+def free_port(first: int, host: str = HOST) -> int:
     """The first port from `first` on that nobody listens on."""
     for port in range(first, first + PORTS_TRIED):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, port))
+                probe.bind((host, port))
             except OSError:
                 continue
             return port
     raise SystemExit(f"sharpcam: no free port from {first} to {first + PORTS_TRIED}. Close a program that holds one.")
 
 
-def command(name: str, port: int) -> list[str]:
+def command(name: str, port: int, reach: Reach) -> list[str]:
     """How to start one of the two servers."""
     if name == "dashboard":
         server = Path(__file__).with_name("server.py")
-        return [sys.executable, "-m", "streamlit", "run", str(server), f"--server.port={port}"]
+        return [sys.executable, "-m", "streamlit", "run", str(server), f"--server.port={port}", *reach.arguments()]
     arguments = ["--backend-store-uri", tracking_uri(), "--host", HOST, "--port", str(port), "--workers", "1"]
     return [sys.executable, "-m", "mlflow", "server", *arguments]
 
 
-def start(name: str, port: int) -> subprocess.Popen[bytes]:
+def start(name: str, port: int, reach: Reach) -> subprocess.Popen[bytes]:
     """One server in a process group of its own, its output in logs/."""
     log = Path("logs") / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as output:
         environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
         return subprocess.Popen(
-            command(name, port), stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env=environment
+            command(name, port, reach), stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env=environment
         )
 
 
-def wait_until_up(server: subprocess.Popen[bytes], name: str, port: int) -> None:
+def wait_until_up(server: subprocess.Popen[bytes], name: str, address: str) -> None:
     """Wait until the server answers. Ends with a sentence where it does not."""
     give_up = time.monotonic() + START_S
+    trusting = ssl._create_unverified_context()  # it is our own server, by whatever name its certificate has
     while time.monotonic() < give_up and server.poll() is None:
         try:
-            with urlopen(f"http://{HOST}:{port}/", timeout=2):
+            with urlopen(address, timeout=2, context=trusting):
                 return
         except (URLError, OSError):
             time.sleep(0.3)
     raise SystemExit(f"sharpcam: the {TITLES[name]} did not start. Its last words are in logs/{name}.log.")
+
+
+def note(name: str) -> Path:
+    """Where a server's address stands as long as it runs, for the other one's links."""
+    return Path("logs") / f"{name}.url"
 
 
 def stop(servers: list[subprocess.Popen[bytes]]) -> None:
@@ -81,17 +116,23 @@ def stop(servers: list[subprocess.Popen[bytes]]) -> None:
             os.killpg(server.pid, signal.SIGKILL)
 
 
-def serve(names: list[str]) -> None:
+def serve(names: list[str], reach: Reach) -> None:
     """Start the servers and stay until Ctrl-C, or until one of them ends by itself."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     servers: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        ports = {name: free_port(FIRST_PORTS[name]) for name in names}
-        for name, port in ports.items():
-            servers[name] = start(name, port)
-        for name, port in ports.items():
-            wait_until_up(servers[name], name, port)
-            print(f"{TITLES[name] + ':':<11} http://{HOST}:{port}", flush=True)
+        addresses = {}
+        for name in names:
+            its = reach if name == "dashboard" else Reach()
+            port = free_port(FIRST_PORTS[name], its.host)
+            servers[name] = start(name, port, its)
+            addresses[name] = its.address(port)
+        for name, address in addresses.items():
+            wait_until_up(servers[name], name, address)
+            note(name).write_text(address)
+            print(f"{TITLES[name] + ':':<11} {address}", flush=True)
+        if reach.host != HOST and not reach.certificate:
+            print(HTTPS_HINT, flush=True)
         print("Ctrl-C stops.", flush=True)
         while all(server.poll() is None for server in servers.values()):
             time.sleep(0.5)
@@ -99,6 +140,8 @@ def serve(names: list[str]) -> None:
     except KeyboardInterrupt:
         print("\nStopped.")
     finally:
+        for name in servers:
+            note(name).unlink(missing_ok=True)
         stop(list(servers.values()))
 
 
@@ -106,8 +149,16 @@ def main() -> None:
     """Both servers, or only the one named."""
     parser = argparse.ArgumentParser(prog="python -m app.launch", description="Start the dashboard and the MLflow UI.")
     parser.add_argument("--only", choices=sorted(FIRST_PORTS), help="start only this one")
-    only = parser.parse_args().only
-    serve([only] if only else list(FIRST_PORTS))
+    parser.add_argument("--host", default=HOST, help="address the dashboard listens on; 0.0.0.0: every one")
+    parser.add_argument("--certificate", type=Path, help="file (.pem) that makes the dashboard https")
+    parser.add_argument("--key", type=Path, help="the certificate's private key (.pem)")
+    asked = parser.parse_args()
+    if bool(asked.certificate) != bool(asked.key):
+        parser.error("--certificate and --key belong together")
+    for file in (asked.certificate, asked.key):
+        if file and not file.is_file():
+            parser.error(f"there is no file {file}")
+    serve([asked.only] if asked.only else list(FIRST_PORTS), Reach(asked.host, asked.certificate, asked.key))
 
 
 if __name__ == "__main__":

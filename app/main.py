@@ -6,7 +6,13 @@ import streamlit as st
 
 PAGES = Path(__file__).with_name("pages")
 TITLES = {  # file in pages/ -> title and icon, in the order of the menu
-    "evaluation.py": ("Evaluation", ":material/fact_check:"),
+    "home.py": ("Home", ":material/home:"),
+    "pipeline.py": ("Pipeline", ":material/account_tree:"),
+    "parameters.py": ("Parameters", ":material/tune:"),
+    "data.py": ("Data", ":material/photo_library:"),
+    "runs.py": ("Runs", ":material/stacked_line_chart:"),
+    "models.py": ("Models", ":material/trophy:"),
+    "live.py": ("Live", ":material/videocam:"),
 }
 
 st.set_page_config(page_title="sharpcam", page_icon=":material/photo_camera:", layout="wide")

@@ -59,6 +59,10 @@ class Paths:
         return self.root / "weights/bundled"
 
     @property
+    def registry(self) -> Path:
+        return self.root / "weights/registry"
+
+    @property
     def downloads(self) -> Path:
         return self.root / "weights/downloads"
 

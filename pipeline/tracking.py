@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "sharpcam"
+SAMPLES = "samples"  # folder of a run: pictures of its training
 DATABASE = "sqlite:///mlflow.db"
 PROCESS_TAGS = ("sharpcam.host", "sharpcam.pid", "sharpcam.born")
 HELD_BACK = (signal.SIGTERM, signal.SIGINT)
 LONGEST_VALUE = 6000  # characters, MLflow's limit on a parameter
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read while mlflow is imported
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -40,7 +45,6 @@ def tracking_uri() -> str:
 
 def client() -> MlflowClient:
     """A client of the tracking store. Raises SharpcamError where there is none that answers."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
 
     mlflow.set_tracking_uri(tracking_uri())
@@ -50,6 +54,69 @@ def client() -> MlflowClient:
         raise SharpcamError(
             f"MLflow at {tracking_uri()} does not answer ({error.message}). Correct MLFLOW_TRACKING_URI, or unset it."
         ) from None
+
+
+def store_exists() -> bool:
+    """Whether there is a store to read; asking for one that is not there yet would make it."""
+    file = database_file()
+    return file is None or file.exists()
+
+
+def database_file() -> Path | None:
+    """The file of a SQLite store; None for a server's."""
+    uri = tracking_uri()
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def stamp() -> str | None:
+    """What changes whenever a SQLite store is written to; None for a server's."""
+    if (file := database_file()) is None:
+        return None
+    parts = [part.stat() for part in (file, file.with_name(file.name + "-wal")) if part.exists()]
+    return " ".join([str(file.resolve()), *(f"{part.st_mtime_ns} {part.st_size}" for part in parts)])
+
+
+def kept(file: Path, ask: Callable[[], Any]) -> Any:
+    """What `ask` reads from the store, as JSON has it: from `file` as long as a SQLite store was not written to.
+
+    Importing mlflow takes seconds; who only looks does not have to wait for it. A server is always asked.
+    """
+    written = stamp()
+    if written is None:
+        return ask()
+    with suppress(OSError, ValueError, KeyError):
+        known = json.loads(file.read_text(encoding="utf-8"))
+        if known["stamp"] == written:
+            return known["content"]
+    found = ask()
+    write_json(file, {"stamp": written, "content": found})
+    return found
+
+
+@contextmanager
+def answering() -> Iterator[MlflowClient]:
+    """A client whose every refusal is one sentence: SharpcamError. Also for a database that is locked or broken."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield client()
+    except (MlflowException, SQLAlchemyError) as error:
+        raise SharpcamError(_refusal(str(error))) from None
+
+
+def _refusal(reason: str) -> str:
+    first = (reason.splitlines() or ["no reason given"])[0][:200]
+    if "database is locked" in reason:
+        return f"{tracking_uri()} is locked by another program. Wait until that has ended, and try again."
+    return f"MLflow at {tracking_uri()} does not answer as it should ({first}). Mend that and try again."
+
+
+def download(uri: str, target: Path) -> Path:
+    """Fetch an artifact (a file or a folder) of MLflow into the folder `target`; gives where it lies then."""
+    import mlflow
+
+    return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(target), tracking_uri=tracking_uri()))
 
 
 @contextmanager
@@ -89,6 +156,11 @@ class Run:
         """The steps at which the metric `name` is logged already."""
         return {point.step for point in self._client.get_metric_history(self.id, name)}
 
+    def origin(self) -> dict[str, str]:
+        """Of what commit and data the run was made, as `versions` told it."""
+        tags = self._client.get_run(self.id).data.tags
+        return {name: value for name, value in tags.items() if name.startswith(("git.", "dvc."))}
+
     @undisturbed()
     def log_artifact(self, path: Path, *, folder: str | None = None) -> None:
         """Copy a file, or what a folder holds, to the run."""
@@ -120,9 +192,9 @@ def start(
     """Start a run, or go on with the one of `resume_id` where it still exists; first settle those left RUNNING."""
     store = client()
     settle_lost_runs(store)
-    found = store.get_experiment_by_name(experiment)
-    experiment_id = found.experiment_id if found else store.create_experiment(experiment)
-    run = _resumed(store, resume_id) or Run(store.create_run(experiment_id, run_name=name).info.run_id, store)
+    run = _resumed(store, resume_id) or Run(
+        store.create_run(experiment_id(store, experiment), run_name=name).info.run_id, store
+    )
     for tag, value in {**_process_tags(), **(tags or {})}.items():
         run.set_tag(tag, value)
     known = store.get_run(run.id).data.params
@@ -130,6 +202,12 @@ def start(
         if key not in known:
             store.log_param(run.id, key, value)
     return run
+
+
+def experiment_id(store: MlflowClient, name: str = EXPERIMENT) -> str:
+    """The experiment of that name, made where there is none."""
+    found = store.get_experiment_by_name(name)
+    return str(found.experiment_id if found else store.create_experiment(name))
 
 
 def _resumed(store: MlflowClient, run_id: str | None) -> Run | None:
@@ -190,17 +268,47 @@ def log_student(run: Run, model: Any, example: Any) -> None:
         )
 
 
+def log_evaluation(run: Run, judged: Mapping[str, Any], paths: Paths) -> None:
+    """Put what `evaluate` found into the run: numbers, the gate, the pictures."""
+    flat = flatten(judged["methods"])
+    run.log_metrics({f"evaluation.{name}": float(value) for name, value in flat.items()})
+    run.set_tag("gate", json.dumps(judged["gate"]))
+    for file in (paths.evaluation, paths.samples):
+        if file.exists():
+            run.log_artifact(file, folder="evaluation")
+
+
+def deleted_runs() -> dict[str, tuple[str, str]]:
+    """Run id -> (name, where its artifacts are) of the runs that are deleted but not yet gone for good.
+
+    Those that a registered student came from are not among them.
+    """
+    from mlflow.entities import ViewType
+
+    with answering() as store:
+        experiments = [found.experiment_id for found in store.search_experiments(view_type=ViewType.ALL)]
+        runs = store.search_runs(experiments, run_view_type=ViewType.DELETED_ONLY, max_results=1000)
+        registered = {version.run_id for version in store.search_model_versions()}
+    deleted = [run.info for run in runs if run.info.run_id not in registered]
+    return {info.run_id: (info.run_name or "", info.artifact_uri or "") for info in deleted}
+
+
 def remember_student(run: Run, student_sha256: str, paths: Paths) -> None:
     """Note on this machine which run trained the student with that hash."""
     write_json(_student_note(student_sha256, paths), {"run_id": run.id})
 
 
+def run_id_of_student(student_sha256: str, paths: Paths) -> str | None:
+    """What `remember_student` noted; that run may be deleted by now."""
+    note = _student_note(student_sha256, paths)
+    return str(read_json(note, made_by="train")["run_id"]) if note.exists() else None
+
+
 def run_of_student(student_sha256: str, paths: Paths) -> Run | None:
     """The run that trained the student with that hash, if it is known here and still there."""
-    note = _student_note(student_sha256, paths)
-    if not note.exists():
+    run_id = run_id_of_student(student_sha256, paths)
+    if run_id is None:
         return None
-    run_id = read_json(note, made_by="train")["run_id"]
     from mlflow.exceptions import MlflowException
 
     store = client()

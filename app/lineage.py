@@ -1,0 +1,70 @@
+"""Where a run comes from, and how to make it again: its commit, its data, the commands."""
+
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.paths import Paths
+from pipeline.runs import PastRun
+from pipeline.tracking import flatten
+
+YAML_WORDS = {"None": "null", "True": "true", "False": "false"}  # how flatten spells them -> how YAML does
+
+
+def commands(run: PastRun, paths: Paths) -> list[str]:
+    """What reproduces the run, typed in the project's folder: its commit, its data, its parameters."""
+    commit = run.tags.get("git.commit")
+    if commit is None:
+        return []
+    changed = changes(run.params, parameters_at(commit, paths))
+    settings = [word for change in changes_as_arguments(changed) for word in ("-S", change)]
+    return [
+        f"git checkout {shlex.quote(commit)}",
+        'dvc checkout  # on another machine: "dvc pull"',
+        shlex.join(["dvc", "exp", "run", *settings]) if settings else "dvc repro",
+    ]
+
+
+def parameters_at(commit: str, paths: Paths) -> dict[str, str]:
+    """The parameters as that commit has them, flat; none where it is not here."""
+    where = f"{commit}:{paths.params.name}"
+    answer = subprocess.run(["git", "show", where], cwd=paths.root, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        return {}
+    content: Any = yaml.safe_load(answer.stdout)
+    return flatten(content) if isinstance(content, Mapping) else {}
+
+
+def changes(ran: Mapping[str, str], committed: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that the run had and its commit has not: changed by hand, or by an experiment."""
+    return {name: value for name, value in ran.items() if name in committed and not _same(committed[name], value)}
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two texts mean the same value: 60 and 60.0 do."""
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return one == other
+
+
+def changes_as_arguments(changed: Mapping[str, str]) -> list[str]:
+    """Each change as `dvc exp run -S` takes it."""
+    return [f"{name}={YAML_WORDS.get(value, value)}" for name, value in changed.items()]
+
+
+def data_of(run: PastRun) -> dict[str, str]:
+    """DVC's hash of each data set that the run was made of, by path."""
+    return {name.removeprefix("dvc."): value for name, value in run.tags.items() if name.startswith("dvc.")}
+
+
+def mlflow_ui(paths: Paths, uri: str) -> str | None:
+    """The address of the MLflow UI: the server's own, or the one that `make run` started."""
+    if uri.startswith(("http://", "https://")):
+        return uri
+    note: Path = paths.logs / "mlflow.url"
+    return note.read_text().strip() if note.exists() else None

@@ -1,0 +1,257 @@
+"""Page: every parameter with its meaning and limits, and what a change of it makes stale."""
+
+import math
+from typing import Any
+
+import streamlit as st
+
+from app.last_run import differences, downstream
+from app.params_file import (
+    ChangedMeanwhileError,
+    Field,
+    as_yaml,
+    fields,
+    parse,
+    problems,
+    read_text,
+    save,
+    section_comments,
+    with_values,
+)
+from app.presets import presets
+from pipeline.errors import SharpcamError
+from pipeline.params import find_problems
+from pipeline.paths import Paths
+
+BASE, DRAFT, BROKEN = "parameters-base", "parameters-draft", "parameters-broken"  # in the session's state
+LARGEST = 2**53 - 1  # what a browser's numbers hold
+COLUMNS = 3
+
+
+def show_page(paths: Paths) -> None:
+    """The form; where params.yaml is broken, its text."""
+    st.title("Parameters")
+    try:
+        text = read_text(paths)
+        if wrong := problems(text):
+            show_broken(text, wrong, paths)
+        else:
+            show_form(text, paths)
+    except SharpcamError as error:
+        st.error(str(error))
+
+
+def show_broken(text: str, wrong: list[str], paths: Paths) -> None:
+    """The whole file to be mended by hand, with what is wrong on which line."""
+    st.error("params.yaml cannot be read, and nothing can run until it is mended:\n" + _as_list(wrong))
+    mended = st.text_area("params.yaml", text, height=500, key=BROKEN)
+    if mended != text and (still := problems(mended)):
+        st.warning("Not yet:\n" + _as_list(still))
+    elif st.button("Save", type="primary", disabled=mended == text):
+        save(paths, mended, based_on=text)
+        st.rerun()
+
+
+def _as_list(sentences: list[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def show_form(text: str, paths: Paths) -> None:
+    """Presets, what has been changed and what that makes stale, and a widget for each parameter."""
+    base = settle_base(text)
+    known = fields(base)
+    show_presets()
+    draft = take_draft(known)
+    changed, problem = edited_text(base, draft)
+    show_changes(base, changed, draft, problem, paths)
+    wrong = find_problems(parse(changed))
+    show_sections(known, section_comments(base), wrong)
+
+
+def settle_base(text: str) -> str:
+    """The text that the form began with: params.yaml as it is, unless somebody changed it while this form is edited."""
+    state = st.session_state
+    base: str = state.setdefault(BASE, text)
+    if base == text:
+        return base
+    try:
+        edited_text(text, state.get(DRAFT, {}))
+    except SharpcamError:
+        state[DRAFT] = {}
+    if not state.get(DRAFT):
+        begin_anew(text)
+        return text
+    st.warning(
+        f"params.yaml has been changed meanwhile, by another tab or an editor ({', '.join(_differing(base, text))}). "
+        "Your own changes below are not saved yet."
+    )
+    mine, theirs = st.columns(2)
+    mine.button("Keep both: put mine on top", on_click=begin_anew, args=(text, dict(state[DRAFT])), width="stretch")
+    theirs.button("Drop mine", on_click=begin_anew, args=(text,), width="stretch")
+    return base
+
+
+def _differing(base: str, text: str) -> list[str]:
+    before, after = ({field.key: field.value for field in fields(each)} for each in (base, text))
+    return [key for key in after if before[key] != after[key]] or ["comments"]
+
+
+def begin_anew(text: str, draft: dict[str, Any] | None = None) -> None:
+    """Fill the form from `text`, with the values of `draft` on top."""
+    for key in [key for key in st.session_state if str(key).startswith("param:")]:
+        del st.session_state[key]
+    st.session_state[BASE] = text
+    st.session_state[DRAFT] = draft or {}
+
+
+def show_presets() -> None:
+    """A button for each preset; it fills in the form and saves nothing."""
+    st.caption("A preset fills in the form; nothing is saved before you press Save.")
+    known = presets()
+    for column, (name, preset) in zip(st.columns(len(known)), known.items(), strict=True):
+        column.button(name.capitalize(), on_click=fill_in, args=(preset.values,), width="stretch")
+        column.caption(preset.about)
+
+
+def fill_in(values: dict[str, Any]) -> None:
+    """Put `values` into the widgets."""
+    for key, value in values.items():
+        st.session_state[f"param:{key}"] = value
+
+
+def take_draft(known: list[Field]) -> dict[str, Any]:
+    """What the viewer changed: dotted key -> value. Kept apart from the widgets, whose state goes with the page."""
+    state = st.session_state
+    draft = state.get(DRAFT, {})
+    values = {each.key: state.setdefault(f"param:{each.key}", draft.get(each.key, each.value)) for each in known}
+    state[DRAFT] = {each.key: values[each.key] for each in known if values[each.key] != each.value}
+    return dict(state[DRAFT])
+
+
+def edited_text(base: str, draft: dict[str, Any]) -> tuple[str, str]:
+    """`base` with the draft's values, or as it is and why not."""
+    pieces = {each.key: each.kind for each in fields(base)}
+    try:
+        return with_values(base, {k: v if pieces[k] == "yaml" else as_yaml(v) for k, v in draft.items()}), ""
+    except SharpcamError as error:
+        return base, str(error)
+
+
+def show_changes(base: str, changed: str, draft: dict[str, Any], problem: str, paths: Paths) -> None:
+    """What is not saved yet, what differs from the last run and the stages that makes stale."""
+    content = parse(changed)
+    wrong = [problem] if problem else list(find_problems(content).values())
+    with st.container(border=True):
+        if wrong:
+            st.error("This cannot be saved:\n" + _as_list(wrong))
+        elif draft:
+            st.markdown(f"**Not saved yet:** {', '.join(f'`{key}`' for key in draft)}")
+        with st.container(horizontal=True):
+            if st.button("Save", type="primary", disabled=bool(wrong) or not draft):
+                store(changed, base, paths)
+            st.button("Discard", disabled=not draft, on_click=begin_anew, args=(base,))
+        if not wrong:
+            show_stale(content, draft, paths)
+
+
+def store(changed: str, base: str, paths: Paths) -> None:
+    """Save, and begin anew from what is saved; what somebody else changed meanwhile is never lost."""
+    try:
+        save(paths, changed, based_on=base)
+    except ChangedMeanwhileError:
+        st.rerun()  # says so, and offers both
+    begin_anew(changed)
+    st.toast("params.yaml is saved.")
+    st.rerun()
+
+
+def show_stale(content: dict[str, Any], draft: dict[str, Any], paths: Paths) -> None:
+    """What differs from the last run of each stage, and which stages a run would begin with."""
+    found = differences(content, paths)
+    if not found:
+        st.caption("Every stage that ever ran did so with these parameters.")
+        return
+    direct = {stage for each in found for stage in each.stages}
+    rest = downstream(direct, paths)
+    follow = f"; {', '.join(rest)} may have to follow." if rest else "."
+    st.markdown(f"**Stale with these parameters:** {', '.join(sorted(direct))}{follow}")
+    rows = [
+        {
+            "parameter": each.key + (" (not saved)" if each.key in draft else ""),
+            "last run": each.then,
+            "now": each.now,
+            "makes stale": ", ".join(each.stages),
+        }
+        for each in found
+    ]
+    st.dataframe(rows, hide_index=True, height="content")
+
+
+def show_sections(known: list[Field], comments: dict[str, str], wrong: dict[str, str]) -> None:
+    """A tab for each section of params.yaml; sections within it below each other."""
+    sections = list(dict.fromkeys(field.section for field in known))
+    tops = list(dict.fromkeys(section.partition(".")[0] for section in sections))
+    for tab, top in zip(st.tabs([top or "general" for top in tops]), tops, strict=True):
+        with tab:
+            for section in sections:
+                if section.partition(".")[0] == top:
+                    show_section(section, [field for field in known if field.section == section], comments, wrong)
+
+
+def show_section(section: str, known: list[Field], comments: dict[str, str], wrong: dict[str, str]) -> None:
+    """The widgets of one section, with what is wrong beside each."""
+    if "." in section:
+        st.subheader(section.partition(".")[2])
+    if comments.get(section):
+        st.caption(comments[section])
+    if section in wrong:
+        st.error(wrong[section])
+    small = [field for field in known if field.kind != "yaml" or "\n" not in field.value.strip()]
+    for start in range(0, len(small), COLUMNS):
+        for column, field in zip(st.columns(COLUMNS), small[start : start + COLUMNS], strict=False):
+            with column:
+                show_field(field, wrong)
+    for field in known:
+        if field not in small:
+            show_field(field, wrong)
+
+
+def show_field(field: Field, wrong: dict[str, str]) -> None:
+    """The widget of one parameter, its meaning and limits below it, and what is wrong with its value."""
+    name = field.key.rpartition(".")[2]
+    show_widget(field, name)
+    about = ". ".join(part for part in (field.comment, field.limits) if part)
+    if about:
+        st.caption(about.replace("|", r"\|"))
+    for key, sentence in wrong.items():
+        if key == field.key or key.startswith(f"{field.key}."):
+            st.error(sentence)
+
+
+def show_widget(field: Field, name: str) -> None:
+    """The widget itself; its value is in the session's state under `param:<key>`."""
+    key, value = f"param:{field.key}", st.session_state[f"param:{field.key}"]
+    if field.choices:
+        st.selectbox(name, field.choices, key=key)
+    elif field.kind == "whole" and _fits(value):
+        st.number_input(name, step=1, format="%d", placeholder="null", key=key)
+    elif field.kind == "number" and _fits(value):
+        st.number_input(name, step=_step(field.value), format="%g", placeholder="null", key=key)
+    elif field.kind in ("whole", "number"):
+        st.text_input(name, str(value), disabled=True, help="Too large for a browser: change it in params.yaml.")
+    elif field.kind == "yaml" and "\n" in field.value.strip():
+        st.text_area(name, height=420, key=key)
+    else:
+        st.text_input(name, key=key)
+
+
+def _fits(value: float | None) -> bool:
+    return value is None or abs(value) <= LARGEST
+
+
+def _step(value: float | None) -> float:
+    """How far one press of + goes: a tenth of the value's size."""
+    return 10.0 ** (math.floor(math.log10(abs(value))) - 1) if value else 0.1
+
+
+show_page(Paths())

@@ -1,0 +1,104 @@
+"""Page: the stages with their states and reasons, what a press would run, and the jobs."""
+
+import streamlit as st
+
+from app.graph import as_html
+from app.jobs import jobs, start, unfinished
+from app.jobs.show import show_history, show_job, show_log
+from app.stages import Pipeline, Scope, Stage, arguments, dry_arguments, estimate, read_pipeline
+from pipeline.errors import SharpcamError
+from pipeline.paths import Paths
+from pipeline.progress import in_hours
+
+TICK_S = 2.0
+HISTORY = 20  # jobs listed before one asks for all
+SCOPES: dict[Scope, str] = {"all": "All stages", "this": "Only this stage", "from": "From this stage on"}
+
+
+def show_page(paths: Paths) -> None:
+    """The graph and its buttons, the jobs that run or wait, the history."""
+    st.title("Pipeline")
+    active = unfinished(paths)
+    st.fragment(show_stages, run_every=TICK_S)([job.number for job in active], paths)
+    for job in active:
+        with st.container(border=True, key=f"job-{job.number}"):
+            show_job(job, paths)
+    show_past(paths)
+
+
+def show_stages(active: list[int], paths: Paths) -> None:
+    """The graph, and what can be run; again every few seconds."""
+    if [job.number for job in unfinished(paths)] != active:  # another tab started one
+        st.rerun()
+    try:
+        pipeline = read_pipeline(paths)
+    except SharpcamError as error:
+        st.error(str(error))
+        return
+    st.html(as_html(pipeline))
+    if pipeline.error:
+        st.warning(f"DVC could not compare the files ({pipeline.error}). What is shown rests on dvc.lock alone.")
+    elif pipeline.checking:
+        st.caption("Files are being compared; until that is done, the last known answer is shown.")
+    for stage in pipeline.stages:
+        if stage.state == "failed":
+            st.error(f"{stage.name} failed. Its last lines:")
+            show_log(stage.last_lines)
+    show_controls(pipeline, paths)
+
+
+def show_controls(pipeline: Pipeline, paths: Paths) -> None:
+    """What to run, what that would be, and the buttons."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        scope = st.segmented_control(
+            "Run", list(SCOPES), default="all", required=True, format_func=SCOPES.__getitem__, key="scope"
+        )
+        names = [stage.name for stage in pipeline.stages]
+        name = st.selectbox("Stage", names, key="stage", disabled=scope == "all", width=180)
+        force = st.toggle("Force", key="force", help="Run also what is fresh.")
+    plan = pipeline.plan(scope, name, force=force)
+    st.markdown(in_words(plan, pipeline, scope, name))
+    queued = bool(unfinished(paths, lane="pipeline"))
+    with st.container(horizontal=True):
+        label = "Queue" if queued else "Run"
+        pressed = st.button(label, type="primary", icon=":material/play_arrow:", disabled=not plan, key="run")
+        dry = st.button(
+            "Dry run", icon=":material/visibility:", key="dry", help="DVC lists the commands, and runs none."
+        )
+    if pressed or dry:
+        try:
+            words = dry_arguments(plan) if dry else arguments(scope, name, force=force)
+            start("repro", words, paths=paths)
+        except (SharpcamError, OSError) as error:
+            st.error(f"The job could not be started: {error}")
+            return
+        st.rerun()
+
+
+def in_words(plan: list[Stage], pipeline: Pipeline, scope: Scope, name: str) -> str:
+    """What a press would run, and how long that takes."""
+    if not plan:
+        return "Nothing to do: all of it is fresh. **Force** runs it all the same."
+    first = plan[0]
+    sentence = f"A press runs **{', '.join(stage.name for stage in plan)}**: {estimate(plan)}."
+    if scope != "all":
+        by_name = {stage.name: stage for stage in pipeline.stages}
+        old = [need for need in first.needs if by_name[need].state != "fresh"]
+        if old:
+            sentence += f" {name} would read what {', '.join(old)} left, which is not fresh."
+    return sentence
+
+
+def show_past(paths: Paths) -> None:
+    """The jobs that are over."""
+    st.subheader("History")
+    past = [job for job in jobs(paths) if job.over]
+    if not past:
+        st.caption("No job yet. Each job stays here with its duration, exit status and full log, failed ones too.")
+        return
+    everything = len(past) > HISTORY and st.toggle(f"All {len(past)} jobs", key="all-jobs")
+    show_history(past if everything else past[:HISTORY])
+    st.caption(f"{in_hours(sum(job.seconds for job in past))} of work in all.")
+
+
+show_page(Paths())

@@ -1,0 +1,117 @@
+"""Put the student into MLflow's registry as StudentSR, with its files, its evaluation and where it comes from.
+
+Called after every `dvc repro` and no stage: DVC's run cache would skip it. Called again it does nothing.
+
+python -m pipeline.register
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline import models, registry, tracking
+from pipeline.errors import SharpcamError
+from pipeline.files import read_json, write_json
+from pipeline.paths import Paths
+from pipeline.registry import CANDIDATE, CHAMPION, NAME, Version
+from pipeline.runtime import sha256
+from pipeline.stage import in_words, only_once
+
+
+def register(paths: Paths) -> None:
+    """Register the student of weights/ unless it is; a candidate if its evaluation passed the gate."""
+    contract = models.read_contract(paths.contract)
+    student = models.float_sha256(contract)
+    note, state = paths.logs / "registered" / f"{student}.json", _state(contract, paths)
+    if note.exists() and read_json(note, made_by="train") == state and tracking.store_exists():
+        print(f"register: {NAME} holds this student already")
+        return
+    with only_once("register", paths=paths):
+        judged = evaluation_of(student, paths)
+        run = tracking.run_of_student(contract["weights_sha256"], paths)
+        if run is not None and judged is not None and not run.logged_steps("evaluation.student.teacher.psnr"):
+            tracking.log_evaluation(run, judged, paths)
+        known = next((known for known in registry.versions(paths) if known.onnx_sha256 == student), None)
+        number = _settle(known, contract, judged, run, paths)
+        print(f"register: {_in_words(number, known, judged)}")
+        write_json(note, state)
+
+
+def _state(contract: dict[str, Any], paths: Paths) -> dict[str, str]:
+    """What registering depends on; as long as that is the same there is nothing to do, and no need to import mlflow."""
+    evaluation = sha256(paths.evaluation) if paths.evaluation.exists() else ""
+    run_id = tracking.run_id_of_student(contract["weights_sha256"], paths) or ""
+    return {"store": tracking.tracking_uri(), "evaluation": evaluation, "run_id": run_id}
+
+
+def evaluation_of(student: str, paths: Paths) -> dict[str, Any] | None:
+    """metrics/evaluation.json if it is that of the student with this hash."""
+    if not paths.evaluation.exists():
+        return None
+    judged = read_json(paths.evaluation, made_by="evaluate")
+    belongs = isinstance(judged, dict) and judged.get("student_sha256") == student
+    return judged if belongs else None
+
+
+def _settle(
+    known: Version | None,
+    contract: dict[str, Any],
+    judged: dict[str, Any] | None,
+    run: tracking.Run | None,
+    paths: Paths,
+) -> int:
+    """Make the version, or bring the tags of the one there is up to date; gives its number."""
+    tags = tags_of(contract, judged) | (run.origin() if run else tracking.versions(paths.root))
+    if known is None:
+        number = registry.add(_files(paths), tags=tags, run_id=run.id if run else None)
+    else:
+        number = known.number
+        registry.set_tags(number, {name: value for name, value in tags.items() if known.tags.get(name) != value})
+    aliases = known.aliases if known else ()
+    if judged is not None and judged["gate"]["passed"] and CHAMPION not in aliases:
+        registry.set_alias(CANDIDATE, number)
+    elif judged is not None and not judged["gate"]["passed"] and CANDIDATE in aliases:
+        registry.drop_alias(CANDIDATE)
+    return number
+
+
+def tags_of(contract: dict[str, Any], judged: dict[str, Any] | None) -> dict[str, str]:
+    """What a version says about itself: its hash, its kind, its evaluation, its data."""
+    tags = {"onnx_sha256": models.float_sha256(contract), "model": contract["model"]}
+    tags |= {name: str(value) for name, value in contract["data"].items()}
+    if judged is None:
+        return tags | {"gate": "unknown"}
+    tags |= {f"evaluation.{name}": value for name, value in tracking.flatten(judged["methods"]).items()}
+    return tags | {
+        "gate": "passed" if judged["gate"]["passed"] else "failed",
+        "verdict": " ".join(judged["verdict"]),
+        "data_sha256": judged["data_sha256"],
+    }
+
+
+def _files(paths: Paths) -> Path:
+    """The folder that holds the student's files and nothing else, the .pth too."""
+    folder = models.lay_out(models.find(models.LOCAL, paths), paths)
+    if not (folder / paths.student.name).exists():
+        raise SharpcamError(
+            f'{paths.student} is not the student that was exported. Run "dvc repro export", or "dvc pull" to fetch it.'
+        )
+    return folder
+
+
+def _in_words(number: int, known: Version | None, judged: dict[str, Any] | None) -> str:
+    done = f"version {number} of {NAME} is {'new' if known is None else 'this student already'}"
+    if judged is None:
+        return f'{done}; metrics/evaluation.json is not its own: run "dvc repro" and register again to judge it'
+    return f"{done}; it {'passed the gate' if judged['gate']['passed'] else 'did not pass the gate'}"
+
+
+def main() -> int:
+    """Register the student; gives the exit status."""
+    argparse.ArgumentParser(prog="python -m pipeline.register", description=register.__doc__).parse_args()
+    return in_words(lambda: register(Paths()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

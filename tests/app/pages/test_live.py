@@ -1,0 +1,123 @@
+"""The live page's Python side in its empty, normal and broken states."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from making import Project
+from streamlit.testing.v1 import AppTest
+
+from app.live import assets
+from pipeline.runtime import sha256
+
+PAGE = Path(__file__).parents[3] / "app/pages/live.py"
+
+
+@pytest.fixture(autouse=True)
+def bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a browser's runtime, as `make setup` leaves it."""
+    folder = tmp_path / "ort"
+    folder.mkdir()
+    for name in assets.FILES:
+        (folder / name).touch()
+    monkeypatch.setattr(assets, "INTO", folder)
+    return folder
+
+
+@pytest.fixture
+def students(project: Project) -> Project:
+    """A project whose student and one bundled student can be run; what they compute is not of interest here."""
+    for contract in (project.paths.contract, project.paths.bundled / "student_s.json"):
+        contract.parent.mkdir(parents=True, exist_ok=True)
+        onnx = contract.with_suffix(".onnx")
+        onnx.write_bytes(str(contract).encode())
+        contract.write_text(json.dumps({"model": "student_m", "files": {onnx.name: sha256(onnx)}}))
+    return project
+
+
+def run_page(*, query: dict[str, str] | None = None) -> AppTest:
+    page = AppTest.from_file(str(PAGE), default_timeout=60)
+    for key, value in (query or {}).items():
+        page.query_params[key] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+def test_a_fresh_clone_is_told_what_to_do(project: Project) -> None:
+    assert "make repro" in run_page().info[0].value
+
+
+def test_without_the_browsers_runtime_it_says_so(students: Project, bundles: Path) -> None:
+    shutil.rmtree(bundles)
+    assert "make setup" in run_page().info[0].value
+
+
+def options_of(page: AppTest) -> dict[str, Any]:
+    """What the player was told."""
+    (component,) = page.get("bidi_component")
+    return dict(json.loads(component.proto.json)["options"])
+
+
+def test_models_are_offered_and_laid_out(students: Project) -> None:
+    options = options_of(run_page())
+    assert [model["name"] for model in options["models"]] == ["student_sr", "bundled:student_s"]
+    for model in options["models"]:
+        for address in (model["contract"], model["onnx"]):
+            assert (students.root / "weights" / address.removeprefix("/")).is_file()
+        assert sha256(students.root / "weights" / model["onnx"].removeprefix("/")) == model["sha256"]
+    assert options["sample"] is None
+    assert options["capture"]["limits"]["frames"] > 0
+
+
+def test_a_choice_in_the_address_is_passed_on(students: Project) -> None:
+    page = run_page(query={"model": "bundled:student_s", "view": "side"})
+    assert options_of(page)["settings"] == {"model": "bundled:student_s"}
+
+
+def test_a_model_whose_hash_is_wrong_is_one_sentence_and_the_others_stay(students: Project) -> None:
+    students.paths.student_onnx.write_bytes(b"other")
+    page = run_page()
+    assert any("its hash differs" in caption.value for caption in page.caption)
+    assert [model["name"] for model in options_of(page)["models"]] == ["bundled:student_s"]
+
+
+def test_a_contract_that_is_none_is_one_sentence(students: Project) -> None:
+    students.paths.contract.write_text("[]")
+    assert any("dvc repro export" in caption.value for caption in run_page().caption)
+
+
+def test_where_capture_is_off_no_token_is_given(students: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARPCAM_CAPTURE", "off")
+    assert options_of(run_page())["capture"] is None
+
+
+def test_what_the_player_reports_is_plotted_and_remembered(students: Project) -> None:
+    parts = {"capture": 1.0, "before": 2.0, "run": 30.0, "after": 3.0, "draw": 1.0}
+    chosen = {"model": "bundled:student_s", "view": "side"}
+    report = {"fps": 21.4, "p50_ms": 40.2, "p95_ms": 55.0, "parts": parts, "dropped": 3, "settings": chosen}
+    page = AppTest.from_file(str(PAGE), default_timeout=60)
+    page.session_state["live"] = {"report": report}
+    page.run()
+    assert not page.exception
+    assert [metric.value for metric in page.metric] == ["21.4", "40 ms", "55 ms", "3"]
+    assert page.query_params["model"] == "bundled:student_s"
+    assert page.session_state["live_settings"] == chosen
+
+
+@pytest.mark.parametrize(
+    ("address", "warned"),
+    [
+        ("http://192.0.2.7:8501/live", True),
+        ("https://192.0.2.7:8501/live", False),
+        ("http://localhost:8501/live", False),
+    ],
+)
+def test_plain_http_from_elsewhere_is_warned_of(
+    students: Project, monkeypatch: pytest.MonkeyPatch, address: str, warned: bool
+) -> None:
+    monkeypatch.setattr(type(st.context), "url", address)
+    assert any("--certificate" in warning.value for warning in run_page().warning) == warned

@@ -1,0 +1,119 @@
+"""The page Runs in its empty, normal and broken states, on a real MLflow store."""
+
+from datetime import datetime
+
+import pytest
+from making import ROOT, git
+from streamlit.testing.v1 import AppTest
+from tracked import FRAME, make_run
+
+from app import lineage
+from pipeline import tracking
+from pipeline.runs import all_runs
+
+PAGE = ROOT / "app/pages/runs.py"
+
+
+def run_page(**query: str) -> AppTest:
+    page = AppTest.from_file(str(PAGE), default_timeout=60)
+    for name, value in query.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+def named(run_id: str, project) -> str:
+    """How the page calls the run, in its address too."""
+    (run,) = (run for run in all_runs(project.paths) if run.id == run_id)
+    started = datetime.fromtimestamp(run.started_ms // 1000)
+    return f"{run.name} · {started:%d %b %H:%M} · {run_id[:4]}"
+
+
+def ids(page: AppTest) -> list[str]:
+    return page.multiselect(key="runs").value
+
+
+def test_a_fresh_clone_is_told_what_to_do(project):
+    page = run_page()
+    assert "make repro" in page.info[0].value
+    assert not (project.root / "mlflow.db").exists()
+
+
+@pytest.fixture
+def two_runs(with_database, tmp_path):
+    """The better one first."""
+    worse, better = (make_run(tmp_path, psnr=psnr, params={"rate": psnr}) for psnr in (31.0, 33.0))
+    return better, worse
+
+
+def test_runs_are_compared_best_first(two_runs):
+    page = run_page()
+    assert page.dataframe[0].value["best PSNR"].tolist() == [33.0, 31.0]
+    assert page.dataframe[0].value["above bicubic"].tolist() == [2.0, 2.0]
+    assert ids(page) == list(two_runs)
+    assert page.selectbox(key="frame").value == FRAME
+    difference = page.dataframe[1].value
+    assert difference["parameter"].tolist() == ["train.rate"]
+    assert difference.iloc[0, 1:].tolist() == ["33.0", "31.0"]
+    assert not page.warning
+
+
+def test_the_choice_is_kept_in_the_address_and_what_is_searched_is_found(two_runs, project):
+    page = run_page(runs=named(two_runs[0], project), search="rate=31 finished", columns="commit")
+    assert ids(page) == [two_runs[0]]
+    assert page.dataframe[0].value.columns.tolist() == ["run", "commit"]
+    assert len(page.dataframe[0].value) == 1
+    page.text_input(key="search").set_value("nothing like it").run()
+    assert page.dataframe[0].value.empty
+    assert ids(page) == [two_runs[0]]
+
+
+def test_pictures_across_epochs_and_error_maps_are_shown_on_request(two_runs):
+    page = run_page()
+    page.selectbox(key="across").set_value(two_runs[0])
+    page.toggle(key="errors").set_value(True).run()
+    assert not page.exception
+    assert not page.warning
+
+
+def test_a_run_that_was_deleted_outside_is_no_longer_compared(two_runs):
+    better, worse = two_runs
+    page = run_page()
+    tracking.client().delete_run(better)
+    page.run()
+    assert not page.exception
+    assert ids(page) in ([worse], [better, worse])
+    assert page.dataframe[0].value["best PSNR"].tolist() == [31.0]
+
+
+def test_a_run_without_files_has_curves_and_no_pictures(two_runs, tmp_path, project):
+    for run in all_runs(project.paths):
+        tracking.client().delete_run(run.id)
+    run_id = tracking.start(name="student_s", params={}).id
+    page = run_page(runs=named(run_id, project))
+    assert any("have no pictures" in info.value for info in page.info)
+    assert page.dataframe[0].value["status"].tolist() == ["running"]
+
+
+def test_a_broken_database_is_one_sentence_beside_what_was_last_known(two_runs, project):
+    run_page()
+    (project.root / "mlflow.db").write_bytes(b"no database" * 1000)
+    page = run_page()
+    assert "does not answer as it should" in page.warning[0].value
+    assert "Shown is what was last known" in page.warning[0].value
+    assert len(page.dataframe[0].value) == 2
+
+
+def test_commands_take_back_commit_data_and_every_parameter_that_was_changed(project, with_database):
+    commit = git(project.root, "rev-parse", "HEAD")
+    params = project.change(train={"epochs": 9}, seed=8).model_dump()
+    tracking.start(name="student_s", params=params, tags={"git.commit": commit})
+    (run,) = all_runs(project.paths)
+    *back, again = lineage.commands(run, project.paths)
+    assert back[0] == f"git checkout {commit}"
+    assert again == "dvc exp run -S seed=8 -S train.epochs=9"
+    git(project.root, "commit", "-aqm", "changed")
+    tracking.start(name="s", params=params, tags={"git.commit": git(project.root, "rev-parse", "HEAD")})
+    newest = all_runs(project.paths)[0]
+    assert lineage.commands(newest, project.paths)[-1] == "dvc repro"

@@ -1,0 +1,126 @@
+"""Models are found by name, in the order that was promised, and nothing is laid out that is not what it says."""
+
+import json
+import shutil
+
+import pytest
+from making import Project
+
+from pipeline import models, registry
+from pipeline.errors import SharpcamError
+from pipeline.files import read_json
+from pipeline.promote import promote
+from pipeline.register import register
+from pipeline.runtime import load_student, sha256
+
+
+def bundle(project: Project, name: str) -> None:
+    """Put the project's student into weights/bundled/ under another name."""
+    project.paths.bundled.mkdir(exist_ok=True)
+    contract = read_json(project.paths.contract, made_by="export")
+    contract["files"] = {f"{name}.onnx": sha256(project.paths.student_onnx)}
+    shutil.copy(project.paths.student_onnx, project.paths.bundled / f"{name}.onnx")
+    (project.paths.bundled / f"{name}.json").write_text(json.dumps(contract))
+
+
+def names(project: Project) -> list[str]:
+    return [model.name for model in models.available(project.paths)]
+
+
+def test_what_can_be_run_is_listed_champion_first(trained):
+    assert names(trained) == ["student_sr"]
+    bundle(trained, "student_s")
+    bundle(trained, "student_m")
+    register(trained.paths)
+    promote("1", trained.paths, force=True)
+    folder = trained.paths.registry / sha256(trained.paths.student_onnx)
+    tags = {"onnx_sha256": "b" * 64, "model": "student_l"}
+    for _ in range(3):
+        registry.add(folder, tags=tags, run_id=None)
+    registry.set_alias("candidate", 3)
+    expected = [
+        "champion",
+        "candidate",
+        "version:4",
+        "version:2",
+        "student_sr",
+        "bundled:student_m",
+        "bundled:student_s",
+    ]
+    assert names(trained) == expected
+    assert models.available(trained.paths)[1].title == "Candidate: version 3 (student_l)"
+    assert models.find("version:1", trained.paths).name == "champion"
+
+
+def test_none_named_is_the_champion_else_the_student_here_else_a_bundled_one(trained):
+    bundle(trained, "student_m")
+    register(trained.paths)
+    assert models.find(None, trained.paths).name == "student_sr"
+    assert models.find(None, trained.paths).note == "The registry has no champion."
+    promote("1", trained.paths, force=True)
+    found = models.find(None, trained.paths)
+    assert (found.name, found.note) == ("champion", "")
+    assert load_student(found.contract)
+    (trained.root / "mlflow.db").unlink()
+    trained.paths.contract.unlink()
+    assert models.find(None, trained.paths).name == "bundled:student_m"
+
+
+def test_where_there_is_nothing_it_is_said_what_to_do(project):
+    with pytest.raises(SharpcamError, match=r'There is no student yet\. .*Run "make repro" first'):
+        models.find(None, project.paths)
+    assert models.available(project.paths) == []
+    assert not (project.root / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("name", ["champion", "candidate", "version:9", "bundled:nothing", "nonsense"])
+def test_a_name_that_is_not_there_is_an_error_that_tells_what_is(trained, name):
+    with pytest.raises(SharpcamError, match=rf'There is no model "{name}"; there are: student_sr'):
+        models.find(name, trained.paths)
+
+
+def test_a_registry_that_cannot_be_read_is_passed_over_and_it_is_said(trained):
+    (trained.root / "mlflow.db").write_bytes(b"no database" * 1000)
+    found = models.find(None, trained.paths)
+    assert found.name == "student_sr"
+    assert "does not answer as it should" in found.note
+    with pytest.raises(SharpcamError, match=r'no model "champion".*does not answer as it should'):
+        models.find("champion", trained.paths)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", "_int8.onnx", ".json"])
+def test_a_file_is_found_by_its_contract(trained, suffix):
+    file = trained.paths.contract.with_name(f"student_sr{suffix}")
+    found = models.find(str(file), trained.paths)
+    assert found.contract == trained.paths.contract
+    with pytest.raises(SharpcamError, match=r"No .*other\.json, and a student runs only by its contract"):
+        models.find(str(file.with_name(f"other{suffix}")), trained.paths)
+
+
+def test_what_is_laid_out_is_whole_and_is_renewed_with_its_contract(trained):
+    model = models.find("student_sr", trained.paths)
+    folder = models.lay_out(model, trained.paths)
+    assert load_student(folder / "student_sr.json")
+    contract = read_json(trained.paths.contract, made_by="export") | {"data": {}}
+    trained.paths.contract.write_text(json.dumps(contract))
+    assert models.lay_out(model, trained.paths) == folder
+    assert read_json(folder / "student_sr.json", made_by="export")["data"] == {}
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (lambda paths: paths.student_onnx.write_bytes(b"another"), r"student_sr\.onnx is not .* \(its hash differs\)"),
+        (lambda paths: paths.student_onnx.unlink(), r"student_sr\.onnx is not .* \(it is missing\)"),
+        (lambda paths: paths.contract.write_text("[]"), "is no contract of a student"),
+        (lambda paths: paths.contract.write_text('{"files": {}}'), "is no contract of a student"),
+        (lambda paths: paths.contract.write_text('{"files": {"../a.onnx": "b"}}'), "is no contract of a student"),
+        (lambda paths: paths.contract.write_text("no JSON"), "is no valid JSON"),
+    ],
+    ids=["changed", "missing", "list", "no files", "a path", "no JSON"],
+)
+def test_what_is_not_as_its_contract_says_is_not_laid_out(trained, harm, sentence):
+    harm(trained.paths)
+    with pytest.raises(SharpcamError, match=sentence):
+        models.lay_out(models.find("student_sr", trained.paths), trained.paths)
+    assert not list(trained.paths.registry.rglob("*.json"))

@@ -1,0 +1,141 @@
+"""Registering the student in a real MLflow store: once, with its files, judged by its own evaluation only."""
+
+import json
+import shutil
+
+import pytest
+
+from pipeline import models, registry, tracking
+from pipeline.errors import SharpcamError
+from pipeline.files import read_json, write_json
+from pipeline.register import register
+from pipeline.registry import CANDIDATE
+from pipeline.runtime import sha256
+
+
+def judge(project, **changes):
+    """Change metrics/evaluation.json."""
+    judged = read_json(project.paths.evaluation, made_by="evaluate") | changes
+    write_json(project.paths.evaluation, judged)
+
+
+def passed(margin=1.0):
+    return {"passed": margin >= 0.2, "best_resize": "bicubic", "margin_db": margin, "needed_db": 0.2}
+
+
+def only_version(project):
+    (version,) = registry.versions(project.paths)
+    return version
+
+
+def test_the_student_is_registered_once_with_its_files_and_its_origin(trained, capsys, tmp_path):
+    judge(trained, gate=passed())
+    register(trained.paths)
+    assert "version 1 of StudentSR is new; it passed the gate" in capsys.readouterr().out
+    version = only_version(trained)
+    judged = read_json(trained.paths.evaluation, made_by="evaluate")
+    contract = read_json(trained.paths.contract, made_by="export")
+    assert version.aliases == (CANDIDATE,)
+    assert version.tags["onnx_sha256"] == sha256(trained.paths.student_onnx)
+    assert version.tags["gate"] == "passed"
+    assert version.tags["evaluation.student.teacher.psnr"] == str(judged["methods"]["student"]["teacher"]["psnr"])
+    assert version.tags["git.commit"] == tracking.versions(trained.root)["git.commit"]
+    assert version.tags["split"] == contract["data"]["split"]
+    assert version.run_id == tracking.run_id_of_student(sha256(trained.paths.student), trained.paths)
+
+    folder = registry.download(version.number, tmp_path)
+    expected = {trained.paths.student.name, trained.paths.contract.name, *contract["files"]}
+    assert {file.name for file in folder.iterdir()} == expected
+    for file in folder.iterdir():
+        assert file.read_bytes() == (trained.root / "weights" / file.name).read_bytes()
+
+    register(trained.paths)
+    assert "holds this student already" in capsys.readouterr().out
+    shutil.rmtree(trained.paths.logs / "registered")
+    register(trained.paths)
+    assert "version 1 of StudentSR is this student already" in capsys.readouterr().out
+    assert only_version(trained).number == 1
+
+
+def test_a_second_call_imports_no_mlflow(trained):
+    judge(trained, gate=passed())
+    first = trained.run("pipeline.register")
+    assert first.returncode == 0, first.stderr
+    code = "import sys; from pipeline.register import main; sys.argv = ['x']; main(); print('mlflow' in sys.modules)"
+    second = trained.call("python", "-c", code)
+    assert second.stdout.splitlines() == ["register: StudentSR holds this student already", "False"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "gate", "said"),
+    [
+        ({"gate": passed(margin=0.1)}, "failed", "it did not pass the gate"),
+        ({"gate": passed(), "student_sha256": "of another"}, "unknown", "metrics/evaluation.json is not its own"),
+    ],
+)
+def test_a_student_without_a_passed_gate_of_its_own_is_no_candidate(trained, capsys, changes, gate, said):
+    judge(trained, **changes)
+    register(trained.paths)
+    assert said in capsys.readouterr().out
+    assert only_version(trained).aliases == ()
+    assert only_version(trained).tags["gate"] == gate
+
+
+def test_another_evaluation_of_the_same_student_makes_it_a_candidate_or_no_longer_one(trained):
+    judge(trained, gate=passed(margin=0.1))
+    register(trained.paths)
+    judge(trained, gate=passed())
+    register(trained.paths)
+    assert only_version(trained).aliases == (CANDIDATE,)
+    judge(trained, gate=passed(margin=0.1))
+    register(trained.paths)
+    assert only_version(trained).aliases == ()
+    assert only_version(trained).tags["gate"] == "failed"
+
+
+def test_a_run_that_was_trained_anew_to_the_same_bytes_gets_the_evaluation_that_dvc_did_not_repeat(trained):
+    register(trained.paths)
+    again = tracking.start(name="student_s", params={})
+    tracking.remember_student(again, sha256(trained.paths.student), trained.paths)
+    register(trained.paths)
+    store = tracking.client()
+    judged = read_json(trained.paths.evaluation, made_by="evaluate")
+    metrics = store.get_run(again.id).data.metrics
+    assert metrics["evaluation.student.teacher.psnr"] == judged["methods"]["student"]["teacher"]["psnr"]
+    assert json.loads(store.get_run(again.id).data.tags["gate"]) == judged["gate"]
+    assert only_version(trained).number == 1
+
+
+def test_a_student_whose_run_is_not_known_is_registered_with_the_commit_of_the_tree(trained):
+    shutil.rmtree(trained.paths.logs)
+    register(trained.paths)
+    version = only_version(trained)
+    assert version.run_id == ""
+    assert version.tags["git.commit"] == tracking.versions(trained.root)["git.commit"]
+
+
+def test_weights_that_were_not_exported_are_refused(trained):
+    trained.paths.student.write_bytes(b"newer than the export")
+    with pytest.raises(SharpcamError, match=r'is not the student that was exported. Run "dvc repro export"'):
+        register(trained.paths)
+    assert registry.versions(trained.paths) == []
+
+
+def test_without_a_student_it_is_said_what_to_run(project):
+    answer = project.run("pipeline.register")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith('sharpcam: No weights/student_sr.json. Run "dvc repro export" first')
+    assert not (project.root / "mlflow.db").exists()
+
+
+def test_files_of_a_version_are_fetched_once_and_held_to_their_hashes(trained):
+    register(trained.paths)
+    shutil.rmtree(trained.paths.registry)
+    model = models.find("version:1", trained.paths)
+    folder = models.lay_out(model, trained.paths)
+    assert folder == trained.paths.registry / sha256(trained.paths.student_onnx)
+    onnx = folder / trained.paths.student_onnx.name
+    assert onnx.read_bytes() == trained.paths.student_onnx.read_bytes()
+    onnx.write_bytes(b"damaged")
+    models.lay_out(model, trained.paths)
+    assert onnx.read_bytes() == trained.paths.student_onnx.read_bytes()
