@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from pipeline.errors import SharpcamError
 from pipeline.params import Params, load_params
 from pipeline.paths import Paths
+from pipeline.stop import stop_if_asked
 
 FAILED = 1
 INTERRUPTED = 130
@@ -37,6 +38,7 @@ def run_stage(name: str, work: Callable[[Paths, Params], None]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
 
     def locked() -> None:
+        stop_if_asked()
         params = load_params(paths.params)
         with only_once(name, paths=paths), logged_duration(name, paths=paths):
             work(paths, params)
@@ -91,6 +93,20 @@ def only_once(name: str, *, paths: Paths) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def none_runs(names: Iterable[str], *, paths: Paths) -> Iterator[None]:
+    """Hold the locks of the stages `names`, so that none begins. Raises SharpcamError at once where one runs."""
+    folder = paths.cache / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        for name in names:
+            try:
+                held.enter_context(FileLock(folder / f"{name}.lock", timeout=0))
+            except Timeout:
+                raise SharpcamError(f'The stage "{name}" runs and uses these files. Wait for it, or stop it.') from None
+        yield
 
 
 def _wait_for_orphan(lock: FileLock, *, name: str, holder: Path) -> None:

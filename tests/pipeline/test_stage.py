@@ -9,11 +9,12 @@ import threading
 import time
 
 import pytest
+from filelock import FileLock
 from making import kill, until
 
 from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
-from pipeline.stage import in_words, only_once, process_is_gone
+from pipeline.stage import in_words, none_runs, only_once, process_is_gone
 
 HOLD = """
 import pathlib, time
@@ -179,3 +180,23 @@ def test_a_process_is_gone_when_its_number_belongs_to_another():
     born = psutil.Process(ended.pid).create_time()
     kill(ended)
     assert process_is_gone(ended.pid, born)
+
+
+def test_none_of_several_stages_begins_while_their_locks_are_held(project):
+    with none_runs(["teacher", "split"], paths=project.paths):
+        answer = project.run("pipeline.split")
+    assert answer.returncode == 1
+    assert 'The stage "split" already runs' in answer.stderr
+
+
+def test_a_running_stage_is_named_at_once_and_no_lock_is_kept(project):
+    locks = project.paths.cache / "locks"
+    locks.mkdir(parents=True)
+    with (
+        FileLock(locks / "split.lock"),
+        pytest.raises(SharpcamError, match='The stage "split" runs'),
+        none_runs(["teacher", "split"], paths=project.paths),
+    ):
+        pass
+    with none_runs(["teacher", "split"], paths=project.paths):
+        pass

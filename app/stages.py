@@ -1,0 +1,229 @@
+"""The stages as a person wants to know them: what state each is in and why, and what pressing a button would run.
+
+Read from dvc.yaml, dvc.lock, params.yaml, the logs and the jobs' folders: nothing here asks DVC, and nothing is locked.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+import yaml
+
+from app.changed_files import latest
+from app.dvc_files import last_runs, outputs, recipes
+from app.jobs.job import Job, jobs
+from app.jobs.progress import Progress, current_stage, failed_stage, read_progress
+from app.last_run import differences
+from pipeline.errors import SharpcamError
+from pipeline.params import load_params
+from pipeline.paths import Paths
+from pipeline.progress import in_hours
+
+State = Literal["fresh", "stale", "never run", "running", "failed", "blocked"]
+Scope = Literal["all", "this", "from"]
+CHANGES = {
+    "modified": "{} changed",
+    "deleted": "{} is missing",
+    "new": "{} is new",
+    "not in cache": "{} is not in DVC's cache",
+}
+JOBS_READ = 10  # the last jobs, in which a stage may have failed
+LAST_LINES = 8
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of dvc.yaml and how it stands."""
+
+    name: str
+    needs: tuple[str, ...]  # the stages whose outputs it reads
+    state: State = "fresh"
+    reasons: tuple[str, ...] = ()
+    last_s: float | None = None  # how long it took when it last ended well
+    progress: Progress | None = None
+    last_lines: str = ""  # where it failed
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """All stages, each after those that it needs."""
+
+    stages: tuple[Stage, ...]
+    checking: bool = False  # files are being compared; what is known of them may be out of date
+    error: str = ""  # why DVC could not compare them
+
+    def downstream(self, name: str) -> list[Stage]:
+        """The stage and all that reads, directly or not, what it writes."""
+        reached = {name}
+        for stage in self.stages:
+            if reached & set(stage.needs):
+                reached.add(stage.name)
+        return [stage for stage in self.stages if stage.name in reached]
+
+    def plan(self, scope: Scope, name: str, *, force: bool) -> list[Stage]:
+        """What would be run; DVC skips those among them whose inputs come out the same."""
+        asked = {
+            "all": list(self.stages),
+            "this": [stage for stage in self.stages if stage.name == name],
+            "from": self.downstream(name),
+        }[scope]
+        return [stage for stage in asked if force or stage.state != "fresh"]
+
+
+def arguments(scope: Scope, name: str, *, force: bool) -> list[str]:
+    """The words for `dvc repro`."""
+    words = {"all": [], "this": ["--single-item", name], "from": ["--downstream", name]}[scope]
+    return [*words, "--force"] if force else words
+
+
+def dry_arguments(plan: Iterable[Stage]) -> list[str]:
+    """The words with which `dvc repro` lists what a press would run.
+
+    Forced, as without that DVC gives up at the first stage whose input another one has yet to make.
+    """
+    names = [stage.name for stage in plan]
+    return ["--dry", "--force", "--single-item", *names] if names else ["--dry"]
+
+
+def estimate(plan: Iterable[Stage]) -> str:
+    """How long the stages took when they last ran, in words."""
+    plan = list(plan)
+    known = [stage.last_s for stage in plan if stage.last_s is not None]
+    unknown = [stage.name for stage in plan if stage.last_s is None]
+    sentence = f"about {in_hours(sum(known))}, as last time" if known else ""
+    if unknown:
+        never = f"{', '.join(unknown)} never ended here before, so how long {'it' if len(unknown) == 1 else 'they'} "
+        sentence += ("; " if sentence else "") + never + "will take is not known"
+    return sentence
+
+
+def read_pipeline(paths: Paths) -> Pipeline:
+    """How every stage stands. Raises SharpcamError where params.yaml, dvc.yaml or dvc.lock is broken."""
+    load_params(paths.params)
+    try:
+        return _read_pipeline(paths)
+    except (TypeError, KeyError, AttributeError, ValueError):
+        raise SharpcamError(
+            'dvc.yaml or dvc.lock is not as DVC has it. "git diff" shows what changed in them; put it right.'
+        ) from None
+
+
+def _read_pipeline(paths: Paths) -> Pipeline:
+    known, ran = recipes(paths), last_runs(paths)
+    recent = [job for job in jobs(paths, most=JOBS_READ) if job.command == "repro" and "--dry" not in job.arguments]
+    running = _running(known, recent, paths)
+    changed = latest(paths, busy=bool(running))
+    done, reasons = _last_done(paths), _reasons(known, ran, paths)
+    stages: dict[str, Stage] = {}
+    for name in _in_order(known):
+        ended, seconds = done.get(name, (0.0, None))
+        files = (changed.stages or {}).get(name, {}) if changed.asked > ended else {}
+        why = [*reasons[name], *(CHANGES.get(state, "{}: " + state).format(path) for path, state in files.items())]
+        stage = Stage(name, tuple(_needs(name, known)), last_s=seconds, reasons=tuple(dict.fromkeys(why)))
+        stage = _state(stage, never=name not in ran, before=stages)
+        stages[name] = _as_jobs_left_it(stage, running, recent, since=ended, before=stages)
+    return Pipeline(tuple(stages.values()), changed.checking, changed.error)
+
+
+def _needs(name: str, known: dict[str, Any]) -> list[str]:
+    read = set(known[name].get("deps", []))
+    return [other for other, recipe in known.items() if other != name and read & set(outputs(recipe))]
+
+
+def _in_order(known: dict[str, Any]) -> list[str]:
+    """Each stage after those that it needs, else as in dvc.yaml."""
+    order: list[str] = []
+    while len(order) < len(known):
+        left = [name for name in known if name not in order]
+        ready = [name for name in left if set(_needs(name, known)) <= set(order)]
+        order += ready[:1] or left  # a circle: DVC will say so
+    return order
+
+
+def _reasons(known: dict[str, Any], ran: dict[str, Any], paths: Paths) -> dict[str, list[str]]:
+    """Why a stage is stale, as far as the three files tell: its command, a parameter, what an earlier stage wrote."""
+    reasons: dict[str, list[str]] = {name: [] for name in known}
+    for name in known.keys() & ran.keys():
+        if known[name].get("cmd") != ran[name].get("cmd"):
+            reasons[name].append("its command changed")
+    for found in differences(yaml.safe_load(paths.params.read_text(encoding="utf-8")), paths):
+        for name in found.stages:
+            reasons[name].append(f"{found.key}: {found.then} → {found.now}")
+    written = {out["path"]: (name, out.get("md5")) for name, run in ran.items() for out in run.get("outs", [])}
+    for name in known.keys() & ran.keys():
+        for read in ran[name].get("deps", []):
+            maker, version = written.get(read["path"], ("", read.get("md5")))
+            if version != read.get("md5"):
+                reasons[name].append(f"{maker} made another {read['path']} since")
+    return reasons
+
+
+def _state(stage: Stage, *, never: bool, before: dict[str, Stage]) -> Stage:
+    waiting = [name for name in stage.needs if before[name].state != "fresh"]
+    if never:
+        return replace(stage, state="never run", reasons=())
+    if stage.reasons:
+        return replace(stage, state="stale")
+    if waiting:
+        return replace(stage, state="stale", reasons=(f"comes after {', '.join(waiting)}",))
+    return stage
+
+
+def _as_jobs_left_it(
+    stage: Stage, running: dict[str, Job | None], recent: list[Job], *, since: float, before: dict[str, Stage]
+) -> Stage:
+    """Running, failed or blocked go before what the files say."""
+    if stage.name in running:
+        job = running[stage.name]
+        return replace(stage, state="running", reasons=(), progress=read_progress(job.tail()) if job else None)
+    blockers = [name for name in stage.needs if before[name].state in ("failed", "blocked")]
+    if blockers:
+        return replace(stage, state="blocked", reasons=(f"waits for {', '.join(blockers)}",))
+    for job in recent:
+        if not job.over or (job.started or 0.0) + job.seconds <= since:
+            continue
+        text = job.tail()
+        if job.state in ("cancelled", "killed") and current_stage(text) == stage.name:
+            return replace(stage, reasons=(f"stopped before its end in job {job.number}", *stage.reasons))
+        if failed_stage(text) == stage.name or (job.state == "vanished" and current_stage(text) == stage.name):
+            reasons = (f"job {job.number} {'vanished' if job.state == 'vanished' else 'failed'} in it",)
+            last = "\n".join(text.rstrip().splitlines()[-LAST_LINES:])
+            return replace(stage, state="failed", reasons=reasons, last_lines=last)
+    return stage
+
+
+def _running(known: dict[str, Any], recent: list[Job], paths: Paths) -> dict[str, Job | None]:
+    """The stages that run, each with its job; None where it was started in a terminal."""
+    found: dict[str, Job | None] = {name: None for name in known if _holds_its_lock(name, paths)}
+    for job in recent:
+        stage = current_stage(job.tail()) if job.state == "running" else None
+        if stage in known:
+            found[stage] = job
+    return found
+
+
+def _holds_its_lock(name: str, paths: Paths) -> bool:
+    """Whether the process that last wrote down that it holds the stage's lock still is that stage."""
+    holder = paths.cache / "locks" / f"{name}.json"
+    try:
+        process = psutil.Process(json.loads(holder.read_text(encoding="utf-8"))["pid"])
+        return f"pipeline.{name}" in process.cmdline() and process.create_time() <= holder.stat().st_mtime
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return False
+
+
+def _last_done(paths: Paths) -> dict[str, tuple[float, float]]:
+    """When each stage last ended well (seconds since 1970), and how long it took (seconds)."""
+    log: Path = paths.logs / "durations.jsonl"
+    found: dict[str, tuple[float, float]] = {}
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []:
+        try:
+            entry = json.loads(line)
+            if entry["status"] == "done":
+                found[entry["stage"]] = (entry["started"] + entry["seconds"], entry["seconds"])
+        except (ValueError, KeyError, TypeError):  # a kill cut the line off
+            continue
+    return found
