@@ -9,13 +9,14 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
 import yaml
+from filelock import FileLock
 
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
@@ -49,11 +50,20 @@ def client() -> MlflowClient:
 
     mlflow.set_tracking_uri(tracking_uri())
     try:
-        return mlflow.MlflowClient(tracking_uri=tracking_uri())
+        with _alone_at_first():
+            store = mlflow.MlflowClient(tracking_uri=tracking_uri())
+            store.search_experiments(max_results=1)
+        return store
     except mlflow.exceptions.MlflowException as error:
         raise SharpcamError(
             f"MLflow at {tracking_uri()} does not answer ({error.message}). Correct MLFLOW_TRACKING_URI, or unset it."
         ) from None
+
+
+def _alone_at_first() -> AbstractContextManager[object]:
+    """A lock for the first word to a SQLite store, which makes its tables: two at once would break each other's."""
+    file = database_file()
+    return nullcontext() if file is None else FileLock(file.with_name(f"{file.name}-lock"))
 
 
 def store_exists() -> bool:

@@ -8,7 +8,7 @@ import sys
 
 import psutil
 import pytest
-from making import git
+from making import FORKS, PATIENCE_S, git
 
 from pipeline import tracking
 from pipeline.errors import SharpcamError
@@ -202,3 +202,24 @@ def test_a_signal_in_the_middle_of_a_write_waits_until_the_store_has_answered(st
     run.end("KILLED")
     assert store.get_run(run.id).data.metrics == {"val_psnr": 30.0, "val_loss": 0.5}
     assert status(store, run) == "KILLED"
+
+
+def _first_word(uri, folder, outcomes):
+    os.chdir(folder)
+    os.environ["MLFLOW_TRACKING_URI"] = uri
+    try:
+        outcomes.put(start().id)
+    except BaseException as error:
+        outcomes.put(error)
+
+
+def test_two_trainings_that_begin_at_once_make_one_database(tmp_path):
+    uri, outcomes = f"sqlite:///{tmp_path / 'new.db'}", FORKS.Queue()
+    both = [FORKS.Process(target=_first_word, args=(uri, str(tmp_path), outcomes)) for _ in range(2)]
+    for process in both:
+        process.start()
+    found = [outcomes.get(timeout=PATIENCE_S) for _ in both]
+    for process in both:
+        process.join()
+    assert all(isinstance(run, str) for run in found), found
+    assert found[0] != found[1]
