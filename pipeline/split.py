@@ -19,7 +19,8 @@ Part = dict[str, list[str]]  # clip -> stems of its frames
 
 def split(paths: Paths, params: Params) -> None:
     """The stage: check that every raw frame has its teacher picture, assign clips, write data/split.json."""
-    clips = {clip.name: check_clip(clip, paths, params.geometry) for clip in find_clips(paths.raw)}
+    taken = take(find_clips(paths.raw), leave_out=params.split.leave_out)
+    clips = {clip.name: check_clip(clip, paths, params.geometry) for clip in taken}
     usable = {name: stems for name, stems in clips.items() if stems}
     if len(usable) == 1:
         training, validation = cut_in_time(*usable.popitem(), params=params.split)
@@ -27,6 +28,17 @@ def split(paths: Paths, params: Params) -> None:
         training, validation = assign(usable, share=params.split.validation_share, seed=params.seed)
     write_json(paths.split, {"training": training, "validation": validation})
     print(f"split: {_count(training)} frames train, {_count(validation)} judge: {', '.join(validation)}")
+
+
+def take(clips: list[Path], *, leave_out: list[str]) -> list[Path]:
+    """The clips that are not left out. Raises SharpcamError for a name that none of them has."""
+    known = {clip.name for clip in clips}
+    for name in leave_out:
+        if name not in known:
+            raise SharpcamError(
+                f'params.yaml: split.leave_out names "{name}", and there is no such clip in data/raw. Remove the name.'
+            )
+    return [clip for clip in clips if clip.name not in leave_out]
 
 
 def _count(part: Part) -> int:

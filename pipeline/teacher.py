@@ -22,7 +22,7 @@ from pipeline.frames import find_clips, find_frames, read_frame, remove_tree, re
 from pipeline.geometry import Frame
 from pipeline.params import GeometryParams, Params, TeacherParams
 from pipeline.paths import Paths
-from pipeline.progress import progress_bar
+from pipeline.progress import in_hours, progress_bar
 from pipeline.ray_executor import ray_results, require_ray
 from pipeline.stage import run_stage
 from pipeline.stepcache import StepCache
@@ -177,13 +177,18 @@ def estimate(pending: list[Job], chain: Chain) -> str:
     frame = first_readable(pending)
     if frame is None:
         return f"teacher: {len(pending)} frames"
-    height, width = frame.shape[0] // PROBE_SHARE, frame.shape[1] // PROBE_SHARE
-    small = Chain(chain.name, chain.steps, _reduced(chain.geometry))
-    seconds = min(_seconds(small, frame[:height, :width]) for _ in range(2)) * PROBE_SHARE**2
+    seconds = seconds_each(frame, chain)
     return (
         f'teacher: {len(pending)} frames through the chain "{chain.name}", about {seconds:.2g} s each on this '
         f"machine: {in_hours(seconds * len(pending))}"
     )
+
+
+def seconds_each(frame: Frame, chain: Chain) -> float:
+    """How long the chain will take for a frame like `frame` here, from a small cut-out of it."""
+    height, width = frame.shape[0] // PROBE_SHARE, frame.shape[1] // PROBE_SHARE
+    small = Chain(chain.name, chain.steps, _reduced(chain.geometry))
+    return min(_seconds(small, frame[:height, :width]) for _ in range(2)) * PROBE_SHARE**2
 
 
 def _reduced(geometry: GeometryParams) -> GeometryParams:
@@ -196,13 +201,6 @@ def _seconds(chain: Chain, frame: Any) -> float:
     started = time.perf_counter()
     chain.enhance(frame)
     return time.perf_counter() - started
-
-
-def in_hours(seconds: float) -> str:
-    """A duration in the unit in which one thinks of it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def write_recipe(clip: Path, chain: Chain, known: dict[str, Status], paths: Paths) -> None:

@@ -1,12 +1,15 @@
 """params.yaml is parsed once; a typo fails in the first second, by name."""
 
+from typing import get_args
+
 import pytest
 import yaml
 from making import ROOT, merged
 from pydantic import ValidationError
 
 from pipeline.errors import SharpcamError
-from pipeline.params import GeometryParams, load_params
+from pipeline.params import GeometryParams, TrainParams, load_params
+from training.models import MODELS
 
 CONTENT = yaml.safe_load((ROOT / "params.yaml").read_text())
 
@@ -41,6 +44,9 @@ def test_the_file_in_the_repository_fits():
         ({"geometry": {"fit": "squeeze"}}, "geometry.fit: Input should be 'crop' or 'stretch' (found 'squeeze')"),
         ({"capture": {"clip": "../evil"}}, "capture.clip: String should match pattern"),
         ({"capture": {"camera": {"pixel_format": "MJPEG"}}}, "capture.camera.pixel_format: String should match"),
+        ({"train": {"model": "nafnet"}}, "train.model: Input should be 'student_s', 'student_m'"),
+        ({"split": {"leave_out": ["../evil"]}}, "split.leave_out.0: String should match pattern"),
+        ({"split": {"leave_out": "desk"}}, "split.leave_out: Input should be a valid list"),
         ({"teacher": {"chain": "magic"}}, "teacher: chain 'magic' is not among the chains: "),
         ({"teacher": {"chains": {"classical": []}}}, "chain 'classical' must be a list of steps"),
         ({"geometry": None}, "geometry"),
@@ -111,3 +117,8 @@ def test_a_stage_with_bad_params_fails_with_one_sentence_and_touches_nothing(pro
     assert answer.stderr.startswith("sharpcam: params.yaml")
     assert len(answer.stderr.splitlines()) == 1
     assert sorted(project.root.rglob("*")) == before
+
+
+def test_the_students_that_can_be_named_are_those_there_are():
+    students = {name for name in MODELS if name.startswith("student")}
+    assert set(get_args(TrainParams.model_fields["model"].annotation)) == students

@@ -178,3 +178,18 @@ def test_of_a_long_and_a_short_clip_the_short_one_judges():
     for seed in range(5):
         training, validation = assign(clips, share=0.1, seed=seed)
         assert (list(training), list(validation)) == (["box"], ["cup"])
+
+
+def test_clips_that_are_left_out_are_in_no_part_and_are_not_checked(project):
+    for name in ("a", "b", "c"):
+        add_clip(project, name, 2)
+    (project.paths.teacher / "b" / "000001.png").unlink()
+    project.change(split={"leave_out": ["b"]})
+    training, validation = splitted(project)
+    assert training | validation == clips_of(a=2, c=2)
+
+
+def test_a_clip_left_out_that_does_not_exist_is_named(project):
+    add_clip(project, "a", 8)
+    project.change(split={"leave_out": ["desk"]})
+    refused(project, 'split.leave_out names "desk"', "Remove the name")

@@ -1,0 +1,1 @@
+"""What the page Data shows and does: clips, their pictures and versions, and what everything takes on disk."""

@@ -1,0 +1,208 @@
+"""The clips in data/raw and data/inbox: what each is, and leaving out, renaming, deleting and bringing back.
+
+A deleted clip lies in .cache/trash until the clean-up removes it, so every deletion can be undone.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app import params_file
+from pipeline.errors import SharpcamError
+from pipeline.files import read_json, write_json
+from pipeline.frames import find_clips, find_frames
+from pipeline.params import load_params
+from pipeline.paths import Paths
+from pipeline.recording import SAFE_NAME
+from pipeline.stage import none_runs
+
+LEAVE_OUT = "split.leave_out"
+READERS = ("capture", "teacher", "split", "train", "export", "evaluate")  # stages that read or write clips
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip, as it lies on disk."""
+
+    folder: Path
+    frames: tuple[Path, ...]
+    known: dict[str, Any]  # clip.json
+    waiting: bool  # in the inbox, until the next run of capture
+    left_out: bool
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def simulated(self) -> bool:
+        """Whether capture makes it anew from the parameters."""
+        return self.known.get("source") == "demo"
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it is; None where nobody knows how fast its frames came."""
+        fps = self.known.get("fps_reached")
+        return len(self.frames) / fps * self.known.get("every", 1) if fps else None
+
+    @property
+    def source(self) -> str:
+        """Where it came from, in words."""
+        kind, file = self.known.get("source", "unknown"), self.known.get("file", "")
+        if self.simulated:
+            return "simulated camera" if "simulated" in self.known else "real clip of the demo"
+        if kind == "camera":
+            return f"camera {self.known.get('index', '')}".strip()
+        return f"{kind} {file}".strip()
+
+    @property
+    def size(self) -> str:
+        """Width and height of its frames."""
+        return "x".join(str(side) for side in self.known.get("size") or ())
+
+
+def all_clips(paths: Paths) -> list[Clip]:
+    """The clips in data/raw, and after them those that wait in the inbox."""
+    out = left_out(paths)
+    recorded = [_read(folder, waiting=False, left_out=folder.name in out) for folder in find_clips(paths.raw)]
+    return recorded + [_read(folder, waiting=True, left_out=False) for folder in find_clips(paths.inbox)]
+
+
+def _read(folder: Path, *, waiting: bool, left_out: bool) -> Clip:
+    try:
+        known = read_json(folder / "clip.json", made_by="capture")
+    except SharpcamError:
+        known = {}
+    return Clip(folder, tuple(find_frames(folder)), known if isinstance(known, dict) else {}, waiting, left_out)
+
+
+def left_out(paths: Paths) -> set[str]:
+    """Names of the clips that neither train nor judge; none where params.yaml cannot be read."""
+    try:
+        return set(load_params(paths.params).split.leave_out)
+    except SharpcamError:
+        return set()
+
+
+def parts(paths: Paths) -> dict[str, str]:
+    """Clip -> what it does in the last split: "trains", "judges", or both."""
+    try:
+        manifest = read_json(paths.split, made_by="split")
+        found: dict[str, str] = dict.fromkeys(manifest["training"], "trains")
+        return found | {name: "both" if name in found else "judges" for name in manifest["validation"]}
+    except (SharpcamError, KeyError, TypeError):
+        return {}
+
+
+def set_left_out(name: str, out: bool, paths: Paths) -> None:
+    """Write into params.yaml whether a clip is left out of training."""
+    names = left_out(paths)
+    params_file.change(paths, {LEAVE_OUT: sorted(names | {name} if out else names - {name})})
+
+
+def check_name(name: str, paths: Paths) -> None:
+    """Raise SharpcamError where no new clip can be called so."""
+    if not SAFE_NAME.fullmatch(name):
+        raise SharpcamError(
+            f'"{name}" cannot name a clip. Use up to 64 letters, digits, dots, dashes and underscores, '
+            "beginning with a letter or digit."
+        )
+    for folder in (paths.inbox, paths.raw):
+        if (folder / name).exists():
+            raise SharpcamError(f'There is a clip "{name}" already. Choose another name.')
+
+
+def _folders(clip: Clip, paths: Paths) -> list[Path]:
+    """The folders of a recording, the raw frames last. Raises SharpcamError for one that capture would make anew."""
+    if clip.simulated:
+        raise SharpcamError(
+            f"{clip.name} is made by the simulated camera and would come back. "
+            "Leave it out of training, or change capture.demo on the page Parameters."
+        )
+    homes = [paths.inbox] if clip.waiting else [paths.teacher, paths.truth, paths.raw]
+    found = [home / clip.name for home in homes if (home / clip.name).is_dir()]
+    if clip.folder not in found:
+        raise SharpcamError(f'There is no clip "{clip.name}" any more.')
+    return found
+
+
+def rename(clip: Clip, new: str, paths: Paths) -> None:
+    """Give a clip another name, with its teacher pictures, so that the teacher need not compute them again."""
+    check_name(new, paths)
+    with none_runs(READERS, paths=paths):
+        folders = _folders(clip, paths)
+        _rename_statuses(clip.name, new, paths)
+        for folder in folders:
+            folder.rename(folder.with_name(new))
+        if clip.left_out:
+            params_file.change(paths, {LEAVE_OUT: sorted(left_out(paths) - {clip.name} | {new})})
+
+
+def _rename_statuses(name: str, new: str, paths: Paths) -> None:
+    """Note under the new name what the teacher's log says of each frame."""
+    log = paths.logs / "teacher.jsonl"
+    if not log.exists():
+        return
+    renamed = []
+    for line in log.read_text(encoding="utf-8").splitlines():
+        try:
+            status = json.loads(line)
+            clip, _, stem = status["frame"].partition("/")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # a line that a kill cut off
+        if clip == name:
+            renamed.append(json.dumps(status | {"frame": f"{new}/{stem}"}) + "\n")
+    with log.open("a", encoding="utf-8") as lines:
+        lines.write("\n" + "".join(renamed))
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A clip in the trash."""
+
+    folder: Path
+    name: str
+    when: float  # seconds since 1970
+    homes: tuple[str, ...]  # the folders below data/ that it came from
+
+
+def trash(paths: Paths) -> Path:
+    """Where deleted clips lie."""
+    return paths.cache / "trash"
+
+
+def delete(clip: Clip, paths: Paths) -> None:
+    """Move a clip and all that belongs to it to the trash."""
+    with none_runs(READERS, paths=paths):
+        folders = _folders(clip, paths)
+        home = trash(paths) / f"{clip.name}-{time.time_ns()}"
+        home.mkdir(parents=True)
+        note = {"name": clip.name, "when": time.time(), "homes": [folder.parent.name for folder in folders]}
+        write_json(home / "deleted.json", note)
+        for folder in folders:
+            folder.rename(home / folder.parent.name)
+        if clip.left_out:
+            set_left_out(clip.name, False, paths)
+
+
+def deleted(paths: Paths) -> list[Deleted]:
+    """What is in the trash, the newest first."""
+    found = []
+    for note in trash(paths).glob("*/deleted.json"):
+        known = read_json(note, made_by="capture")
+        found.append(Deleted(note.parent, known["name"], known["when"], tuple(known["homes"])))
+    return sorted(found, key=lambda each: -each.when)
+
+
+def restore(clip: Deleted, paths: Paths) -> None:
+    """Put a deleted clip back to where it was."""
+    check_name(clip.name, paths)
+    homes = {"teacher": paths.teacher, "truth": paths.truth, "inbox": paths.inbox, "raw": paths.raw}
+    with none_runs(READERS, paths=paths):
+        for home in clip.homes:
+            homes[home].mkdir(parents=True, exist_ok=True)
+            (clip.folder / home).rename(homes[home] / clip.name)
+        (clip.folder / "deleted.json").unlink()
+        clip.folder.rmdir()

@@ -1,0 +1,225 @@
+"""The clips in a table, and one of them with its pictures, its checks, and what can be done with it."""
+
+import base64
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.compare import show_slider
+from app.data import thumbnails
+from app.data.clips import (
+    Clip,
+    all_clips,
+    delete,
+    deleted,
+    parts,
+    rename,
+    restore,
+    set_left_out,
+)
+from app.data.job_view import ask_for, attempt
+from pipeline.checks import Finding, find, known_measures
+from pipeline.errors import SharpcamError
+from pipeline.forecast import in_a_sentence, known_forecast
+from pipeline.frames import encode_frame, read_frame
+from pipeline.geometry import crop
+from pipeline.params import GeometryParams, Params, load_params
+from pipeline.paths import Paths
+
+CHOSEN, ASKED = "data-clip", "data-asked"  # in the session: the clip looked at, the one whose deletion is asked for
+REFRESH_S = 1.0
+SHOWN = 20  # frames of a finding that are named
+
+
+def show_clips(paths: Paths) -> None:
+    """All of it; without a clip, how to get one."""
+    clips = all_clips(paths)
+    params = readable_params(paths)
+    if not clips:
+        st.info(
+            "There is no clip yet. Add one under “Add a clip”, or run the stage capture on the page Pipeline: "
+            "without a camera it records the simulated one."
+        )
+    else:
+        show_forecast(clips, params, paths)
+        show_table(clips, params, paths)
+        show_clip(choose(clips), params, paths)
+    show_trash(paths)
+
+
+def readable_params(paths: Paths) -> Params | None:
+    """The parameters; a broken file is said to be, and the clips are shown all the same."""
+    try:
+        return load_params(paths.params)
+    except SharpcamError as error:
+        st.warning(f"{error} The page Parameters shows the line.")
+        return None
+
+
+def show_forecast(clips: list[Clip], params: Params | None, paths: Paths) -> None:
+    """What the teacher would cost, and the buttons that find out more."""
+    waiting = [clip.name for clip in clips if clip.waiting]
+    known = known_forecast(paths, params) if params else None
+    if known:
+        st.markdown(in_a_sentence(known))
+    if waiting:
+        st.markdown(f"**{', '.join(waiting)}** will be adopted by the next run of the stage capture.")
+    with st.container(horizontal=True):
+        if waiting and st.button("Adopt now", type="primary"):
+            ask_for("repro", ["capture"], paths)
+        if not known and st.button("What will the teacher cost?", disabled=params is None):
+            ask_for("forecast", [], paths)
+        if st.button("Check the pairs", help="Count, size, shift, blur, exposure, near-duplicates."):
+            ask_for("checks", [], paths)
+
+
+def show_table(clips: list[Clip], params: Params | None, paths: Paths) -> None:
+    """One row a clip. Thumbnails that are still being made appear when they are there."""
+    part = parts(paths)
+    rows = [as_row(clip, part, findings(clip, params, paths)) for clip in clips]
+    firsts = [clip.frames[len(clip.frames) // 2] if clip.frames else None for clip in clips]
+
+    def draw() -> None:
+        found, waiting = thumbnails.find([frame for frame in firsts if frame], paths)
+        pictures = [{"": as_url(found[frame]) if frame in found else None} for frame in firsts]
+        event = st.dataframe(
+            [picture | row for picture, row in zip(pictures, rows, strict=True)],
+            hide_index=True,
+            row_height=64,
+            column_config={"": st.column_config.ImageColumn(width="small")},
+            selection_mode="single-row",
+            on_select="rerun",
+            key="data-table",
+        )
+        picked = [clips[row].name for row in event.selection.rows if row < len(clips)]
+        if picked and st.session_state.get("data-picked") != picked:
+            st.session_state["data-picked"] = picked
+            st.session_state[CHOSEN] = picked[0]
+            st.rerun()
+        if was_waiting and not waiting:
+            st.rerun()
+
+    was_waiting = thumbnails.find([frame for frame in firsts if frame], paths)[1]
+    st.fragment(draw, run_every=REFRESH_S if was_waiting else None)()
+
+
+def as_row(clip: Clip, part: dict[str, str], found: list[Finding] | None) -> dict[str, Any]:
+    """What the table says of a clip."""
+    role = "waits in the inbox" if clip.waiting else "left out" if clip.left_out else part.get(clip.name, "new")
+    checked = "not checked" if found is None else ", ".join(each.check for each in found) or "fine"
+    return {
+        "clip": clip.name,
+        "frames": len(clip.frames),
+        "seconds": clip.seconds,
+        "source": clip.source,
+        "size": clip.size,
+        "part": role,
+        "checks": "" if clip.waiting else checked,
+    }
+
+
+def findings(clip: Clip, params: Params | None, paths: Paths) -> list[Finding] | None:
+    """What the checks found in a clip as it is now; None where it was not checked since it changed."""
+    if params is None or clip.waiting:
+        return None
+    measures = known_measures(clip.folder, paths, params.geometry)
+    return None if measures is None else find(measures, params.geometry)
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def as_url(thumbnail: Path) -> str:
+    """The picture itself as a data URL; a thumbnail never changes under its name."""
+    return "data:image/jpeg;base64," + base64.b64encode(thumbnail.read_bytes()).decode()
+
+
+def choose(clips: list[Clip]) -> Clip:
+    """The clip that is looked at."""
+    names = [clip.name for clip in clips]
+    if st.session_state.get(CHOSEN) not in names:
+        st.session_state[CHOSEN] = names[0]
+    return clips[names.index(st.selectbox("Clip", names, key=CHOSEN))]
+
+
+def show_clip(clip: Clip, params: Params | None, paths: Paths) -> None:
+    """One clip: what to do with it, a frame of it beside teacher and truth, what the checks found."""
+    show_actions(clip, paths)
+    if not clip.frames:
+        st.warning(f"{clip.folder} holds no frame.")
+        return
+    for found in findings(clip, params, paths) or []:
+        named = ", ".join(found.frames[:SHOWN]) + (" …" if len(found.frames) > SHOWN else "")
+        st.warning(f"{found.sentence} ({named})", icon=":material/search:")
+    last = len(clip.frames) - 1
+    key = f"data-frame-{clip.name}"
+    index = min(st.slider("Frame", 0, last, key=key) if last else 0, last)
+    show_pictures(clip, clip.frames[index], params, paths)
+
+
+def show_pictures(clip: Clip, frame: Path, params: Params | None, paths: Paths) -> None:
+    """raw | teacher | truth, those that there are."""
+    try:
+        raw = cropped(frame, params.geometry if params else None)
+    except SharpcamError as error:
+        st.error(str(error))
+        return
+    others = {"teacher": paths.teacher / clip.name / frame.name, "truth": paths.truth / clip.name / frame.name}
+    pictures = {"raw": raw} | {title: path for title, path in others.items() if path.exists()}
+    show_slider(pictures, key="data-compare", second="teacher")
+    if not others["teacher"].exists():
+        st.caption("The teacher has not enhanced this frame yet.")
+
+
+def cropped(frame: Path, geometry: GeometryParams | None) -> bytes:
+    """The part of a raw frame that teacher and student see, as PNG."""
+    picture = read_frame(frame)
+    return encode_frame(crop(picture, geometry=geometry) if geometry else picture)
+
+
+def show_actions(clip: Clip, paths: Paths) -> None:
+    """Leave out or take in, rename, delete."""
+    with st.container(horizontal=True):
+        if not clip.waiting:
+            label = "Take into training again" if clip.left_out else "Leave out of training"
+            if st.button(label) and attempt(lambda: set_left_out(clip.name, not clip.left_out, paths)):
+                st.toast(f"split.leave_out in params.yaml is changed: {clip.name}.")
+                st.rerun()
+        with st.popover("Rename", disabled=clip.simulated):
+            new = st.text_input("New name", clip.name, key=f"data-rename-{clip.name}")
+            if st.button("Rename it", disabled=new == clip.name) and attempt(lambda: rename(clip, new, paths)):
+                st.session_state.pop(CHOSEN, None)
+                st.rerun()
+        if st.button("Delete", disabled=clip.simulated):
+            st.session_state[ASKED] = clip.folder
+    if st.session_state.get(ASKED) == clip.folder:
+        confirm_delete(clip, paths)
+    if clip.simulated:
+        st.caption("Clips of the demo follow capture.demo on the page Parameters; they can be left out, not deleted.")
+
+
+def confirm_delete(clip: Clip, paths: Paths) -> None:
+    """The second question."""
+    with st.container(border=True):
+        st.write(
+            f"**{clip.name}** with its {len(clip.frames)} frames and its teacher pictures goes to the trash. "
+            "You get it back under “Deleted clips” on this page, until a clean-up empties that; after that, "
+            "git checkout of an older dvc.lock and dvc checkout bring back what a run of the pipeline had recorded."
+        )
+        with st.container(horizontal=True):
+            sure = st.button("Delete it", type="primary")
+            if st.button("Keep it") or (sure and attempt(lambda: delete(clip, paths))):
+                del st.session_state[ASKED]
+                st.rerun()
+
+
+def show_trash(paths: Paths) -> None:
+    """Deleted clips, each to be brought back."""
+    gone = deleted(paths)
+    if not gone:
+        return
+    with st.expander(f"Deleted clips ({len(gone)})"):
+        for clip in gone:
+            pressed = st.button(f"Bring back {clip.name}", key=f"restore-{clip.folder.name}")
+            if pressed and attempt(partial(restore, clip, paths)):
+                st.rerun()

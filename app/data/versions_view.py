@@ -1,0 +1,50 @@
+"""DVC's version of each data set, and what changed in it since a commit."""
+
+import streamlit as st
+
+from app.data.versions import by_clip, changes, current, earlier, listing
+from pipeline.errors import SharpcamError
+from pipeline.paths import Paths
+
+SHOWN = 200  # files that are named
+
+
+def show_versions(paths: Paths) -> None:
+    """The versions in dvc.lock, and one of them against an older one."""
+    try:
+        found = current(paths)
+    except SharpcamError as error:
+        st.error(str(error))
+        return
+    if not found:
+        st.info("DVC knows no version yet. Run the pipeline once: dvc.lock then names what each stage wrote.")
+        return
+    rows = [
+        {"data set": path, "version": out["md5"][:12], "files": out.get("nfiles", 1), "MB": out.get("size", 0) / 1e6}
+        for path, out in found.items()
+    ]
+    st.dataframe(rows, hide_index=True, column_config={"MB": st.column_config.NumberColumn(format="%.1f")})
+    folders = [path for path, out in found.items() if out["md5"].endswith(".dir")]
+    if folders:
+        show_changes(st.selectbox("What changed in", folders), found, paths)
+
+
+def show_changes(data_set: str, found: dict[str, dict[str, str]], paths: Paths) -> None:
+    """Which clips and files are others than in an older version."""
+    older = [version for version in earlier(data_set, paths) if version.md5 != found[data_set]["md5"]]
+    if not older:
+        st.caption("There is no older version to compare with. Versions are known from commits of dvc.lock.")
+        return
+    since = st.selectbox("since", older, format_func=lambda version: version.title)
+    try:
+        difference = changes(listing(since.md5, paths), listing(found[data_set]["md5"], paths))
+    except SharpcamError as error:
+        st.warning(str(error))
+        return
+    st.dataframe(by_clip(difference), hide_index=True)
+    with st.expander(f"{difference.count} files"):
+        for what in ("added", "removed", "changed"):
+            names = getattr(difference, what)
+            if names:
+                st.markdown(f"**{what}** ({len(names)})")
+                st.code("\n".join(names[:SHOWN]) + ("\n…" if len(names) > SHOWN else ""), language=None)

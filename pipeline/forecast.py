@@ -1,0 +1,120 @@
+"""What the teacher stage would cost if it were run now: frames, time and room on disk, before it starts.
+
+python -m pipeline.forecast
+"""
+
+import argparse
+import hashlib
+import statistics
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline.errors import SharpcamError
+from pipeline.files import read_json, write_json
+from pipeline.frames import find_clips, find_frames
+from pipeline.params import Params, load_params
+from pipeline.paths import Paths
+from pipeline.progress import in_hours
+from pipeline.stage import in_words
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What lies before the teacher."""
+
+    frames: int  # that it would compute
+    total: int
+    chain: str
+    seconds: float
+    bytes: int  # of pictures: once in data/teacher, once in DVC's cache
+    cache_bytes: int  # at most, of what networks gave
+
+
+def forecast_file(paths: Paths) -> Path:
+    """Where the last forecast is kept."""
+    return paths.cache / "forecast.json"
+
+
+def state(paths: Paths, params: Params) -> str:
+    """A hash of what a forecast depends on: parameters, and which frames and pictures there are."""
+    digest = hashlib.sha256((params.teacher.model_dump_json() + params.geometry.model_dump_json()).encode())
+    for home in (paths.raw, paths.teacher):
+        for clip in find_clips(home):
+            digest.update(f"{clip.name} {clip.stat().st_mtime_ns} {len(find_frames(clip))} ".encode())
+    return digest.hexdigest()
+
+
+def known_forecast(paths: Paths, params: Params) -> Forecast | None:
+    """The last forecast, if it still holds."""
+    try:
+        known = read_json(forecast_file(paths), made_by="forecast")
+        return Forecast(**known["forecast"]) if known["state"] == state(paths, params) else None
+    except (SharpcamError, KeyError, TypeError):
+        return None
+
+
+def make_forecast(paths: Paths, params: Params) -> Forecast:
+    """Look at every frame, and try the chain on a cut-out. Raises SharpcamError where the chain cannot run."""
+    from pipeline import teacher  # torch, which a page that reads a forecast does not need
+    from pipeline.chain import build_chain
+
+    engine = teacher.build_engine(paths, params.teacher)
+    chain = build_chain(params.teacher, geometry=params.geometry, engine=engine)
+    known = teacher.read_statuses(paths.logs / "teacher.jsonl")
+    jobs = [job for clip in find_clips(paths.raw) for job in teacher.find_jobs(clip, chain, paths)]
+    pending = [job for job in jobs if not teacher.is_done(job, known)]
+    frame = teacher.first_readable(pending)
+    if frame is None:
+        return Forecast(len(pending), len(jobs), chain.name, 0.0, 0, 0)
+    teacher.check_sizes(pending, chain)
+    networks = any(step.is_network for _, step in chain.steps)
+    return Forecast(
+        frames=len(pending),
+        total=len(jobs),
+        chain=chain.name,
+        seconds=round(teacher.seconds_each(frame, chain) * len(pending), 1),
+        bytes=2 * len(pending) * _bytes_each(paths, params),
+        cache_bytes=int(params.teacher.cache_gb * 1e9) if networks else 0,
+    )
+
+
+def _bytes_each(paths: Paths, params: Params) -> int:
+    """What a picture takes: as those that there are, else as much as its pixels without compression."""
+    sizes = [picture.stat().st_size for clip in find_clips(paths.teacher) for picture in find_frames(clip)]
+    width, height = params.geometry.target
+    return round(statistics.mean(sizes)) if sizes else width * height * 3
+
+
+def in_a_sentence(forecast: Forecast) -> str:
+    """The forecast for people."""
+    if not forecast.frames:
+        return f"The teacher has nothing to do: all {forecast.total} frames are up to date."
+    cached = (
+        f", and at most {forecast.cache_bytes / 1e9:.2g} GB of its networks' results" if forecast.cache_bytes else ""
+    )
+    return (
+        f'The teacher has {forecast.frames} of {forecast.total} frames to compute with the chain "{forecast.chain}": '
+        f"about {in_hours(forecast.seconds)} on this machine, and {forecast.bytes / 1e9:.2g} GB on disk"
+        f" (in data/teacher, and as much again in DVC's cache){cached}."
+    )
+
+
+def forecast(paths: Paths) -> None:
+    """Make a forecast, keep it and print it."""
+    params = load_params(paths.params)
+    at_start = state(paths, params)
+    made = make_forecast(paths, params)
+    write_json(forecast_file(paths), {"state": at_start, "forecast": asdict(made)})
+    print(in_a_sentence(made))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Forecast the teacher of this project."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.forecast", description=(__doc__ or "").split("\n\n")[0])
+    parser.parse_args(arguments)
+    return in_words(lambda: forecast(Paths()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""A project whose data DVC has versioned: one version in a commit, one that only the cache knows, one in dvc.lock."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from making import Project, photo
+
+from pipeline.frames import write_frame
+
+STAGES = {
+    "capture": {
+        "cmd": "true",
+        "params": ["seed", "capture"],
+        "outs": [{"data/raw": {"persist": True}}, {"data/truth": {"persist": True}}],
+    },
+    "teacher": {
+        "cmd": "true",
+        "deps": ["data/raw"],
+        "params": ["teacher"],
+        "outs": [{"data/teacher": {"persist": True}}],
+    },
+    "split": {
+        "cmd": "true",
+        "deps": ["data/teacher"],
+        "params": ["split"],
+        "outs": [{"data/split.json": {"cache": False, "persist": True}}],
+    },
+}
+
+
+MAKE_VERSIONS = """
+import shutil, subprocess
+from pathlib import Path
+from dvc.repo import Repo
+
+repo = Repo.init()
+first, second, *_ = sorted(Path("data/raw").glob("*/*.png"))
+with repo:
+    repo.reproduce(force=True)
+    subprocess.run(["git", "add", "-A"], check=True)
+    subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "the first recordings"],
+        check=True,
+    )
+    for source in (second, Path("data/other.png")):
+        shutil.copy(source, first)
+        repo.reproduce(force=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def versioned_once(recorded_once: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Only read it, or take `versioned`. One process makes it, as importing DVC takes seconds."""
+    project = Project(tmp_path_factory.mktemp("versioned") / "project")
+    shutil.copytree(recorded_once.root, project.root)
+    (project.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}, sort_keys=False))
+    (project.root / ".gitignore").write_text("/data\n/.cache\n/logs\n")
+    write_frame(project.root / "data/other.png", photo(60, 80, seed=2))
+    answer = project.call(sys.executable, "-c", MAKE_VERSIONS)
+    assert answer.returncode == 0, answer.stderr
+    return project
+
+
+@pytest.fixture
+def versioned(versioned_once: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project of the test's own with three versions of data/raw."""
+    project = Project(tmp_path / "project")
+    shutil.copytree(versioned_once.root, project.root)
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.root / 'mlflow.db'}")
+    return project

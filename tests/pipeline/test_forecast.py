@@ -1,0 +1,67 @@
+"""The forecast names the frames that the teacher would really compute, and holds until something changes."""
+
+import shutil
+
+from making import json_lines, make_clip, photo
+
+from benchmarks.made_up_weights import make_up_restorer
+from pipeline.forecast import forecast, in_a_sentence, known_forecast
+from pipeline.teacher import teacher
+
+
+def made(project):
+    forecast(project.paths)
+    return known_forecast(project.paths, project.params)
+
+
+def test_what_is_done_costs_nothing(recorded):
+    result = made(recorded)
+    assert (result.frames, result.seconds, result.bytes) == (0, 0, 0)
+    assert "nothing to do: all 9 frames" in in_a_sentence(result)
+
+
+def test_new_frames_are_what_the_teacher_then_computes(recorded, capsys):
+    make_clip(recorded.paths, "desk", [photo(60, 80, seed=seed) for seed in range(2)])
+    result = made(recorded)
+    assert (result.frames, result.total, result.chain) == (2, 11, "classical")
+    assert result.cache_bytes == 0  # no network in the chain
+    before = len(json_lines(recorded.paths.logs / "teacher.jsonl"))
+    taken = sum(path.stat().st_size for path in recorded.paths.teacher.rglob("*.png"))
+    teacher(recorded.paths, recorded.params)
+    assert len(json_lines(recorded.paths.logs / "teacher.jsonl")) - before == result.frames
+    grown = sum(path.stat().st_size for path in recorded.paths.teacher.rglob("*.png")) - taken
+    assert 0.5 * grown < result.bytes / 2 < 2 * grown
+    sentence = in_a_sentence(result)
+    assert sentence.startswith('The teacher has 2 of 11 frames to compute with the chain "classical": about ')
+    assert known_forecast(recorded.paths, recorded.params) is None  # the teacher has run since
+
+
+def test_a_chain_with_networks_needs_room_for_their_results(recorded):
+    make_up_restorer(recorded.paths.bundled / "restorer.safetensors", width=8)
+    recorded.change(teacher={"chain": "bundled"})
+    result = made(recorded)
+    assert result.frames == 9
+    assert result.cache_bytes == recorded.params.teacher.cache_gb * 1e9
+    assert "of its networks' results" in in_a_sentence(result)
+
+
+def test_a_forecast_holds_until_parameters_or_clips_change(recorded):
+    made(recorded)
+    assert known_forecast(recorded.paths, recorded.change(train={"epochs": 9})) is not None
+    assert known_forecast(recorded.paths, recorded.change(teacher={"cache_gb": 1})) is None
+    recorded.change(teacher={"cache_gb": 4})
+    assert known_forecast(recorded.paths, recorded.params) is not None
+    shutil.rmtree(recorded.paths.raw / "demo-00")
+    assert known_forecast(recorded.paths, recorded.params) is None
+
+
+def test_without_frames_there_is_nothing_to_do(project):
+    assert made(project).total == 0
+
+
+def test_a_chain_that_cannot_run_is_one_sentence_in_the_shell(recorded):
+    recorded.change(teacher={"chains": {"classical": [{"magic": {}}]}})
+    answer = recorded.run("pipeline.forecast")
+    assert answer.returncode == 1
+    assert 'has a step "magic"' in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
