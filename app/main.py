@@ -13,6 +13,7 @@ TITLES = {  # file in pages/ -> title and icon, in the order of the menu
     "runs.py": ("Runs", ":material/stacked_line_chart:"),
     "models.py": ("Models", ":material/trophy:"),
     "live.py": ("Live", ":material/videocam:"),
+    "enhance.py": ("Enhance", ":material/auto_awesome:"),
 }
 
 st.set_page_config(page_title="sharpcam", page_icon=":material/photo_camera:", layout="wide")

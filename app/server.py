@@ -1,33 +1,23 @@
-"""The dashboard as an ASGI app, with the headers that cross-origin isolation (threads in WebAssembly) needs.
+"""The dashboard as an ASGI app: Streamlit's pages, the live page's own routes, and cross-origin isolation for all.
 
-streamlit run app/server.py
+python -m streamlit run app/server.py
 """
 
 from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.runtime.pages_manager import PagesManager
 
-ISOLATION = (
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-embedder-policy", b"require-corp"),
+from app.isolation import IsolationHeaders
+from app.live.routes import ROUTES, clean_inbox
+
+# Else a new server's first visitor who comes by a page's own address gets that file alone, without main.py around it.
+PagesManager.uses_pages_directory = False
+
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    routes=ROUTES,
+    lifespan=clean_inbox,
+    middleware=[Middleware(IsolationHeaders)],
 )
-
-
-class IsolationHeaders:
-    """ASGI middleware that adds the isolation headers to every response."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_isolated(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *ISOLATION]
-            await send(message)
-
-        await self.app(scope, receive, send_isolated)
-
-
-app = st.App(Path(__file__).with_name("main.py"), middleware=[Middleware(IsolationHeaders)])

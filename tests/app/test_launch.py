@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -30,7 +31,7 @@ def addresses(process: subprocess.Popen[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     assert process.stdout is not None
     for line in process.stdout:
-        if match := re.match(r"(.+?): +(http://\S+)", line):
+        if match := re.match(r"(.+?): +(https?://\S+)", line):
             found[match[1]] = match[2]
         if "Ctrl-C" in line:
             break
@@ -63,3 +64,50 @@ def test_both_servers_answer_and_ctrl_c_stops_them(tmp_path: Path) -> None:
         process.kill()
         if process.stdout is not None:
             process.stdout.close()
+
+
+@pytest.mark.timeout(180)
+def test_with_a_certificate_the_dashboard_is_https(tmp_path: Path) -> None:
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=sharpcam"]
+    subprocess.run([*make, "-keyout", "key.pem", "-out", "cert.pem"], cwd=tmp_path, check=True, capture_output=True)
+    process = start_dashboard(tmp_path, "--certificate", "cert.pem", "--key", "key.pem")
+    try:
+        (address,) = addresses(process).values()
+        assert address.startswith("https://")
+        trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+        trusted.check_hostname = False
+        with urlopen(address, timeout=10, context=trusted) as answer:
+            assert answer.status == 200
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def start_dashboard(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.launch", "--only", "dashboard", *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.timeout(180)
+def test_who_opens_it_to_others_without_https_is_told_how(tmp_path: Path) -> None:
+    process = start_dashboard(tmp_path, "--host", "0.0.0.0")
+    try:
+        lines = [process.stdout.readline() for _ in range(2)] if process.stdout else []
+        assert "openssl req" in lines[1]
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("arguments", [["--certificate", "cert.pem"], ["--certificate", "no.pem", "--key", "no.pem"]])
+def test_a_certificate_that_is_not_there_is_refused(tmp_path: Path, arguments: list[str]) -> None:
+    process = start_dashboard(tmp_path, *arguments)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "pem" in said or "key" in said

@@ -1,0 +1,48 @@
+"""Who may send frames: the page hands a session a signed token, and a browser's request has to come from that page."""
+
+import os
+import secrets
+import time
+from urllib.parse import urlsplit
+
+import streamlit as st
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from starlette.requests import HTTPConnection
+
+ROLE = "capture"
+LASTS_S = 2 * 3600
+TOKEN_HEADER = "x-sharpcam-token"
+
+
+def may_capture() -> bool:
+    """Whether this viewer may: not where SHARPCAM_CAPTURE=off, nor, where Streamlit's log-in is set up, a stranger."""
+    return os.environ.get("SHARPCAM_CAPTURE") != "off" and bool(getattr(st.user, "is_logged_in", True))
+
+
+def session_token() -> str:
+    """This session's token. It stays the same for half its life, so that the page's data do too."""
+    kept = st.session_state.get("capture_token")
+    if kept is None or time.time() - kept[0] > LASTS_S / 2:
+        kept = (time.time(), issue(secrets.token_hex(8)))
+        st.session_state["capture_token"] = kept
+    return str(kept[1])
+
+
+def issue(session: str) -> str:
+    """A token for `session`."""
+    return _signer().dumps(session)
+
+
+def holder(request: HTTPConnection) -> str | None:
+    """The session whose token the request carries; none where it comes from elsewhere or the token is not valid."""
+    origin, host = request.headers.get("origin", ""), request.headers.get("host", "")
+    if not host or urlsplit(origin).netloc != host:
+        return None
+    try:
+        return str(_signer().loads(request.headers.get(TOKEN_HEADER, ""), max_age=LASTS_S))
+    except BadSignature:
+        return None
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(st.get_option("server.cookieSecret"), salt=ROLE)

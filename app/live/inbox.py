@@ -1,0 +1,203 @@
+"""What viewers' browsers send for training: a clip in data/inbox when all its frames are there, else nothing."""
+
+import secrets
+import shutil
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, PositiveFloat, PositiveInt, ValidationError
+
+from pipeline.errors import SharpcamError
+from pipeline.files import write_bytes, write_json
+from pipeline.frames import decode_frame, encode_frame, frame_name
+from pipeline.recording import move_whole, safe_name
+
+PNG = b"\x89PNG\r\n\x1a\n"
+RGBA8 = b"\x08\x06"  # depth and kind of colour in its header
+SIDE_PX = 4096
+UPLOADS = 8  # open at one time
+IDLE_S = 60  # an upload that is silent for longer was cut off
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one clip may take."""
+
+    frames: int = 2000
+    bytes: int = 2_000_000_000
+    per_second: float = 30
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class RefusedError(SharpcamError):
+    """A request that is not followed, and the HTTP status that says so."""
+
+    def __init__(self, sentence: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Announcement(BaseModel, frozen=True):
+    """What a browser says of a clip before it sends its frames."""
+
+    name: str
+    frames: PositiveInt
+    width: PositiveInt
+    height: PositiveInt
+    fps: PositiveFloat
+    mime: Literal["image/png"]
+
+
+@dataclass
+class Upload:
+    """A clip under way: the size of each frame that has come, and when one came."""
+
+    session: str
+    clip: Announcement
+    folder: Path
+    frames: dict[int, int] = field(default_factory=dict)  # bytes
+    times: list[float] = field(default_factory=list)  # s
+
+    def fps(self) -> float | None:
+        """The rate at which frames came."""
+        elapsed = self.times[-1] - self.times[0] if self.times else 0.0
+        return round((len(self.times) - 1) / elapsed, 2) if elapsed else None
+
+
+class Inbox:
+    """The uploads under way into one folder. Safe to call from several threads."""
+
+    def __init__(self, folder: Path, *, limits: Limits | None = None, idle_s: float = IDLE_S) -> None:
+        self.folder = folder
+        self.limits = limits or Limits()
+        self.idle_s = idle_s
+        self._uploads: dict[str, Upload] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, session: str, announced: Any, *, taken: Path) -> str:
+        """Open an upload and give its id; `taken` is the folder of the clips that were adopted. Raises RefusedError."""
+        self.sweep()
+        clip = self._checked(announced)
+        for folder in (self.folder, taken):
+            if (folder / clip.name).exists():
+                raise RefusedError(f'There is a clip "{clip.name}" already. Choose another name.', HTTPStatus.CONFLICT)
+        if len(self._uploads) >= UPLOADS:
+            raise RefusedError(
+                "Too many uploads are under way. Wait a minute and try again.", HTTPStatus.TOO_MANY_REQUESTS
+            )
+        folder = self.folder / f".{clip.name}.upload"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            sentence = f'Another upload named "{clip.name}" is under way. Choose another name.'
+            raise RefusedError(sentence, HTTPStatus.CONFLICT) from None
+        id_ = secrets.token_hex(8)
+        self._uploads[id_] = Upload(session, clip, folder)
+        return id_
+
+    def _checked(self, announced: Any) -> Announcement:
+        try:
+            clip = Announcement.model_validate(announced)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(map(str, problem["loc"])) or "the whole"
+            raise RefusedError(
+                f"The clip was announced wrongly ({where}: {problem['msg']}). Reload the page."
+            ) from None
+        if safe_name(clip.name) != clip.name:
+            raise RefusedError(f'"{clip.name}" cannot name a clip. Use letters, digits, dashes and underscores.')
+        if clip.frames > self.limits.frames:
+            raise RefusedError(f"A clip has at most {self.limits.frames} frames, not {clip.frames}. Ask for fewer.")
+        if clip.fps > self.limits.per_second:
+            raise RefusedError(f"At most {self.limits.per_second:g} frames a second can be kept. Ask for fewer.")
+        if max(clip.width, clip.height) > SIDE_PX:
+            raise RefusedError(f"A frame has at most {SIDE_PX} pixels a side. Choose a lower resolution of the camera.")
+        return clip
+
+    def frame_bytes(self, session: str, id_: str) -> int:
+        """The most that one frame of the upload can take as PNG."""
+        clip = self._of(session, id_).clip
+        return clip.width * clip.height * 3 + clip.width * clip.height // 8 + 65536
+
+    def put(self, session: str, id_: str, index: int, data: bytes) -> None:
+        """Keep a frame. The same one may come again. Raises RefusedError for what is no frame of that clip."""
+        upload = self._of(session, id_)
+        if index not in range(upload.clip.frames):
+            raise RefusedError(f"Frame {index} was not announced: the clip has {upload.clip.frames}. Begin again.")
+        with self._lock:
+            others = sum(size for number, size in upload.frames.items() if number != index)
+            if others + len(data) > self.limits.bytes:
+                sentence = f"The clip is larger than {self.limits.bytes / 1e9:g} GB. Ask for fewer frames."
+                raise RefusedError(sentence, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            upload.frames[index] = len(data)
+        try:
+            write_bytes(upload.folder / frame_name(index), _as_frame(data, upload.clip, index))
+            upload.times.append(time.monotonic())
+        except (SharpcamError, OSError):
+            upload.frames.pop(index, None)
+            raise
+
+    def end(self, session: str, id_: str) -> str:
+        """Make the upload a clip of the inbox and give its name. Raises RefusedError while frames are missing."""
+        upload = self._of(session, id_)
+        clip = upload.clip
+        if len(upload.frames) != clip.frames:
+            sentence = f"Only {len(upload.frames)} of {clip.frames} frames have come. Send the others, or begin again."
+            raise RefusedError(sentence, HTTPStatus.CONFLICT)
+        identity = {"source": "browser", "frames": clip.frames, "size": [clip.width, clip.height], "every": 1}
+        write_json(upload.folder / "clip.json", identity | {"fps_asked": clip.fps, "fps_reached": upload.fps()})
+        move_whole(upload.folder, self.folder / clip.name)
+        self._uploads.pop(id_, None)
+        return clip.name
+
+    def abort(self, session: str, id_: str) -> None:
+        """Forget an upload and remove what came of it."""
+        shutil.rmtree(self._of(session, id_).folder, ignore_errors=True)
+        self._uploads.pop(id_, None)
+
+    def sweep(self) -> None:
+        """Remove what uploads left that were cut off, those of an earlier server too."""
+        for folder in self.folder.glob(".*.upload"):
+            if _age_s(folder) > self.idle_s:
+                shutil.rmtree(folder, ignore_errors=True)
+        for id_, upload in list(self._uploads.items()):
+            if not upload.folder.exists():
+                self._uploads.pop(id_, None)
+
+    def _of(self, session: str, id_: str) -> Upload:
+        upload = self._uploads.get(id_)
+        if upload is None or upload.session != session or not upload.folder.exists():
+            raise RefusedError("There is no such upload (any more). Begin again.", HTTPStatus.NOT_FOUND)
+        return upload
+
+
+def _as_frame(data: bytes, clip: Announcement, index: int) -> bytes:
+    """The PNG of a frame as clips hold it. Some browsers write alpha even where all is opaque: that goes.
+
+    The size comes first, from the header alone: a small file can unpack to gigabytes.
+    """
+    size = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    if data.startswith(PNG) and size != (clip.width, clip.height):
+        found, expected = f"{size[0]}x{size[1]}", f"{clip.width}x{clip.height}"
+        raise RefusedError(f"Frame {index} is {found}, and {expected} was announced. Begin again.")
+    if data.startswith(PNG) and data[24:26] == RGBA8:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if picture is not None and (picture[..., 3] == 255).all():
+            return encode_frame(np.ascontiguousarray(picture[..., 2::-1]))
+    decode_frame(data, name=f"What was sent as frame {index}")
+    return data
+
+
+def _age_s(folder: Path) -> float:
+    try:
+        return time.time() - folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

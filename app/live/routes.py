@@ -1,0 +1,162 @@
+"""What the live page's browser part asks the server for: its modules, models by their hash, and a place for frames."""
+
+import asyncio
+import json
+import mimetypes
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from app.live import assets
+from app.live.access import holder
+from app.live.inbox import Inbox, RefusedError
+from pipeline.errors import SharpcamError
+from pipeline.paths import Paths
+from pipeline.stage import DISK_ERRORS
+
+PATHS = Paths()
+WEB = Path(__file__).with_name("web")
+ANNOUNCEMENT_BYTES = 4096
+SWEEP_S = 20
+FRESH, FOR_EVER = "no-cache", "public, max-age=31536000, immutable"
+
+mimetypes.add_type("text/javascript", ".mjs")  # not every system knows these, and browsers insist
+mimetypes.add_type("video/webm", ".webm")
+mimetypes.add_type("application/wasm", ".wasm")
+mimetypes.add_type("application/octet-stream", ".onnx")
+
+
+class Shelf(StaticFiles):
+    """The files of a folder whose paths match, read-only; all else is not there. The folder may come later."""
+
+    def __init__(self, folder: Path, names: str, *, cache: str = FRESH) -> None:
+        super().__init__(directory=folder, check_dir=False)
+        self.names = re.compile(names)
+        self.cache = cache
+
+    async def check_config(self) -> None:
+        """Nothing: what is not there yet is 404."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if not self.names.fullmatch(path):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = self.cache
+        return response
+
+    def file_response(self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200) -> Response:
+        """The file, or the packed one beside it where the browser unpacks."""
+        packed = Path(f"{full_path}.gz")
+        if "gzip" not in Headers(scope=scope).get("accept-encoding", "") or not packed.is_file():
+            return super().file_response(full_path, stat_result, scope, status_code)
+        response = super().file_response(packed, packed.stat(), scope, status_code)
+        response.headers["content-encoding"] = "gzip"
+        response.headers["vary"] = "accept-encoding"
+        response.headers["content-type"] = mimetypes.guess_type(full_path)[0] or "application/octet-stream"
+        return response
+
+
+INBOX = Inbox(PATHS.inbox)
+Work = Callable[[Request, str], Awaitable[dict[str, Any]]]
+
+
+def in_words(work: Work) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint for the page's own browser; what goes wrong is a sentence and a fitting status."""
+
+    async def answer(request: Request) -> Response:
+        if (session := holder(request)) is None:
+            return _refusal("Only the live page may send frames. Reload it and begin again.", HTTPStatus.FORBIDDEN)
+        try:
+            return JSONResponse(await work(request, session))
+        except RefusedError as error:
+            return _refusal(str(error), error.status)
+        except SharpcamError as error:
+            return _refusal(str(error), HTTPStatus.BAD_REQUEST)
+        except OSError as error:
+            if error.errno not in DISK_ERRORS:
+                raise
+            return _refusal(f"On the server {DISK_ERRORS[error.errno]}.", HTTPStatus.INSUFFICIENT_STORAGE)
+
+    return answer
+
+
+def _refusal(sentence: str, status: HTTPStatus) -> Response:
+    return JSONResponse({"error": sentence}, status)
+
+
+async def begin(request: Request, session: str) -> dict[str, Any]:
+    announced = await _json(request)
+    return {"id": await run_in_threadpool(INBOX.begin, session, announced, taken=PATHS.raw)}
+
+
+async def put(request: Request, session: str) -> dict[str, Any]:
+    id_, index = request.path_params["id"], request.path_params["index"]
+    data = await _body(request, INBOX.frame_bytes(session, id_))
+    await run_in_threadpool(INBOX.put, session, id_, index, data)
+    return {"stored": index}
+
+
+async def end(request: Request, session: str) -> dict[str, Any]:
+    return {"clip": await run_in_threadpool(INBOX.end, session, request.path_params["id"])}
+
+
+async def abort(request: Request, session: str) -> dict[str, Any]:
+    await run_in_threadpool(INBOX.abort, session, request.path_params["id"])
+    return {}
+
+
+async def _json(request: Request) -> Any:
+    try:
+        return json.loads(await _body(request, ANNOUNCEMENT_BYTES))
+    except ValueError:
+        raise RefusedError("The clip was announced wrongly (no JSON). Reload the page.") from None
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise RefusedError(f"That is more than {limit} bytes. Begin again.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return bytes(body)
+
+
+@asynccontextmanager
+async def clean_inbox(_: object) -> AsyncIterator[None]:
+    """While the server runs, what uploads leave that were cut off goes."""
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            await run_in_threadpool(INBOX.sweep)
+
+    await run_in_threadpool(INBOX.sweep)
+    sweeping = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+
+
+ROUTES = [
+    Mount("/live/web", Shelf(WEB, r"[a-z0-9_/-]+\.(mjs|css|svg)")),
+    Mount("/live/ort", Shelf(assets.INTO, r"[a-z0-9.-]+\.(mjs|wasm)")),
+    Mount("/live/sample", Shelf(PATHS.demo_clip.parent, r"box\.webm")),
+    Mount("/registry", Shelf(PATHS.registry, r"[0-9a-f]{64}/[A-Za-z0-9._-]+\.(onnx|json)", cache=FOR_EVER)),
+    Route("/capture/begin", in_words(begin), methods=["POST"]),
+    Route("/capture/{id:str}/end", in_words(end), methods=["POST"]),
+    Route("/capture/{id:str}/{index:int}", in_words(put), methods=["PUT"]),
+    Route("/capture/{id:str}", in_words(abort), methods=["DELETE"]),
+]

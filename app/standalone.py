@@ -1,0 +1,105 @@
+"""The live page without a server of its own: a folder that any static host can serve.
+
+python -m app.standalone dist/ [--model champion --model bundled:student_s]
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from app.isolation import ISOLATION
+from app.live import assets, options
+from app.live.routes import WEB
+from pipeline.errors import SharpcamError
+from pipeline.models import Model, available, find
+from pipeline.paths import Paths
+from pipeline.recording import unfinished
+from pipeline.stage import in_words
+
+HERE = Path(__file__).with_name("live")
+OPTIONS = "options.json"  # also tells a folder of ours
+MODELS = "models"
+
+
+def write_standalone(target: Path, names: list[str], paths: Paths) -> None:
+    """Write the folder `target`, whole or not at all; one that this made before is replaced.
+
+    Without names: every bundled student. Raises SharpcamError where something is missing or `target` is in use.
+    """
+    if target.exists() and any(target.iterdir()) and not (target / OPTIONS).is_file():
+        raise SharpcamError(f"{target} holds other files, and nothing is overwritten. Name a new folder.")
+    if not any(assets.INTO.glob("*.wasm")):
+        raise SharpcamError('The runtime for browsers is not there yet. Run "make setup" first.')
+    models = [find(name, paths) for name in names] or _bundled(paths)
+    part = unfinished(target.resolve())
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        _fill(part, models, paths)
+        shutil.rmtree(target, ignore_errors=True)
+        part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _bundled(paths: Paths) -> list[Model]:
+    return [model for model in available(paths) if model.name.startswith("bundled:")] or [find(None, paths)]
+
+
+def _fill(folder: Path, models: list[Model], paths: Paths) -> None:
+    shutil.copytree(WEB, folder / "web", ignore=shutil.ignore_patterns("*.test.mjs"))
+    shutil.copytree(assets.INTO, folder / "ort", ignore=shutil.ignore_patterns("*.gz"))
+    described = [_put_model(model, folder, paths) for model in models]
+    content = {"models": described, "base": {"ort": "ort/", "web": "web/"}, "sample": None, "capture": None}
+    sample = options.sample_file(paths)
+    if sample.is_file():
+        shutil.copy(sample, folder)
+        content["sample"] = {"url": sample.name, "title": options.SAMPLE_TITLE}
+    settings = {"model": models[0].name, "compareWith": None}
+    (folder / OPTIONS).write_text(json.dumps(content | {"settings": settings}, indent=2) + "\n")
+    shutil.copy(HERE / "standalone.html", folder / "index.html")
+    (folder / "_headers").write_text(_headers())
+    (folder / "README.md").write_text(_readme())
+
+
+def _put_model(model: Model, folder: Path, paths: Paths) -> dict[str, Any]:
+    described = options.describe(model, paths, root=MODELS)
+    for address in (described["contract"], described["onnx"]):
+        (folder / address).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(paths.registry / Path(address).relative_to(MODELS), folder / address)
+    return described
+
+
+def _headers() -> str:
+    """For hosts that read such a file."""
+    lines = ["/*", *(f"  {name}: {value}" for name, value in ISOLATION.items())]
+    return "\n".join([*lines, f"/{MODELS}/*", "  Cache-Control: public, max-age=31536000, immutable", ""])
+
+
+def _readme() -> str:
+    named = "\n".join(f"    {name}: {value}" for name, value in ISOLATION.items())
+    return (
+        "sharpcam's live page. Serve this folder from any static host over https (`python -m http.server` will do on\n"
+        "this machine). It works as it is, on one thread; with these headers the browser gives it several, and\n"
+        f"hosts that read `_headers` send them:\n\n{named}\n"
+    )
+
+
+def main() -> int:
+    """Write the folder that is named."""
+    parser = argparse.ArgumentParser(prog="python -m app.standalone", description=__doc__.split("\n\n")[0])
+    parser.add_argument("target", type=Path, help="folder to write, such as dist/")
+    parser.add_argument("--model", action="append", default=[], help="champion, version:3, bundled:student_s, a file")
+    arguments = parser.parse_args()
+
+    def write() -> None:
+        write_standalone(arguments.target, arguments.model, Paths())
+        print(f"{arguments.target} is ready: python -m http.server --directory {arguments.target}")
+
+    return in_words(write)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""What the server hands to the browser, and what it does not."""
+
+import gzip
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from making import ROOT, Project
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from app.isolation import ISOLATION
+from app.live import routes
+from app.server import app
+
+HASH = "ab" * 32
+
+
+@pytest.fixture
+def client(project: Project) -> Iterator[TestClient]:
+    folder = project.paths.registry / HASH
+    folder.mkdir(parents=True)
+    (folder / "student_sr.onnx").write_bytes(b"model")
+    (folder / "student_sr.json").write_text("{}")
+    (folder / "student_sr.pth").write_bytes(b"weights")
+    with TestClient(Starlette(routes=routes.ROUTES)) as made:
+        yield made
+
+
+def test_a_model_is_served_by_its_hash_and_kept_for_ever(client: TestClient) -> None:
+    answer = client.get(f"/registry/{HASH}/student_sr.onnx")
+    assert answer.content == b"model"
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert client.get(f"/registry/{HASH}/student_sr.json").headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/registry/{HASH}/student_sr.pth",
+        f"/registry/{HASH}/none.onnx",
+        f"/registry/{HASH}/",
+        f"/registry/{HASH}",
+        "/registry/",
+        f"/registry/{HASH}/../../../params.yaml",
+        f"/registry/{HASH}/..%2f..%2f..%2fparams.yaml",
+        f"/registry/{HASH}/%2e%2e/{HASH}/student_sr.pth",
+        f"/registry/{HASH}/link.json",
+        f"/registry/{'cd' * 32}/secret.json",
+        f"/registry/{HASH}/a%00.json",
+        f"/registry/{'x' * 300}/{'y' * 300}.json",
+        "/live/web/../access.py",
+        "/live/web/none.mjs",
+        "/live/web/..%2faccess.py",
+        "/live/ort/%2e%2e/README.md",
+        "/live/sample/README.md",
+        "/live/sample//etc/passwd",
+    ],
+)
+def test_nothing_else_can_be_reached(client: TestClient, project: Project, path: str) -> None:
+    secret = project.root / "secret.json"
+    secret.write_text('"secret"')
+    (project.paths.registry / HASH / "link.json").symlink_to(secret)
+    (project.paths.registry / ("cd" * 32)).symlink_to(project.root)
+    assert client.get(path).status_code == 404
+
+
+def test_nothing_is_written_over_http(client: TestClient) -> None:
+    assert client.put(f"/registry/{HASH}/student_sr.onnx", content=b"other").status_code == 405
+    assert client.delete(f"/registry/{HASH}/student_sr.onnx").status_code == 405
+
+
+def test_modules_come_as_javascript_and_are_asked_for_again(client: TestClient) -> None:
+    (module, *_) = sorted(routes.WEB.glob("*.mjs"))
+    answer = client.get(f"/live/web/{module.name}")
+    assert answer.text == module.read_text()
+    assert answer.headers["content-type"].startswith("text/javascript")
+    again = client.get(f"/live/web/{module.name}", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.headers["cache-control"]) == (304, "no-cache")
+
+
+def test_a_bundle_comes_packed_to_who_can_unpack_it(tmp_path: Path) -> None:
+    (tmp_path / "ort.wasm").write_bytes(b"wasm" * 100)
+    (tmp_path / "ort.wasm.gz").write_bytes(gzip.compress(b"wasm" * 100))
+    with TestClient(Starlette(routes=[routes.Mount("/ort", routes.Shelf(tmp_path, r"[a-z.]+\.wasm"))])) as client:
+        for encoding in ("gzip", ""):
+            answer = client.get("/ort/ort.wasm", headers={"accept-encoding": encoding})
+            assert answer.content == b"wasm" * 100
+            assert answer.headers["content-type"] == "application/wasm"
+            assert answer.headers.get("content-encoding", "") == encoding
+        assert client.get("/ort/ort.wasm.gz").status_code == 404
+
+
+def test_the_sample_clip_can_be_sought_in(client: TestClient, project: Project) -> None:
+    project.paths.demo_clip.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "data/demo/box.webm", project.paths.demo_clip.parent)
+    answer = client.get("/live/sample/box.webm", headers={"range": "bytes=0-99"})
+    assert (answer.status_code, len(answer.content)) == (206, 100)
+    assert answer.headers["content-type"] == "video/webm"
+
+
+def test_a_registry_that_is_not_there_yet_is_404(project: Project) -> None:
+    with TestClient(Starlette(routes=routes.ROUTES)) as client:
+        assert client.get(f"/registry/{HASH}/student_sr.onnx").status_code == 404
+
+
+def test_the_dashboard_serves_them_under_isolation(project: Project) -> None:
+    (module, *_) = sorted(routes.WEB.glob("*.mjs"))
+    with TestClient(app) as client:
+        answer = client.get(f"/live/web/{module.name}")
+    assert answer.status_code == 200
+    assert all(answer.headers[name] == value for name, value in ISOLATION.items())
