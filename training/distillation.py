@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -11,49 +11,53 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from training.losses import l1
+from training.losses import frequency_l1, l1
 from training.metrics import psnr
-from training.pairs import Clip, Crops, Pair, RandomCrops, WholeFrames
+from training.pairs import Crops, Pair, Pairs, RandomCrops, WholeFrames, at_hand, loader, to_picture
 
 Row = dict[str, float]  # one epoch: epoch, train_loss, train_psnr, val_loss, val_psnr
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the weights move: Adam, a linear warm-up, then half a cosine."""
+    """How the weights move: Adam on L1, a linear warm-up, then half a cosine; and what is kept of their way."""
 
     learning_rate: float  # at its highest
     warmup_share: float  # of all steps
     seed: int
+    ema_decay: float = 0.0  # of the average of the weights, which is judged and kept; 0: the last weights alone
+    frequency_weight: float = 0.0  # of the difference of spectra, beside L1
+    patience_epochs: int | None = None  # end after so many epochs without a better one
 
 
 class Distillation(lightning.LightningModule):
     """A student on its way. Its checkpoint carries the best weights so far and a row for each epoch done."""
 
-    def __init__(
-        self, model: nn.Module, training: list[Clip], validation: list[Clip], crops: Crops, schedule: Schedule
-    ) -> None:
+    def __init__(self, model: nn.Module, training: Pairs, validation: Pairs, crops: Crops, schedule: Schedule) -> None:
         super().__init__()
         self.model = model
-        self.training_clips, self.validation_clips = training, validation
+        self.average = deepcopy(model).requires_grad_(False)
+        self.training_pairs, self.validation_pairs = training, validation
         self.crops, self.schedule = crops, schedule
         self.history: list[Row] = []
         self.best = _copy(model)
-        self._seen: dict[str, list[float]] = {}
+        self._seen: dict[str, list[Tensor]] = {}
+
+    def on_fit_start(self) -> None:
+        self.training_pairs = at_hand(self.training_pairs, self.device)
+        self.validation_pairs = at_hand(self.validation_pairs, self.device)
 
     def train_dataloader(self) -> DataLoader[Pair]:
-        dataset = RandomCrops(
-            self.training_clips,
-            self.crops,
-            seed=self.schedule.seed,
-            epoch=self.current_epoch,
-            rank=self.trainer.global_rank,
-            ranks=self.trainer.world_size,
-        )
-        return DataLoader(dataset, batch_size=None)
+        rank = {"rank": self.trainer.global_rank, "ranks": self.trainer.world_size}
+        epoch = {"seed": self.schedule.seed, "epoch": self.current_epoch}
+        return loader(RandomCrops(self.training_pairs, self.crops, **epoch, **rank), self.device)
 
     def val_dataloader(self) -> DataLoader[Pair]:
-        return DataLoader(WholeFrames(self.validation_clips), batch_size=1)
+        rank = {"rank": self.trainer.global_rank, "ranks": self.trainer.world_size}
+        return loader(WholeFrames(self.validation_pairs, **rank), self.device)
+
+    def on_after_batch_transfer(self, batch: Pair, dataloader_idx: int) -> Pair:  # noqa: ARG002 (Lightning's name)
+        return to_picture(batch[0]), to_picture(batch[1])
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.Adam(self.model.parameters(), lr=self.schedule.learning_rate)
@@ -71,30 +75,50 @@ class Distillation(lightning.LightningModule):
 
     def training_step(self, batch: Pair, _: int) -> Tensor:
         small, target = batch
-        picture = self.model(small)
-        loss = l1(picture.float(), target)
+        picture = self.model(small).float()
+        loss = l1(picture, target)
         self._note("train", loss, psnr(picture.detach(), target))
+        if self.schedule.frequency_weight:
+            loss = loss + self.schedule.frequency_weight * frequency_l1(picture, target)
         return loss
+
+    @torch.no_grad()
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Let the average follow; quickly at first, while there is little to average."""
+        decay = min(self.schedule.ema_decay, self.global_step / (self.global_step + 10))
+        for averaged, current in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            averaged.lerp_(current, 1 - decay)
 
     def validation_step(self, batch: Pair, _: int) -> None:
         small, target = batch
-        picture = self.model(small).float().clamp(0, 1)
+        picture = self.average(small).float().clamp(0, 1)
         self._note("val", l1(picture, target), psnr(picture, target))
 
     def _note(self, part: str, loss: Tensor, decibels: Tensor) -> None:
-        self._seen.setdefault(f"{part}_loss", []).append(float(loss.detach()))
-        self._seen.setdefault(f"{part}_psnr", []).extend(decibels.tolist())
+        """Keep what was seen where it is: to fetch a number from a GPU is to wait for it."""
+        self._seen.setdefault(f"{part}_loss", []).append(loss.detach()[None])
+        self._seen.setdefault(f"{part}_psnr", []).append(decibels)
 
     def end_epoch(self) -> Row:
-        """Close the epoch: the means over its crops and frames (and over all ranks) become its row."""
+        """Close the epoch: the means over its crops and frames (of all ranks) become its row."""
         row: Row = {"epoch": self.current_epoch}
         for name, values in self._seen.items():
-            mean = torch.tensor(fmean(values), dtype=torch.float64, device=self.device)
-            row[name] = float(torch.as_tensor(self.all_gather(mean)).mean())
+            seen = torch.cat(values).double()
+            share = torch.stack([seen.sum(), seen.new_tensor(len(seen))])
+            total, count = torch.as_tensor(self.all_gather(share)).view(-1, 2).sum(0)
+            row[name] = float(total / count)
         if not self.history or row["val_psnr"] > max(known["val_psnr"] for known in self.history):
-            self.best = _copy(self.model)
+            self.best = _copy(self.average)
         self.history.append(row)
         return row
+
+    def is_stale(self) -> bool:
+        """Whether the best epoch is so long ago that it is time to stop."""
+        patience = self.schedule.patience_epochs
+        if patience is None or not self.history:
+            return False
+        best = max(self.history, key=lambda row: row["val_psnr"])
+        return self.history[-1]["epoch"] - best["epoch"] >= patience
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["history"], checkpoint["best"] = self.history, self.best
@@ -109,13 +133,25 @@ class EveryEpoch(lightning.Callback):
     def __init__(self, save: Callable[[lightning.Trainer], None], tell: Callable[[Row], None]) -> None:
         self.save, self.tell = save, tell
 
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """A training that had ended early stays ended."""
+        if _distillation(pl_module).is_stale():
+            trainer.should_stop = True
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if not isinstance(pl_module, Distillation):
-            raise TypeError(f"EveryEpoch goes with Distillation, not with {type(pl_module).__name__}")
-        row = pl_module.end_epoch()
+        module = _distillation(pl_module)
+        row = module.end_epoch()
         self.save(trainer)
         if trainer.is_global_zero:
             self.tell(row)
+        if module.is_stale():
+            trainer.should_stop = True
+
+
+def _distillation(module: lightning.LightningModule) -> Distillation:
+    if not isinstance(module, Distillation):
+        raise TypeError(f"EveryEpoch goes with Distillation, not with {type(module).__name__}")
+    return module
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:

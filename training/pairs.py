@@ -1,21 +1,79 @@
-"""Pairs of a student's input and the teacher's picture: aligned random crops to learn from, whole frames to judge."""
+"""Pairs of a student's input and the teacher's picture: aligned random crops to learn from, whole frames to judge.
 
-from collections.abc import Iterator
+Pictures stay bytes until they are where they are computed with. Where a GPU has room for all of them, they lie there,
+and crops are cut there; else they are cut from the memory map by other processes, ahead of the GPU.
+"""
+
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
-from torch.utils.data import Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset
 
-Pair = tuple[Tensor, Tensor]  # input (N, 3, h, w) and target (N, 3, sh, sw), float 0..1
+Pair = tuple[Tensor, Tensor]  # input (N, h, w, 3) and target (N, sh, sw, 3), uint8
+ROOM_SHARE = 0.5  # of a GPU's free memory that frames may take
+CUTTERS = 2  # processes that cut crops for a GPU on which the frames have no room
+NONE = -1  # the slot of a truth that there is not
 
 
 @dataclass(frozen=True)
-class Clip:
-    """The frames of one clip, decoded; both may be memory-mapped."""
+class Frames:
+    """Pictures of one size in one tensor, and which of them are meant, in order."""
 
-    inputs: Tensor  # (F, h, w, 3) uint8
-    targets: Tensor  # (F, s*h, s*w, 3) uint8
+    store: Tensor  # (S, H, W, 3) uint8; may be memory-mapped
+    slots: Tensor  # (F,) int64
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of a frame."""
+        return self.store.shape[1], self.store.shape[2]
+
+    def frame(self, index: int) -> Tensor:
+        """Frame `index`, (1, H, W, 3)."""
+        return self.store[int(self.slots[index])][None]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What a student sees and what it should give, frame by frame."""
+
+    inputs: Frames
+    targets: Frames
+    truths: Tensor  # (F,) int64: slots in the targets' store, NONE where there is no truth
+
+    def to(self, device: torch.device) -> "Pairs":
+        """The frames that are meant, and no others, on `device`."""
+        inputs, _ = _packed(self.inputs.store, self.inputs.slots, device)
+        both = torch.cat([self.targets.slots, self.truths[self.truths != NONE]])
+        targets, places = _packed(self.targets.store, both, device)
+        truths = torch.full_like(self.truths, NONE)
+        truths[self.truths != NONE] = places[len(self.targets) :]
+        count = torch.arange(len(self.inputs), device=device)
+        return Pairs(Frames(inputs, count), Frames(targets, count), truths.to(device))
+
+    @property
+    def bytes(self) -> int:
+        """Memory that `to` takes."""
+        large = len(self.targets) + int((self.truths != NONE).sum())
+        return len(self.inputs) * self.inputs.store[0].numel() + large * self.targets.store[0].numel()
+
+
+def _packed(store: Tensor, slots: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    packed = torch.empty((len(slots), *store.shape[1:]), dtype=torch.uint8, device=device)
+    for place, slot in enumerate(slots.tolist()):
+        packed[place].copy_(store[slot])
+    return packed, torch.arange(len(slots))
+
+
+def at_hand(pairs: Pairs, device: torch.device) -> Pairs:
+    """`pairs` on the GPU `device`, if they take no more than ROOM_SHARE of its free memory; else as they are."""
+    if device.type != "cuda" or pairs.bytes > ROOM_SHARE * torch.cuda.mem_get_info(device)[0]:
+        return pairs
+    return pairs.to(device)
 
 
 def to_picture(frames: Tensor) -> Tensor:
@@ -24,77 +82,90 @@ def to_picture(frames: Tensor) -> Tensor:
 
 
 class WholeFrames(Dataset[Pair]):
-    """Every frame of the clips, one at a time."""
+    """The frames of rank `rank` of `ranks`, one at a time; where there is not one for each rank, all of them."""
 
-    def __init__(self, clips: list[Clip]) -> None:
-        self.clips = clips
-        self.places = [(index, frame) for index, clip in enumerate(clips) for frame in range(len(clip.inputs))]
+    def __init__(self, pairs: Pairs, *, rank: int = 0, ranks: int = 1) -> None:
+        self.pairs = pairs
+        count = len(pairs.inputs)
+        self.numbers = range(rank, count, ranks) if count >= ranks else range(count)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.numbers)
 
     def __getitem__(self, index: int) -> Pair:
-        clip, frame = self.places[index]
-        chosen = self.clips[clip]
-        return to_picture(chosen.inputs[frame][None])[0], to_picture(chosen.targets[frame][None])[0]
+        number = self.numbers[index]
+        return self.pairs.inputs.frame(number), self.pairs.targets.frame(number)
 
 
 @dataclass(frozen=True)
 class Crops:
-    """How an epoch is cut from the clips."""
+    """How an epoch is cut from the frames."""
 
     per_epoch: int
     batch_size: int
     side_px: int  # at the student's input size
     scale: int
+    truth_share: float = 0.0  # of the crops of frames whose truth is known, so many are to give that
 
 
-class RandomCrops(IterableDataset[Pair]):
-    """Batches of aligned crops, flipped and turned at random; a function of seed, epoch and rank alone.
+class RandomCrops(Dataset[Pair]):
+    """An epoch's batches of aligned crops, flipped and turned at random; a function of seed, epoch and rank alone.
 
-    That is what makes a resumed training go on exactly where it was cut off.
+    That is what makes a resumed training go on exactly where it was cut off, on whatever device the frames lie.
     """
 
-    def __init__(self, clips: list[Clip], crops: Crops, *, seed: int, epoch: int, rank: int, ranks: int) -> None:
-        self.clips, self.crops, self.ranks = clips, crops, ranks
-        self.seed = (seed * 10_007 + epoch) * 1_009 + rank
+    def __init__(self, pairs: Pairs, crops: Crops, *, seed: int, epoch: int, rank: int, ranks: int) -> None:
+        self.pairs, self.scale = pairs, crops.scale
+        height, width = pairs.inputs.size
+        self.side = min(crops.side_px, height, width)
+        batches = max(1, crops.per_epoch // (crops.batch_size * ranks))
+        shape = batches, crops.batch_size
+        generator = Generator().manual_seed((seed * 10_007 + epoch) * 1_009 + rank)
+        limits = len(pairs.inputs), height - self.side + 1, width - self.side + 1, 8
+        drawn = torch.stack([torch.randint(limit, shape, generator=generator) for limit in limits], dim=1)
+        self.drawn = drawn.to(pairs.inputs.store.device)  # (batches, 4, batch size): frame, y, x, turn
+        self.to_truth = (torch.rand(shape, generator=generator) < crops.truth_share).to(self.drawn.device)
 
     def __len__(self) -> int:
-        return max(1, self.crops.per_epoch // (self.crops.batch_size * self.ranks))
+        return len(self.drawn)
 
-    def __iter__(self) -> Iterator[Pair]:
-        generator = Generator().manual_seed(self.seed)
-        for _ in range(len(self)):
-            pairs = [self._crop(generator) for _ in range(self.crops.batch_size)]
-            yield to_picture(torch.stack([pair[0] for pair in pairs])), to_picture(torch.stack([p[1] for p in pairs]))
-
-    def _crop(self, generator: Generator) -> Pair:
-        """One input (side, side, 3) and its target, uint8, turned the same way."""
-        clip, frame = self._place(_below(sum(len(clip.inputs) for clip in self.clips), generator))
-        height, width = clip.inputs.shape[1:3]
-        side, scale = min(self.crops.side_px, height, width), self.crops.scale
-        y, x = _below(height - side + 1, generator), _below(width - side + 1, generator)
-        small = clip.inputs[frame, y : y + side, x : x + side]
-        large = clip.targets[frame, scale * y : scale * (y + side), scale * x : scale * (x + side)]
-        turn = _below(8, generator)
-        return turned(small, turn), turned(large, turn)
-
-    def _place(self, index: int) -> tuple[Clip, int]:
-        for clip in self.clips:
-            if index < len(clip.inputs):
-                return clip, index
-            index -= len(clip.inputs)
-        raise IndexError(index)
+    def __getitem__(self, index: int) -> Pair:
+        frame, y, x, turn = self.drawn[index]
+        truths = self.pairs.truths[frame]
+        targets = torch.where(self.to_truth[index] & (truths != NONE), truths, self.pairs.targets.slots[frame])
+        small = cut(self.pairs.inputs.store, self.pairs.inputs.slots[frame], y, x, turn, side=self.side)
+        return small, cut(
+            self.pairs.targets.store, targets, self.scale * y, self.scale * x, turn, side=self.scale * self.side
+        )
 
 
-def _below(limit: int, generator: Generator) -> int:
-    return int(torch.randint(limit, (1,), generator=generator))
+def cut(store: Tensor, slots: Tensor, y: Tensor, x: Tensor, turn: Tensor, *, side: int) -> Tensor:
+    """Squares of pictures (S, H, W, 3), one for each entry of the other tensors, (N, side, side, 3), in one gather.
+
+    (y, x) is a square's first pixel. `turn` is one of the eight ways (0..7) to flip and turn it: bit 0 flips the rows,
+    bit 1 the columns, bit 2 then exchanges rows and columns.
+    """
+    height, width = store.shape[1:3]
+    there = torch.arange(side, device=store.device)
+    down = width * torch.where(_bit(turn, 0), there.flip(0), there)  # (N, side): pixels from the square's first
+    right = torch.where(_bit(turn, 1), there.flip(0), there)
+    rows, columns = torch.where(_bit(turn, 2), right, down), torch.where(_bit(turn, 2), down, right)
+    first = (slots * height + y) * width + x
+    pixels = (first[:, None] + rows)[:, :, None] + columns[:, None, :]
+    return store.view(-1, 3).index_select(0, pixels.flatten()).view(-1, side, side, 3)
 
 
-def turned(picture: Tensor, turn: int) -> Tensor:
-    """One of the eight ways (0..7) to flip and turn a square picture (H, W, C)."""
-    if turn & 1:
-        picture = picture.flip(0)
-    if turn & 2:
-        picture = picture.flip(1)
-    return picture.transpose(0, 1) if turn & 4 else picture
+def _bit(turn: Tensor, number: int) -> Tensor:
+    """(N, 1): whether that bit is set."""
+    return (turn >> number & 1).bool()[:, None]
+
+
+def loader(dataset: WholeFrames | RandomCrops, device: torch.device) -> DataLoader[Pair]:
+    """Batches in order; cut by other processes, ahead, where they have to travel to a GPU."""
+    return DataLoader(dataset, batch_size=None, **_travel(dataset.pairs, device))
+
+
+def _travel(pairs: Pairs, device: torch.device) -> dict[str, Any]:
+    if device.type == "cpu" or pairs.inputs.store.device == device:
+        return {}
+    return {"num_workers": CUTTERS, "pin_memory": device.type == "cuda", "prefetch_factor": 4}

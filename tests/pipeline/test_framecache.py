@@ -6,74 +6,139 @@ import numpy as np
 import pytest
 from making import photo
 
-from pipeline.framecache import decoded_clips
+from pipeline import framecache
+from pipeline.errors import SharpcamError
+from pipeline.framecache import decoded_frames
 from pipeline.frames import read_frame, write_frame
 from pipeline.geometry import fit
 
 STEMS = ["000000", "000002"]
 
 
+class Decoding:
+    """A clip of two frames, of which the first has a truth, and what was decoded of it the last time."""
+
+    def __init__(self, project):
+        self.project, self.paths, self.decoded = project, project.paths, []
+        for index, stem in enumerate(STEMS):
+            self.write("raw", stem, seed=index)
+            self.write("teacher", stem, seed=index)
+        self.write("truth", STEMS[0], seed=5)
+
+    def path(self, folder, stem):
+        return self.project.root / "data" / folder / "a" / f"{stem}.png"
+
+    def write(self, folder, stem, *, seed):
+        picture = photo(*((60, 80) if folder == "raw" else (128, 160)), seed=seed)
+        write_frame(self.path(folder, stem), picture)
+        os.utime(self.path(folder, stem), ns=(0, seed))
+        return picture
+
+    def __call__(self, stems=STEMS, **changes):
+        self.decoded.clear()
+        geometry = self.project.change(geometry=changes).geometry
+        split = {"training": {"a": stems[:-1]}, "validation": {"a": stems[-1:]}}
+        return decoded_frames(split, paths=self.paths, geometry=geometry)
+
+
 @pytest.fixture
-def decode(project):
-    for index, stem in enumerate(STEMS):
-        write_frame(project.paths.raw / "a" / f"{stem}.png", photo(60, 80, seed=index))
-        write_frame(project.paths.teacher / "a" / f"{stem}.png", photo(128, 160, seed=index))
+def decode(project, monkeypatch):
+    decoding = Decoding(project)
 
-    def decode(stems=STEMS, **changes):
-        geometry = project.change(geometry=changes).geometry
-        (clip,) = decoded_clips({"a": stems}, paths=project.paths, geometry=geometry)
-        return clip
+    def noted(path):
+        decoding.decoded.append("/".join(path.parts[-3:]))
+        return read_frame(path)
 
-    decode.project = project
-    return decode
-
-
-def files(decode):
-    return {path.name: path.stat().st_mtime_ns for path in (decode.project.paths.cache / "frames").iterdir()}
+    monkeypatch.setattr(framecache, "read_frame", noted)
+    return decoding
 
 
 def test_inputs_are_fitted_raw_frames_and_targets_the_teachers_pictures(decode):
-    clip, project = decode(), decode.project
-    for index, stem in enumerate(STEMS):
-        raw = read_frame(project.paths.raw / "a" / f"{stem}.png")
-        np.testing.assert_array_equal(clip.inputs[index], fit(raw, geometry=project.params.geometry))
-        np.testing.assert_array_equal(clip.targets[index], read_frame(project.paths.teacher / "a" / f"{stem}.png"))
+    for part, stem in zip(decode().values(), STEMS, strict=True):
+        assert part.names == [f"a/{stem}"]
+        raw = read_frame(decode.path("raw", stem))
+        np.testing.assert_array_equal(part.input(0), fit(raw, geometry=decode.project.params.geometry))
+        np.testing.assert_array_equal(part.target(0), read_frame(decode.path("teacher", stem)))
 
 
-def test_frames_are_decoded_once(decode):
+def test_truth_is_there_where_it_is_known(decode):
+    parts = decode()
+    np.testing.assert_array_equal(parts["training"].truth(0), photo(128, 160, seed=5))
+    assert parts["validation"].truth(0) is None
+
+
+def test_frames_are_decoded_once_however_they_are_split(decode):
     decode()
-    before = files(decode)
+    assert len(decode.decoded) == 5
     decode()
-    assert files(decode) == before
+    assert decode.decoded == []
+    decode(STEMS[::-1])
+    assert decode.decoded == []
 
 
-@pytest.mark.parametrize("folder", ["raw", "teacher"])
-def test_a_changed_frame_is_decoded_again_and_the_old_pictures_go(decode, folder):
+@pytest.mark.parametrize("folder", ["raw", "teacher", "truth"])
+def test_only_a_changed_frame_is_decoded_again_and_its_old_picture_goes(decode, folder):
+    before = decode()
+    sizes = {file.name: file.stat().st_size for file in (decode.paths.cache / "frames").glob("*.u8")}
+    kept = before["validation"].target(0).copy()
+    changed = decode.write(folder, STEMS[0], seed=9)
+    training, validation = decode().values()
+    assert decode.decoded == [f"{folder}/a/000000.png"]
+    fitted = fit(changed, geometry=decode.project.params.geometry) if folder == "raw" else changed
+    now = {"raw": training.input, "teacher": training.target, "truth": training.truth}[folder](0)
+    np.testing.assert_array_equal(now, fitted)
+    np.testing.assert_array_equal(validation.target(0), kept)
+    assert {file.name: file.stat().st_size for file in (decode.paths.cache / "frames").glob("*.u8")} == sizes
+
+
+def test_a_new_frame_is_added_and_nothing_else_is_decoded(decode):
+    decode(STEMS)
+    added = decode.write("raw", "000003", seed=3)
+    decode.write("teacher", "000003", seed=3)
+    validation = decode([*STEMS, "000003"])["validation"]
+    assert decode.decoded == ["raw/a/000003.png", "teacher/a/000003.png"]
+    np.testing.assert_array_equal(validation.input(0), fit(added, geometry=decode.project.params.geometry))
+
+
+def test_who_still_reads_the_old_frames_is_not_disturbed(decode):
+    before = decode()
+    pictures = [before["training"].target(0).copy(), before["validation"].input(0).copy()]
+    decode.write("teacher", STEMS[0], seed=9)
     decode()
-    before = files(decode)
-    path = decode.project.root / "data" / folder / "a" / "000002.png"
-    shape = (60, 80) if folder == "raw" else (128, 160)
-    write_frame(path, photo(*shape, seed=9))
-    os.utime(path, ns=(0, 5))
-    clip = decode()
-    changed = clip.inputs[1] if folder == "raw" else clip.targets[1]
-    expected = photo(*shape, seed=9)
-    np.testing.assert_array_equal(
-        changed, fit(expected, geometry=decode.project.params.geometry) if folder == "raw" else expected
-    )
-    assert len(files(decode)) == len(before) == 2
+    decode(fit="stretch")
+    np.testing.assert_array_equal(before["training"].target(0), pictures[0])
+    np.testing.assert_array_equal(before["validation"].input(0), pictures[1])
 
 
 def test_another_geometry_is_decoded_again(decode):
-    assert decode().inputs.shape == (2, 64, 80, 3)
-    assert decode(fit="stretch").inputs.shape == (2, 64, 80, 3)
-    stretched = fit(photo(60, 80), geometry=decode.project.params.geometry)
-    np.testing.assert_array_equal(decode(fit="stretch").inputs[0], stretched)
+    assert decode()["training"].inputs.shape[1:] == (64, 80, 3)
+    stretched = decode(fit="stretch")["training"]
+    assert len(decode.decoded) == 5
+    np.testing.assert_array_equal(
+        stretched.input(0), fit(photo(60, 80, seed=0), geometry=decode.project.params.geometry)
+    )
 
 
-def test_a_decoding_that_was_cut_off_is_done_again(decode):
-    decode()
-    folder = decode.project.paths.cache / "frames"
-    for file in folder.iterdir():
-        file.rename(folder / f".{file.name}.part")
-    np.testing.assert_array_equal(decode().targets[0], photo(128, 160))
+def test_what_a_kill_left_half_done_is_done_again(decode):
+    expected = decode()["training"].target(0).copy()
+    folder = decode.paths.cache / "frames"
+    with (folder / "target.u8").open("ab") as store:
+        store.write(b"half a frame")
+    (folder / ".target.u8.part").write_bytes(b"half a move")
+    added = decode.write("raw", "000003", seed=3), decode.write("teacher", "000003", seed=4)
+    parts = decode([*STEMS, "000003"])
+    np.testing.assert_array_equal(parts["training"].target(0), expected)
+    np.testing.assert_array_equal(parts["validation"].target(0), added[1])
+    (folder / "target.u8").write_bytes(b"short")
+    np.testing.assert_array_equal(decode()["training"].target(0), expected)
+    (folder / "target.json").write_text("no index")
+    np.testing.assert_array_equal(decode()["training"].target(0), expected)
+
+
+def test_a_frame_that_is_missing_or_of_another_size_is_named(decode):
+    write_frame(decode.path("teacher", STEMS[1]), photo(64, 80))
+    with pytest.raises(SharpcamError, match=r"000002.png has 80x64 pixels, not 160x128. Run the stage"):
+        decode()
+    decode.path("raw", STEMS[0]).unlink()
+    with pytest.raises(SharpcamError, match=r"No frame at .*000000.png"):
+        decode()

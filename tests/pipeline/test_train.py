@@ -14,7 +14,7 @@ from making import git, photo, until
 from pipeline import tracking
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json
-from pipeline.framecache import decoded_clips
+from pipeline.framecache import decoded_frames
 from pipeline.frames import write_frame
 from pipeline.train import fingerprint, read_csv, train
 from training import checkpoints
@@ -166,11 +166,9 @@ def test_a_training_that_diverges_says_what_to_change(ready):
 def fingerprint_of(project, **changes):
     params = project.change(**changes)
     manifest = read_json(project.paths.split, made_by="split")
-    parts = [
-        decoded_clips(manifest[part], paths=project.paths, geometry=params.geometry)
-        for part in ("training", "validation")
-    ]
-    return fingerprint(params, *parts)
+    split = {part: manifest[part] for part in ("training", "validation")}
+    frames = decoded_frames(split, paths=project.paths, geometry=params.geometry)
+    return fingerprint(params, MODELS[params.train.model](), frames["training"], frames["validation"])
 
 
 def test_what_decides_the_result_is_in_the_fingerprint_and_nothing_else(recorded):
@@ -178,11 +176,12 @@ def test_what_decides_the_result_is_in_the_fingerprint_and_nothing_else(recorded
     assert fingerprint_of(recorded, evaluate={"speed_runs": 9}, export={"opset": 19}) == first
     changes = [
         {"seed": 8},
+        {"train": {"model": "student_m"}},
         {"train": {"epochs": 4}},
         {"train": {"learning_rate": 0.004}},
         {"geometry": {"fit": "stretch"}},
     ]
-    assert len({first, *(fingerprint_of(recorded, **change) for change in changes)}) == 5
+    assert len({first, *(fingerprint_of(recorded, **change) for change in changes)}) == 6
 
 
 def test_a_changed_frame_is_another_training(recorded):
@@ -201,7 +200,6 @@ def test_training_goes_on_from_weights_that_are_named(ready, trained_once):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"model": "nafnet"}, 'train.model is "nafnet"; the students there are: student_l'),
         ({"start_from": "nowhere.pth"}, 'train.start_from is "nowhere.pth", and there is no such file'),
         ({"start_from": "params.yaml"}, "params.yaml is no weights of this project .*Correct train.start_from"),
     ],
@@ -230,3 +228,23 @@ def test_without_a_git_repository_nothing_is_trained(ready, monkeypatch):
 def test_without_a_split_it_is_said_what_to_run(project):
     with pytest.raises(SharpcamError, match=r'No .*split.json. Run "dvc repro split" first'):
         train(project.paths, project.params)
+
+
+def test_a_training_ends_early_when_it_gets_no_better_and_stays_ended(ready, capsys):
+    params = ready.change(train={"epochs": 50, "learning_rate": 1e-9, "ema_decay": 0.0, "patience_epochs": 1})
+    train(ready.paths, params)
+    rows = read_csv(ready.paths.training_log)
+    assert len(rows) < 50
+    assert "no better epoch in the last 1; ended early" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_two_processes_train_together_and_one_writes(ready):
+    ready.change(train={"devices": 2, "epochs": 2})
+    process = ready.run("pipeline.train")
+    assert process.returncode == 0, process.stderr
+    rows = read_csv(ready.paths.training_log)
+    assert [row["epoch"] for row in rows] == [0, 1]
+    assert [run.info.status for run in runs()] == ["FINISHED"]
+    _, recipe = checkpoints.load(ready.paths.student)
+    assert recipe["best"]["val_psnr"] == max(row["val_psnr"] for row in rows)

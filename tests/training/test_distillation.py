@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from making import photo
 
 from training.distillation import Distillation, EveryEpoch, Schedule
-from training.losses import l1
+from training.losses import frequency_l1, l1
 from training.metrics import psnr
 from training.models import MODELS
-from training.pairs import Clip, Crops, WholeFrames
+from training.pairs import Crops, Frames, Pairs, WholeFrames, to_picture
 
 CROPS = Crops(per_epoch=48, batch_size=8, side_px=16, scale=2)
 
@@ -23,7 +23,12 @@ def clip(frames=2, *, seed=0):
     """Targets are sharp pictures, inputs what is left of them at half the size: more than bilinear can be learned."""
     targets = torch.from_numpy(np.stack([photo(64, 80, seed=seed + index) for index in range(frames)]))
     halves = F.avg_pool2d(targets.permute(0, 3, 1, 2).float(), 2).round().byte()
-    return Clip(halves.permute(0, 2, 3, 1).contiguous(), targets)
+    return pairs(halves.permute(0, 2, 3, 1).contiguous(), targets)
+
+
+def pairs(inputs, targets):
+    slots = torch.arange(len(inputs))
+    return Pairs(Frames(inputs, slots), Frames(targets, slots), torch.full_like(slots, -1))
 
 
 def fit(module, epochs):
@@ -45,19 +50,20 @@ def fit(module, epochs):
     return rows
 
 
-def distillation(*, learning_rate=0.003, name="student_s", validation=None):
+def distillation(*, learning_rate=0.003, name="student_s", validation=None, **schedule):
     torch.manual_seed(0)
-    return Distillation(
-        MODELS[name](), [clip()], validation or [clip()], CROPS, Schedule(learning_rate, warmup_share=0.05, seed=1)
-    )
+    way = Schedule(learning_rate, warmup_share=0.05, seed=1, **schedule)
+    return Distillation(MODELS[name](), clip(), validation or clip(), CROPS, way)
 
 
-def judged(weights, clips):
+def judged(weights, frames):
     """Mean PSNR of whole frames, computed apart from the module."""
     model = MODELS["student_s"]().eval()
     model.load_state_dict(weights)
+    values = []
     with torch.inference_mode():
-        values = [psnr(model(small[None]).clamp(0, 1), large[None]) for small, large in WholeFrames(clips)]
+        for small, large in WholeFrames(frames):
+            values.append(psnr(model(to_picture(small)).clamp(0, 1), to_picture(large)))
     return float(torch.cat(values).mean())
 
 
@@ -74,16 +80,17 @@ def test_the_same_seed_learns_the_same():
 
 
 def test_the_best_weights_are_kept_not_the_last():
-    module = distillation(learning_rate=0.3)
+    module = distillation()
+    module._rate = lambda step, _: 1 if step < CROPS.per_epoch // CROPS.batch_size else 100
     rows = fit(module, 3)
     values = [row["val_psnr"] for row in rows]
     assert max(values) > values[-1] + 0.1, "this training has to get worse for the test to tell"
-    assert judged(module.best, [clip()]) == pytest.approx(max(values), abs=1e-3)
-    assert judged(module.model.state_dict(), [clip()]) == pytest.approx(values[-1], abs=1e-3)
+    assert judged(module.best, clip()) == pytest.approx(max(values), abs=1e-3)
+    assert judged(module.model.state_dict(), clip()) == pytest.approx(values[-1], abs=1e-3)
 
 
-def test_validation_is_the_mean_over_whole_frames_of_all_clips():
-    validation = [clip(1, seed=3), clip(2, seed=5)]
+def test_validation_is_the_mean_over_whole_frames():
+    validation = clip(3, seed=3)
     module = distillation(validation=validation)
     (row,) = fit(module, 1)
     assert row["val_psnr"] == pytest.approx(judged(module.model.state_dict(), validation), abs=1e-4)
@@ -105,3 +112,52 @@ def test_the_rate_warms_up_and_then_falls_as_half_a_cosine():
 def test_the_loss_is_the_mean_absolute_difference():
     a, b = torch.rand(2, 3, 5, 7), torch.rand(2, 3, 5, 7)
     assert float(l1(a, b)) == pytest.approx(float(np.abs(a.numpy() - b.numpy()).mean()), abs=1e-6)
+
+
+def test_the_average_follows_the_weights_and_is_what_is_judged_and_kept():
+    module = distillation(learning_rate=0.02, ema_decay=0.9)
+    (row,) = fit(module, 1)
+    module.train()
+    averaged, last = module.average.state_dict(), module.model.state_dict()
+    assert any(not torch.equal(averaged[name], last[name]) for name in last)
+    assert judged(averaged, clip()) == pytest.approx(row["val_psnr"], abs=1e-3)
+    assert judged(last, clip()) != pytest.approx(row["val_psnr"], abs=1e-3)
+    torch.testing.assert_close(module.best, dict(averaged), rtol=0, atol=0)
+
+
+def test_an_average_is_that_of_the_steps_weighted_by_its_decay():
+    module = distillation(ema_decay=0.5)
+    trail = []
+    follow = module.on_train_batch_end
+
+    def noted(*arguments):
+        trail.append(module.model.tail.bias.detach().clone())
+        follow(*arguments)
+
+    module.on_train_batch_end = noted
+    expected = module.average.tail.bias.clone()
+    fit(module, 1)
+    for step, weights in enumerate(trail, start=1):
+        decay = min(0.5, step / (step + 10))
+        expected = decay * expected + (1 - decay) * weights
+    torch.testing.assert_close(module.average.tail.bias, expected)
+
+
+def test_a_training_that_gets_no_better_ends_after_its_patience():
+    module = distillation(patience_epochs=2)
+    module._rate = lambda step, _: 1 if step < CROPS.per_epoch // CROPS.batch_size else 100
+    rows = fit(module, 40)
+    best = max(rows, key=lambda row: row["val_psnr"])
+    assert len(rows) < 40
+    assert rows[-1]["epoch"] == best["epoch"] + 2
+    again = distillation(patience_epochs=2)
+    again.history = list(rows)
+    assert fit(again, 40) == [], "one that had ended early stays ended"
+
+
+def test_spectra_of_equal_pictures_do_not_differ_and_noise_counts_as_in_l1():
+    picture = torch.rand(2, 3, 32, 48)
+    assert float(frequency_l1(picture, picture)) == 0
+    noise = 0.1 * torch.randn(4, 3, 64, 64)
+    expected = float(np.abs(np.fft.rfft2(noise.double().numpy(), norm="ortho").view(np.float64)).mean())
+    assert float(frequency_l1(noise, torch.zeros_like(noise))) == pytest.approx(expected, rel=1e-4)

@@ -1,29 +1,60 @@
 """Crops are aligned with their targets, and a function of seed, epoch and rank alone."""
 
-from itertools import islice
-
 import numpy as np
 import pytest
 import torch
 from making import photo
 
-from training.pairs import Clip, Crops, RandomCrops, WholeFrames, to_picture, turned
+from training.pairs import (
+    Crops,
+    Frames,
+    Pairs,
+    RandomCrops,
+    WholeFrames,
+    at_hand,
+    cut,
+    loader,
+    to_picture,
+)
 
 CROPS = Crops(per_epoch=64, batch_size=8, side_px=10, scale=2)
+CPU = torch.device("cpu")
 
 
-def make(frames, *, seed, height=24, width=30):
-    """A clip whose target is the input with every pixel doubled: a crop is aligned if its target is that too."""
-    inputs = np.stack([photo(height, width, seed=seed + index) for index in range(frames)])
-    targets = inputs.repeat(2, axis=1).repeat(2, axis=2)
-    return Clip(torch.from_numpy(inputs), torch.from_numpy(targets))
+def doubled(pictures):
+    return pictures.repeat_interleave(2, dim=-3).repeat_interleave(2, dim=-2)
 
 
-CLIPS = [make(2, seed=0), make(5, seed=10, height=40, width=26)]
+def make(frames, *, seed=0, height=24, width=30):
+    """Targets are inputs with every pixel doubled: a crop is aligned if its target is that too. Truths are negatives.
+
+    Only the odd slots are meant; every second frame has a truth.
+    """
+    inputs = torch.from_numpy(np.stack([photo(height, width, seed=seed + index) for index in range(2 * frames)]))
+    targets = torch.cat([doubled(inputs), 255 - doubled(inputs)])
+    slots = torch.arange(1, 2 * frames, 2)
+    truths = torch.where(torch.arange(frames) % 2 == 0, slots + 2 * frames, -1)
+    return Pairs(Frames(inputs, slots), Frames(targets, slots), truths)
 
 
-def crops(*, seed=1, epoch=0, rank=0, ranks=1, clips=CLIPS, settings=CROPS):
-    return list(RandomCrops(clips, settings, seed=seed, epoch=epoch, rank=rank, ranks=ranks))
+PAIRS = make(7)
+
+
+def dataset(*, seed=1, epoch=0, rank=0, ranks=1, pairs=PAIRS, settings=CROPS):
+    return RandomCrops(pairs, settings, seed=seed, epoch=epoch, rank=rank, ranks=ranks)
+
+
+def crops(**changes):
+    return list(dataset(**changes))
+
+
+def turned(picture, turn):
+    """One of the eight ways (0..7) to flip and turn a square picture (H, W, C)."""
+    if turn & 1:
+        picture = picture.flip(0)
+    if turn & 2:
+        picture = picture.flip(1)
+    return picture.transpose(0, 1) if turn & 4 else picture
 
 
 def same(a, b):
@@ -34,23 +65,30 @@ def test_every_crop_is_aligned_with_its_target():
     batches = crops()
     assert len(batches) == 8
     for small, large in batches:
-        assert small.shape == (8, 3, 10, 10)
-        assert large.shape == (8, 3, 20, 20)
-        assert torch.equal(small.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3), large)
+        assert small.shape == (8, 10, 10, 3)
+        assert large.shape == (8, 20, 20, 3)
+        assert torch.equal(doubled(small), large)
 
 
-def test_every_crop_is_somewhere_in_the_clips():
+def test_every_crop_is_somewhere_in_the_frames_that_are_meant():
     windows = {
-        turned(clip.inputs[frame, y : y + 10, x : x + 10], turn).contiguous().numpy().tobytes()
-        for clip in CLIPS
-        for frame in range(len(clip.inputs))
-        for y in range(clip.inputs.shape[1] - 9)
-        for x in range(clip.inputs.shape[2] - 9)
+        turned(PAIRS.inputs.frame(index)[0, y : y + 10, x : x + 10], turn).contiguous().numpy().tobytes()
+        for index in range(7)
+        for y in range(24 - 9)
+        for x in range(30 - 9)
         for turn in range(8)
     }
     for small, _ in crops():
-        for crop in (small * 255).round().byte().permute(0, 2, 3, 1).contiguous():
-            assert crop.numpy().tobytes() in windows
+        assert all(crop.contiguous().numpy().tobytes() in windows for crop in small)
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_a_square_is_cut_and_turned_as_by_hand(turn):
+    store = PAIRS.inputs.store
+    slots, y, x = torch.tensor([3, 0]), torch.tensor([14, 5]), torch.tensor([20, 0])
+    squares = cut(store, slots, y, x, torch.tensor([turn, 7 - turn]), side=10)
+    assert torch.equal(squares[0], turned(store[3, 14:24, 20:30], turn))
+    assert torch.equal(squares[1], turned(store[0, 5:15, 0:10], 7 - turn))
 
 
 def test_the_same_seed_epoch_and_rank_give_the_same_crops_and_others_others():
@@ -64,41 +102,72 @@ def test_ranks_share_the_epoch():
     assert len(crops(ranks=2)) == 4
 
 
-def test_frames_are_drawn_evenly_whatever_clip_they_are_in():
+def test_frames_are_drawn_evenly():
     settings = Crops(per_epoch=2800, batch_size=100, side_px=8, scale=2)
-    brightness = [Clip(torch.full_like(c.inputs, 0), torch.full_like(c.targets, 0)) for c in CLIPS]
-    number = 0
-    for clip in brightness:
-        for frame in range(len(clip.inputs)):
-            clip.inputs[frame] = number
-            number += 1
-    drawn = torch.cat([small[:, 0, 0, 0] for small, _ in crops(clips=brightness, settings=settings)])
-    counts = torch.bincount((drawn * 255).round().int(), minlength=7)
+    numbered = torch.arange(7, dtype=torch.uint8).view(7, 1, 1, 1).repeat(1, 8, 8, 3)
+    frames = Frames(numbered, torch.arange(7))
+    pairs = Pairs(frames, Frames(doubled(numbered), frames.slots), torch.full((7,), -1))
+    counts = torch.bincount(torch.cat([small[:, 0, 0, 0] for small, _ in crops(pairs=pairs, settings=settings)]))
     assert counts.min() > 330
     assert counts.max() < 470
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_truth_is_asked_for_in_its_share_of_the_crops_of_frames_that_have_one(share):
+    settings = Crops(per_epoch=2100, batch_size=100, side_px=8, scale=2, truth_share=share)
+    to_truth = 0
+    for small, large in crops(settings=settings):
+        of_teacher = (large == doubled(small)).flatten(1).all(1)
+        assert torch.equal((large == 255 - doubled(small)).flatten(1).all(1), ~of_teacher)
+        to_truth += int((~of_teacher).sum())
+    assert to_truth / 2100 == pytest.approx(share * 4 / 7, abs=0.05)
+
+
 def test_a_frame_smaller_than_the_crop_is_taken_whole():
-    small, large = crops(clips=[make(1, seed=0, height=8, width=8)])[0]
-    assert small.shape[-2:] == (8, 8)
-    assert large.shape[-2:] == (16, 16)
+    small, large = crops(pairs=make(1, height=8, width=8))[0]
+    assert small.shape == (8, 8, 8, 3)
+    assert large.shape == (8, 16, 16, 3)
 
 
-def test_the_eight_turns_are_eight_and_keep_every_pixel():
-    square = torch.arange(16).reshape(4, 4, 1)
-    pictures = [turned(square, turn) for turn in range(8)]
-    assert len({tuple(picture.flatten().tolist()) for picture in pictures}) == 8
-    assert all(sorted(picture.flatten().tolist()) == list(range(16)) for picture in pictures)
+def test_crops_are_the_same_wherever_the_frames_lie():
+    settings = Crops(per_epoch=64, batch_size=8, side_px=10, scale=2, truth_share=0.5)
+    moved = PAIRS.to(CPU)
+    assert len(moved.inputs.store) == 7
+    assert len(moved.targets.store) == 7 + 4
+    assert moved.bytes == PAIRS.bytes == 7 * 24 * 30 * 3 + 11 * 48 * 60 * 3
+    assert same(crops(settings=settings), crops(pairs=moved, settings=settings))
+
+
+def test_without_a_gpu_frames_stay_in_their_memory_map():
+    assert at_hand(PAIRS, CPU) is PAIRS
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_on_a_gpu_with_room_crops_are_cut_there_and_are_the_same():
+    there = at_hand(PAIRS, torch.device("cuda:0"))
+    assert there.inputs.store.is_cuda
+    batches = [(small.cpu(), large.cpu()) for small, large in loader(dataset(pairs=there), torch.device("cuda:0"))]
+    assert same(batches, crops())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_batches_that_travel_to_their_device_come_in_the_same_order():
+    feed = loader(dataset(), torch.device("meta"))
+    assert feed.num_workers > 0
+    assert same(list(feed), crops())
 
 
 def test_whole_frames_are_every_frame_in_order():
-    frames = WholeFrames(CLIPS)
+    frames = WholeFrames(PAIRS)
     assert len(frames) == 7
-    for (small, large), clip, index in islice(
-        zip(frames, [CLIPS[0]] * 2 + [CLIPS[1]] * 5, [0, 1, 0, 1, 2, 3, 4], strict=False), 7
-    ):
-        assert torch.equal(small, to_picture(clip.inputs[index][None])[0])
-        assert torch.equal(large, to_picture(clip.targets[index][None])[0])
+    for index, (small, large) in enumerate(loader(frames, CPU)):
+        assert torch.equal(small[0], PAIRS.inputs.store[2 * index + 1])
+        assert torch.equal(large, doubled(small))
+
+
+def test_ranks_judge_each_frame_once_or_all_judge_all():
+    assert [list(WholeFrames(PAIRS, rank=rank, ranks=3).numbers) for rank in range(3)] == [[0, 3, 6], [1, 4], [2, 5]]
+    assert all(len(WholeFrames(PAIRS, rank=rank, ranks=8)) == 7 for rank in range(8))
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
