@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,21 +49,26 @@ def client() -> MlflowClient:
     import mlflow
 
     mlflow.set_tracking_uri(tracking_uri())
+    _make_tables()
     try:
-        with _alone_at_first():
-            store = mlflow.MlflowClient(tracking_uri=tracking_uri())
-            store.search_experiments(max_results=1)
-        return store
+        return mlflow.MlflowClient(tracking_uri=tracking_uri())
     except mlflow.exceptions.MlflowException as error:
         raise SharpcamError(
             f"MLflow at {tracking_uri()} does not answer ({error.message}). Correct MLFLOW_TRACKING_URI, or unset it."
         ) from None
 
 
-def _alone_at_first() -> AbstractContextManager[object]:
-    """A lock for the first word to a SQLite store, which makes its tables: two at once would break each other's."""
-    file = database_file()
-    return nullcontext() if file is None else FileLock(file.with_name(f"{file.name}-lock"))
+def _make_tables() -> None:
+    """Have a SQLite store make its tables, as it does when first asked: two at once would break each other's.
+
+    What is wrong with a store is told to who asks in earnest.
+    """
+    import mlflow
+
+    if (file := database_file()) is None:
+        return
+    with FileLock(file.with_name(f"{file.name}-lock")), suppress(mlflow.exceptions.MlflowException):
+        mlflow.MlflowClient(tracking_uri=tracking_uri()).search_experiments(max_results=1)
 
 
 def store_exists() -> bool:
