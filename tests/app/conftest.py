@@ -1,13 +1,18 @@
-"""A project whose data DVC has versioned: one version in a commit, one that only the cache knows, one in dvc.lock."""
+"""A project whose data DVC has versioned: one version in a commit, one that only the cache knows, one in dvc.lock.
+
+What a page has asked DVC in the background ends with its test.
+"""
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from making import Project, photo
 
+from app import changed_files
 from pipeline.frames import write_frame
 
 STAGES = {
@@ -29,6 +34,15 @@ STAGES = {
         "outs": [{"data/split.json": {"cache": False, "persist": True}}],
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_question_is_left() -> Iterator[None]:
+    yield
+    while changed_files._checks:
+        _, process = changed_files._checks.popitem()
+        process.kill()
+        process.wait()
 
 
 MAKE_VERSIONS = """
