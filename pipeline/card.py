@@ -24,7 +24,7 @@ simulated camera has. No frame of a real clip and no photograph of the demo trai
 | --- | --- |
 {sources}
 
-Held out, to measure on: {held_out}.
+Held out, to measure on: the photographs whose names begin with {held_out}.
 
 ## Recipe
 `python -m pipeline.pretrain {model} --photos FOLDER`, settings in `pipeline/recipes/{model}.yaml`:
@@ -58,7 +58,7 @@ def card(name: str, recipe: dict[str, Any], *, parameters: int, contract: Path) 
         int8_db=content["int8"]["loss_db"],
         photographs=recipe["photographs"],
         sources="\n".join(f"| {source} | {count} |" for source, count in sorted(recipe["sources"].items())),
-        held_out=", ".join(f"`{photo}`" for photo in recipe["held_out"]),
+        held_out=", ".join(f"`{start}`" for start in settings["held_out"]),
         steps=recipe["steps"],
         batch_size=settings["batch_size"],
         crop_px=settings["crop_px"],
