@@ -1,22 +1,31 @@
 """Files that appear whole or not at all, and the JSON that stages hand to each other."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SharpcamError
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` under a temporary name and rename, so that `path` is always whole."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary name to write to; it becomes `path` where the body ends well, else it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     try:
-        temporary.write_bytes(data)
+        yield temporary
         temporary.replace(path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` under a temporary name and rename, so that `path` is always whole."""
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_json(path: Path, content: Any) -> None:

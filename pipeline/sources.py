@@ -56,7 +56,7 @@ class Video:
                 for frame in container.decode(stream):
                     seen_s = (frame.time or 0.0) + 1 / (self.fps or 1)
                     yield _upright(frame)
-                if seen_s < 0.9 * _length_s(container, stream) - 1:
+                if seen_s < 0.9 * claimed_s(container, stream) - 1:
                     raise EOFError
         except (av.error.FFmpegError, EOFError) as error:
             reason = getattr(error, "strerror", None) or "its end is missing"
@@ -73,7 +73,7 @@ class Video:
         return {"fps_asked": None, "fps_reached": self.fps}
 
 
-def _length_s(container: Any, stream: Any) -> float:
+def claimed_s(container: Any, stream: Any) -> float:
     """How long a video says it is, 0 where it does not say. What it holds beside pictures may be longer than they."""
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)

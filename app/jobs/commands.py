@@ -55,7 +55,12 @@ COMMANDS = {
     "checks": Command("Checks of the pairs", "tool", _module("pipeline.checks"), value=NOTHING),
     "forecast": Command("Forecast of the teacher", "tool", _module("pipeline.forecast"), value=NOTHING),
     "cleanup": Command("Clean-up", "tool", _module("pipeline.cleanup"), frozenset({"--remove"}), value=r"[a-z]+"),
-    "enhance": Command("Enhance", "tool", _module("pipeline.enhance"), frozenset({"-o", "--model"})),
+    "enhance": Command(
+        "Enhance",
+        "tool",
+        _module("pipeline.enhance"),
+        frozenset({"-o", "--model", "--fit", "--preset", "--compare"}),
+    ),
 }
 REGISTER = _module("pipeline.register")
 
