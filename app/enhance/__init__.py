@@ -1,0 +1,1 @@
+"""What the page Enhance stands on: the files of a call, and their previews."""

@@ -1,0 +1,137 @@
+"""A call of `pipeline.enhance` from the page: a folder with what was dropped, what came of it, and its job."""
+
+import csv
+import secrets
+import shutil
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+
+from app.jobs import Job, jobs
+from pipeline.batch import REPORT
+from pipeline.errors import SharpcamError
+from pipeline.frames import encode_frame
+from pipeline.geometry import Frame, resize
+from pipeline.image_files import FORMATS, read_picture
+from pipeline.paths import Paths
+from pipeline.video import VIDEOS
+
+COMMAND, GIVEN, MADE = "enhance", "in", "out"
+SUFFIXES = sorted({*FORMATS, *VIDEOS})
+PREVIEW_PX = 1600  # longer side: what a page can show
+
+
+class UploadedFile(Protocol):
+    """What Streamlit's uploader gives."""
+
+    name: str
+    size: int
+
+    def getbuffer(self) -> memoryview: ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """One press of the button."""
+
+    job: Job
+    folder: Path
+
+    @property
+    def made(self) -> Path:
+        return self.folder / MADE
+
+    def rows(self) -> list[dict[str, str]]:
+        """The report so far, by file; none before the first is done."""
+        return sorted(read_table(self.made / REPORT), key=lambda row: row["file"])
+
+    def pairs(self) -> dict[str, tuple[Path, Path]]:
+        """(given, made) of each file that is done; a video may be in another container than it was."""
+        done = [Path(row["file"]) for row in self.rows() if row["status"] != "failed"]
+        made = {path.stem: path for path in self.made.iterdir()} if done else {}
+        found = {path.name: self.made / path.name for path in done}
+        return {
+            name: (self.folder / GIVEN / name, path if path.exists() else made[path.stem])
+            for name, path in found.items()
+            if path.exists() or path.stem in made
+        }
+
+    def remove(self) -> None:
+        """Remove what was given and what was made. The job's log stays."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def read_table(file: Path) -> list[dict[str, str]]:
+    """The rows of a CSV; none where it is not there yet."""
+    try:
+        with file.open(newline="", encoding="utf-8") as table:
+            return list(csv.DictReader(table))
+    except FileNotFoundError:
+        return []
+
+
+def calls(paths: Paths) -> list[Call]:
+    """The calls whose files are still there, the newest first."""
+    found = [Call(job, Path(job.arguments[0]).parent) for job in jobs(paths) if job.command == COMMAND]
+    return [call for call in found if call.folder.is_dir()]
+
+
+def receive(files: Sequence[UploadedFile], paths: Paths, *, limit_bytes: int) -> Path:
+    """Write what was dropped into the folder of a new call, and give that. Raises SharpcamError for what cannot be."""
+    total = sum(file.size for file in files)
+    if total > limit_bytes:
+        raise SharpcamError(
+            f"That is {total / 1e6:.0f} MB, and {limit_bytes / 1e6:.0f} MB are allowed (server.maxUploadSize in "
+            ".streamlit/config.toml). Drop less, or run python -m pipeline.enhance."
+        )
+    names = [_safe(file.name) for file in files]
+    if len({Path(name).stem.lower() for name in names}) < len(names):
+        raise SharpcamError("Two of the files have the same name. Rename one.")
+    folder = paths.cache / "enhance" / secrets.token_hex(8)
+    given = folder / GIVEN
+    given.mkdir(parents=True)
+    try:
+        for name, file in zip(names, files, strict=True):
+            (given / name).write_bytes(file.getbuffer())
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise SharpcamError(f"The files could not be kept ({error.strerror}). Free some space.") from None
+    return folder
+
+
+def _safe(name: str) -> str:
+    """The file's own name, without folders and what cannot be printed; hidden ones would be passed over."""
+    return "".join(letter for letter in name.replace("\\", "/").split("/")[-1] if letter.isprintable()).lstrip(".-")
+
+
+def arguments(folder: Path, *, model: str, fit: bool, preset: str, other: str | None) -> list[str]:
+    """What the command is given."""
+    words = [str(folder / GIVEN), "-o", str(folder / MADE), "--model", model, "--preset", preset]
+    return words + ["--fit"] * fit + (["--compare", other] if other else [])
+
+
+def preview(file: Path) -> bytes:
+    """A picture as the browser can show it: upright, 8 bits, not too large; PNG."""
+    frame: Frame = read_picture(file, megapixels=float("inf")).upright().colour
+    if frame.dtype != "uint8":
+        frame = cv2.convertScaleAbs(frame, alpha=1 / 257)
+    shrunk = PREVIEW_PX / max(frame.shape[:2])
+    if shrunk < 1:
+        size = max(1, round(shrunk * frame.shape[1])), max(1, round(shrunk * frame.shape[0]))
+        frame = resize(frame, size=size, kernel="area")
+    return encode_frame(frame)
+
+
+def as_zip(call: Call) -> bytes:
+    """All that was made, and the report; pictures are packed already, so nothing is packed twice."""
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(call.made.iterdir()):
+            if file.is_file() and not file.name.startswith("."):
+                archive.write(file, file.name)
+    return packed.getvalue()

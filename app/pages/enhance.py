@@ -1,0 +1,131 @@
+"""Page: drop pictures and videos, see them grow, compare before and after, take one or all home."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.compare import show_slider
+from app.enhance.calls import COMMAND, GIVEN, SUFFIXES, Call, arguments, as_zip, calls, preview, read_table, receive
+from app.jobs import start
+from app.jobs.show import show_job
+from app.waiting import waited_for
+from pipeline.batch import COMPARED
+from pipeline.errors import SharpcamError
+from pipeline.models import available
+from pipeline.paths import Paths
+from pipeline.video import VIDEOS
+
+SIZES = {False: "Twice the input", True: "Target geometry"}
+PRESETS = {"good": "good", "fast": "fast", "small": "small file"}  # of videos
+NOTHING = "nothing"
+KEY = "enhance-call"
+
+
+def show_page(paths: Paths) -> None:
+    """What to enhance, and what became of the calls before."""
+    st.title("Enhance")
+    show_form(paths)
+    found = calls(paths)
+    if not found:
+        st.caption("Whatever a camera gave, in PNG, JPEG, WebP, TIFF or a video; your files are kept as they are.")
+        return
+    by_number = {call.job.number: call for call in found}
+    if st.session_state.get(KEY) not in by_number:
+        st.session_state[KEY] = found[0].job.number
+    number = st.selectbox("Call", list(by_number), format_func=lambda number: words_for(by_number[number]), key=KEY)
+    call = by_number[number]
+    if not call.job.over:
+        show_job(call.job, paths)
+        return
+    show_results(call)
+    with st.expander("Log", expanded=not call.rows()):
+        show_job(call.job, paths)
+
+
+def words_for(call: Call) -> str:
+    """A call in the list."""
+    names = sorted(path.name for path in (call.folder / GIVEN).iterdir())
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{call.job.number} · {names[0] if names else 'no file'}{more}"
+
+
+def show_form(paths: Paths) -> None:
+    """The files and how to enhance them."""
+    try:
+        found = waited_for(lambda: available(paths), words="Reading the registry…")
+    except SharpcamError as error:
+        st.warning(str(error))
+        return
+    models = {model.name: model.title for model in found}
+    if not models:
+        st.info('There is no student yet. "make repro", or the page Pipeline, trains one.')
+        return
+    limit = int(st.get_option("server.maxUploadSize"))
+    files = st.file_uploader(
+        f"Pictures and videos, up to {limit} MB", type=[suffix[1:] for suffix in SUFFIXES], accept_multiple_files=True
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        model = st.selectbox("Model", list(models), format_func=models.__getitem__, width=260)
+        fit = st.selectbox("Size", list(SIZES), format_func=SIZES.__getitem__, width=180)
+        preset = st.selectbox("Videos", list(PRESETS), format_func=PRESETS.__getitem__, width=140)
+        others = [NOTHING, "bicubic", "lanczos", "teacher", *(name for name in models if name != model)]
+        other = st.selectbox("Beside it", others, width=180, help="Writes [other | student], and a table of both.")
+    if st.button("Enhance", type="primary", icon=":material/auto_awesome:", disabled=not files, key="enhance"):
+        try:
+            folder = receive(files, paths, limit_bytes=limit * 2**20)
+            words = arguments(folder, model=model, fit=fit, preset=preset, other=None if other == NOTHING else other)
+            st.session_state[KEY] = start(COMMAND, words, paths=paths).number
+        except SharpcamError as error:
+            st.error(str(error))
+            return
+        st.rerun()
+
+
+def show_results(call: Call) -> None:
+    """What became of the files: before and after, the report."""
+    pairs = call.pairs()
+    rows = call.rows()
+    for row in rows:
+        if row["status"] == "failed":
+            st.error(f"{row['file']}: {row['problem'].replace(str(call.folder / GIVEN) + '/', '')}")
+    if pairs:
+        show_pair(call, pairs)
+    if compared := read_table(call.made / COMPARED):
+        st.dataframe(compared, hide_index=True)
+    if rows:
+        with st.expander("Times and sizes"):
+            st.dataframe(rows, hide_index=True)
+    if st.button("Remove these files", icon=":material/delete:", key="remove"):
+        call.remove()
+        st.rerun()
+
+
+def show_pair(call: Call, pairs: dict[str, tuple[Path, Path]]) -> None:
+    """One file before and after, and the way to take it home."""
+    name = st.selectbox("File", list(pairs), key=f"file-{call.job.number}")
+    given, made = pairs[name]
+    if given.suffix.lower() in VIDEOS:
+        before, after = st.columns(2)
+        before.video(str(given))
+        after.video(str(made))
+    elif "--compare" in call.job.arguments:
+        st.image(picture_of(made, made.stat().st_mtime_ns))
+    else:
+        show_slider(
+            {side: picture_of(file, file.stat().st_mtime_ns) for side, file in (("before", given), ("student", made))},
+            key=f"slider-{call.job.number}-{name}",
+        )
+    with st.container(horizontal=True):
+        st.download_button(f"Download {made.name}", made.read_bytes, file_name=made.name, key="one")
+        if len(pairs) > 1:
+            st.download_button("Download all", lambda: as_zip(call), file_name="enhanced.zip", key="all")
+
+
+@st.cache_data(max_entries=16, show_spinner="Making a preview…")
+def picture_of(file: Path, changed_ns: int) -> bytes:
+    """The preview of a picture, kept as long as `changed_ns`, when it was written, stays."""
+    del changed_ns
+    return preview(file)
+
+
+show_page(Paths())

@@ -1,0 +1,194 @@
+"""Many files through one enhancer: what is to be done, what is done already, what failed, and a table of it all."""
+
+import csv
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from threading import Condition, Lock
+from typing import Any
+
+from pipeline.errors import SharpcamError
+
+MANIFEST = ".sharpcam-enhance.jsonl"
+REPORT = "enhance.csv"
+COMPARED = "compare.csv"
+ROOM_PX = 30_000_000  # input pixels that are worked on at the same time, whatever --jobs says: some 1.5 GB
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file, and what is to be made of it."""
+
+    source: Path
+    target: Path
+    name: str  # of the source, as it is told to people
+
+
+@dataclass
+class Row:
+    """A line of the report."""
+
+    file: str
+    status: str  # done | skipped | failed
+    width: int = 0
+    height: int = 0
+    enhanced_width: int = 0
+    enhanced_height: int = 0
+    frames: int = 0
+    bytes: int = 0
+    enhanced_bytes: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+
+
+def find_tasks(source: Path, output: Path, *, suffixes: set[str], renamed: dict[str, str]) -> list[Task]:
+    """The work of one file or of a folder, whose tree is kept; `renamed`: suffixes that outputs have in their place.
+
+    Raises SharpcamError where an input would be touched, or two outputs would be one.
+    """
+    if source.is_dir():
+        tasks = [
+            Task(file, _renamed(output / file.relative_to(source), renamed), str(file.relative_to(source)))
+            for file in sorted(source.rglob("*"))
+            if file.suffix.lower() in suffixes and file.is_file() and not _is_in(file, output, source)
+        ]
+    elif source.is_file():
+        tasks = [Task(source, output / source.name if output.is_dir() else output, source.name)]
+    else:
+        raise SharpcamError(f"There is no {source}. Name a picture, a video, a folder of them, or camera:0.")
+    if not tasks:
+        raise SharpcamError(f"{source} holds no picture or video ({', '.join(sorted(suffixes))}). Name another folder.")
+    twice = [name for name, count in Counter(task.target for task in tasks).items() if count > 1]
+    if twice:
+        raise SharpcamError(f"Several inputs would become {twice[0]}. Rename one.")
+    inputs = {task.source.resolve() for task in tasks}
+    for task in tasks:
+        if task.target.resolve() in inputs:
+            raise SharpcamError(f"{task.target} is an input, and no input is ever overwritten. Choose another OUTPUT.")
+    return tasks
+
+
+def _renamed(file: Path, renamed: dict[str, str]) -> Path:
+    return file.with_suffix(renamed.get(file.suffix.lower(), file.suffix))
+
+
+def _is_in(file: Path, output: Path, source: Path) -> bool:
+    """Whether a file lies in an output folder that lies in the input folder, or is hidden."""
+    hidden = any(part.startswith(".") for part in file.relative_to(source).parts)
+    return hidden or (output.resolve() != source.resolve() and output.resolve() in file.resolve().parents)
+
+
+class Manifest:
+    """Which outputs are finished, of what and by what: a line each, the last one counts; half a line is passed over."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / MANIFEST
+        self.known: dict[str, dict[str, Any]] = {}
+        self._lock = Lock()
+        if self.file.exists():
+            for line in self.file.read_text(encoding="utf-8").splitlines():
+                self._learn(line)
+
+    def _learn(self, line: str) -> None:
+        try:
+            entry = json.loads(line)
+            self.known[entry["file"]] = entry
+        except (ValueError, KeyError, TypeError):
+            return
+
+    def is_ours(self, task: Task) -> bool:
+        """Whether that output was written by an earlier call."""
+        return task.name in self.known
+
+    def is_done(self, task: Task, key: str) -> bool:
+        """Whether that output is there and was made of this content by these means."""
+        entry = self.known.get(task.name, {})
+        is_whole = task.target.is_file() and task.target.stat().st_size == entry.get("enhanced_bytes")
+        return is_whole and bool(entry["key"] == key)
+
+    def begin(self, task: Task) -> None:
+        """Note that an output is going to be ours: a kill may come between its last byte and the next note."""
+        self._note({"file": task.name})
+
+    def add(self, task: Task, key: str) -> None:
+        """Note that an output is whole."""
+        self._note({"file": task.name, "key": key, "enhanced_bytes": task.target.stat().st_size})
+
+    def _note(self, entry: dict[str, Any]) -> None:
+        with self._lock, self.file.open("a", encoding="utf-8") as file:
+            file.write(f"\n{json.dumps(entry, sort_keys=True)}")  # a line that was cut off by a kill ends here
+
+
+def key_of(source: Path, identity: dict[str, Any]) -> str:
+    """One hash of a file's content and of all that decides what is made of it."""
+    with source.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(json.dumps([content, identity], sort_keys=True).encode()).hexdigest()
+
+
+class Room:
+    """Lets work begin as long as its pixels fit together; what is larger than all of it runs alone."""
+
+    def __init__(self, most_px: int = ROOM_PX) -> None:
+        self.most = self.free = most_px
+        self._changed = Condition()
+
+    @contextmanager
+    def taken(self, px: int) -> Iterator[None]:
+        """Wait until there is room for that many pixels, and hold it."""
+        px = min(px, self.most)
+        with self._changed:
+            self._changed.wait_for(lambda: self.free >= px)
+            self.free -= px
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.free += px
+                self._changed.notify_all()
+
+
+def run_all(tasks: list[Task], work: Callable[[Task], Row], *, jobs: int) -> Iterator[Row]:
+    """The row of each task, as they end; `work` gives one, or raises SharpcamError, which becomes one."""
+
+    def attempt(task: Task) -> Row:
+        started = time.monotonic()
+        try:
+            row = work(task)
+        except SharpcamError as error:
+            row = Row(task.name, "failed", problem=str(error))
+        except PermissionError as error:
+            if error.filename != str(task.source):  # the output's fault: it would be the next one's too
+                raise
+            row = Row(task.name, "failed", problem=f"{task.source} cannot be read ({error.strerror}). Check the file.")
+        row.bytes = task.source.stat().st_size if task.source.exists() else 0
+        row.seconds = round(time.monotonic() - started, 3)
+        return row
+
+    workers = ThreadPoolExecutor(jobs, thread_name_prefix="enhance")
+    try:
+        for done in as_completed([workers.submit(attempt, task) for task in tasks]):
+            yield done.result()
+    finally:
+        workers.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def report(file: Path) -> Iterator[Callable[[Row], None]]:
+    """A function that writes a row to the CSV at once."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="", encoding="utf-8") as out:
+        table = csv.DictWriter(out, [field.name for field in fields(Row)])
+        table.writeheader()
+
+        def write(row: Row) -> None:
+            table.writerow(asdict(row))
+            out.flush()
+
+        yield write

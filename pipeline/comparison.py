@@ -1,0 +1,163 @@
+"""The student's picture beside another's, and a table of both: for those who choose a model by their own pictures."""
+
+import csv
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.errors import SharpcamError
+from pipeline.files import whole_file
+from pipeline.geometry import Frame, enlarge, fit, resize
+from pipeline.params import load_params
+from pipeline.paths import Paths
+from pipeline.upscaler import Advance, Upscaler, load_upscaler
+
+CAPTION_PX = 24
+SSIM_PX = 11  # side of its window
+TEACHER, RESIZES = "teacher", ("bicubic", "lanczos")
+MEASURES = ("ms", "back_psnr", "psnr", "ssim")
+
+Make = Callable[[Frame], Frame]
+
+
+@dataclass
+class Comparison:
+    """An enhancer that gives [other | student], and keeps the measures of each picture."""
+
+    student: Upscaler
+    other: Make
+    name: str  # of the other
+    settings: dict[str, Any]
+    measured: dict[str, list[dict[str, float]]] = field(default_factory=dict)  # by method, a row a picture
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"compare": self.name, "settings": self.settings, "student": self.student.identity}
+
+    def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
+        """Both pictures in a row, each under its name: (H, 2 W, 3) uint8."""
+        if picture.dtype != np.uint8:
+            picture = np.rint(picture / np.float32(257)).astype(np.uint8)
+        made: dict[str, Frame] = {}
+        for name, make in ((self.name, self.other), ("student", self.student.enhance)):
+            started = time.perf_counter()
+            made[name] = make(picture)
+            self._keep(
+                name, {"ms": 1e3 * (time.perf_counter() - started)} | measures(made[name], picture, self.student)
+            )
+        self._keep("student", likeness(made["student"], made[self.name]), more=True)
+        if advance:
+            advance(picture.shape[0] * picture.shape[1])
+        return side_by_side(made)
+
+    def beside(self, plane: Frame) -> None:
+        """Nothing: two pictures in a row are to be looked at."""
+
+    def _keep(self, name: str, row: dict[str, float], *, more: bool = False) -> None:
+        with self._lock:
+            rows = self.measured.setdefault(name, [])
+            rows[-1].update(row) if more else rows.append(row)
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row a method: means over the pictures; the median of the times."""
+        rows = []
+        for name, several in self.measured.items():
+            row: dict[str, Any] = {"method": name, "pictures": len(several)}
+            for measure in MEASURES:
+                values = [each[measure] for each in several if measure in each]
+                mean = statistics.median if measure == "ms" else statistics.fmean
+                row[measure] = round(mean(values), 4) if values else ""
+            rows.append(row)
+        return rows
+
+    def write_table(self, file: Path) -> None:
+        """The table as CSV, and on the screen."""
+        rows = self.table()
+        with whole_file(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as out:
+            table = csv.DictWriter(out, ["method", "pictures", *MEASURES])
+            table.writeheader()
+            table.writerows(rows)
+        print(f"{'method':<24}{'pictures':>9}{'ms':>10}{'back dB':>9}{f'to {self.name} dB':>18}{'SSIM':>8}")
+        for row in rows:
+            print(
+                f"{row['method']:<24}{row['pictures']:>9}{row['ms']:>10.1f}{row['back_psnr']:>9.2f}"
+                f"{row['psnr'] or '-':>18}{row['ssim'] or '-':>8}"
+            )
+        print("back dB: the picture, reduced again, against the input: how faithful it is to what the camera saw")
+
+
+def measures(made: Frame, picture: Frame, student: Upscaler) -> dict[str, float]:
+    """How near a picture comes to its input where it is reduced to its size again: PSNR, dB."""
+    given = fit(picture, geometry=student.target) if student.target else picture
+    back = resize(made, size=(given.shape[1], given.shape[0]), kernel="area")
+    return {"back_psnr": min(100.0, cv2.PSNR(back, given))}
+
+
+def likeness(made: Frame, other: Frame) -> dict[str, float]:
+    """PSNR (dB) and SSIM of one picture to another; torch is loaded only for this."""
+    import torch
+
+    from training import metrics
+
+    if min(made.shape[:2]) < SSIM_PX:
+        return {"psnr": min(100.0, cv2.PSNR(made, other))}
+
+    a, b = (torch.from_numpy(np.ascontiguousarray(each)).permute(2, 0, 1)[None].float() / 255 for each in (made, other))
+    return {"psnr": min(100.0, float(metrics.psnr(a, b))), "ssim": float(metrics.ssim(a, b))}
+
+
+def side_by_side(pictures: Mapping[str, Frame]) -> Frame:
+    """Pictures of one size in a row, each with its name in its corner."""
+    named = []
+    for name, picture in pictures.items():
+        copy = picture.copy()
+        for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+            cv2.putText(copy, name, (6, CAPTION_PX - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA)
+        named.append(copy)
+    return np.hstack(named)
+
+
+def compare(student: Upscaler, what: str, contract_of: Callable[[str], Path]) -> Comparison:
+    """The student against the teacher, a resize, or another model of that name, in the same engine."""
+    if what in RESIZES:
+        return Comparison(student, _resizing(student, what), what, {})
+    if what == TEACHER:
+        return _with_teacher(student)
+    contract = contract_of(what)
+    ours = student.student
+    other = load_upscaler(contract, engine=ours.engine, threads=ours.threads, fitted=student.target is not None)
+    return Comparison(student, other.enhance, what, other.identity)
+
+
+def _resizing(student: Upscaler, kernel: str) -> Make:
+    def make(picture: Frame) -> Frame:
+        if student.target:
+            return enlarge(picture, geometry=student.target, kernel=kernel)
+        size = student.scale * picture.shape[1], student.scale * picture.shape[0]
+        return resize(picture, size=size, kernel=kernel)
+
+    return make
+
+
+def _with_teacher(student: Upscaler) -> Comparison:
+    from pipeline.chain import build_chain  # it loads torch
+    from pipeline.engine import Engine
+
+    paths = Paths()
+    params = load_params(paths.params)
+    if student.target != params.geometry:
+        raise SharpcamError(
+            "The teacher gives the geometry of params.yaml, this student another. Name another --model."
+        )
+    engine = Engine(paths.bundled, paths.downloads, params.teacher.device, params.teacher.precision)
+    chain = build_chain(params.teacher, geometry=params.geometry, engine=engine)
+    chain.load()
+    return Comparison(student, lambda picture: chain.enhance(picture).frame, TEACHER, chain.recipe())

@@ -1,0 +1,134 @@
+"""Codecs, presets and qualities of the videos that are written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+
+from pipeline.errors import SharpcamError
+from pipeline.stage import DISK_ERRORS
+
+PRESETS = ("fast", "good", "small")
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+
+
+class Codec(NamedTuple):
+    """How a codec is asked for a speed and a quality."""
+
+    encoder: str
+    pixels: str
+    quality: int  # constant rate factor; 0 is lossless, more is smaller
+    speeds: dict[str, dict[str, str]]  # by preset
+    always: dict[str, str]
+
+
+CODECS = {
+    "h264": Codec(
+        "libx264",
+        "yuv420p",
+        18,
+        {"fast": {"preset": "ultrafast"}, "good": {"preset": "medium"}, "small": {"preset": "slow"}},
+        {},
+    ),
+    "h265": Codec(
+        "libx265",
+        "yuv420p",
+        20,
+        {"fast": {"preset": "ultrafast"}, "good": {"preset": "medium"}, "small": {"preset": "slow"}},
+        {"x265-params": "log-level=error"},
+    ),
+    "av1": Codec(
+        "libsvtav1",
+        "yuv420p",
+        28,
+        {"fast": {"preset": "12"}, "good": {"preset": "8"}, "small": {"preset": "5"}},
+        {},
+    ),
+    "vp9": Codec(
+        "libvpx-vp9",
+        "yuv420p",
+        28,
+        {"fast": {"cpu-used": "8"}, "good": {"cpu-used": "4"}, "small": {"cpu-used": "2"}},
+        {"b": "0", "row-mt": "1"},
+    ),
+    "ffv1": Codec("ffv1", "bgr0", 0, {preset: {} for preset in PRESETS}, {"level": "3", "g": "1"}),
+}
+
+
+class Colours(NamedTuple):
+    """How a video's numbers mean colours, as FFmpeg counts (ITU-T H.273)."""
+
+    matrix: int
+    range: int
+    primaries: int
+    transfer: int
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What is asked of the encoder."""
+
+    codec: str = "h264"
+    preset: str = "good"
+    quality: int | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.codec not in CODECS:
+            raise SharpcamError(f'There is no codec "{self.codec}"; there are: {", ".join(CODECS)}.')
+        if self.preset not in PRESETS:
+            raise SharpcamError(f'There is no preset "{self.preset}"; there are: {", ".join(PRESETS)}.')
+
+    @property
+    def table(self) -> Codec:
+        return CODECS[self.codec]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What the encoder is told."""
+        quality = {} if self.codec == "ffv1" else {"crf": str(self.quality or self.table.quality)}
+        return quality | self.table.speeds[self.preset] | self.table.always
+
+    def tune(self, context: Any, colours: Colours, *, size: tuple[int, int], rate: Fraction, base: Fraction) -> None:
+        """Prepare an encoder's context for pictures of `size` (width, height), at times in units of `base`."""
+        context.width, context.height = size
+        context.pix_fmt = self.table.pixels
+        context.framerate, context.time_base = rate, base
+        context.options = self.options
+        context.thread_count = self.threads
+        context.flags |= av.codec.context.Flags.global_header.value
+        if self.table.pixels.startswith("yuv"):
+            context.colorspace, context.color_range = colours.matrix, colours.range
+        context.color_primaries, context.color_trc = colours.primaries, colours.transfer
+
+
+def container_of(file: Path) -> str:
+    """FFmpeg's name of the container that a file's name asks for. Raises SharpcamError for one that is not written."""
+    if file.suffix.lower() not in CONTAINERS:
+        raise SharpcamError(f'"{file.name}" names no video that is written. End it in {", ".join(CONTAINERS)}.')
+    return CONTAINERS[file.suffix.lower()]
+
+
+@contextmanager
+def written(file: Path | BytesIO, *, container: str) -> Iterator[Any]:
+    """A container to write to, on disk or in memory. What FFmpeg cannot do is said in a sentence.
+
+    But for what the disk says, which others put in words: OSError.
+    """
+    try:
+        to = file if isinstance(file, BytesIO) else str(file)
+        with av.open(to, "w", format=container, container_options={"fflags": "+bitexact"}) as opened:
+            yield opened
+    except (ValueError, av.error.FFmpegError) as error:
+        number = getattr(error, "errno", None)
+        if number in DISK_ERRORS:
+            raise OSError(number, str(error), str(file)) from None
+        reason = " ".join(str(error).split())
+        raise SharpcamError(
+            f'A {container} file cannot hold this video ({reason}). End OUTPUT in ".mkv": that holds nearly all.'
+        ) from None

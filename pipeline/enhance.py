@@ -1,0 +1,336 @@
+"""Pictures, folders, videos and a camera through a student.
+
+python -m pipeline.enhance INPUT -o OUTPUT
+
+INPUT is a picture (PNG, JPEG, WebP, TIFF), a video, a folder of both, or camera:0. The answer has twice the input's
+size, or with --fit the target geometry. What is finished is skipped, what was killed goes on where it stopped, and
+no input is ever changed.
+"""
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pipeline import models
+from pipeline.batch import COMPARED, REPORT, Manifest, Room, Row, Task, find_tasks, key_of, report, run_all
+from pipeline.camera_view import watch
+from pipeline.comparison import TEACHER, Comparison, compare
+from pipeline.encoding import CODECS, CONTAINERS, Encoding
+from pipeline.engines import ENGINES, REFERENCE, cores
+from pipeline.errors import SharpcamError
+from pipeline.image_files import FORMATS, MEGAPIXELS, QUALITY, Picture, picture_size, read_picture, write_picture
+from pipeline.params import load_params
+from pipeline.paths import Paths
+from pipeline.progress import Bar, progress_bar
+from pipeline.segments import known_identity
+from pipeline.stage import in_words, only_once
+from pipeline.upscaler import Advance, Enhancer, load_upscaler
+from pipeline.video import SEGMENT_FRAMES, VIDEOS, enhance_video, look_at, part_of
+
+KILO = 1000  # pixels in one step of the bar
+CAMERA = "camera:"
+TOLD = 10  # failures that are named at the end; the report names all
+RENAMED = dict.fromkeys(VIDEOS - set(CONTAINERS), ".mkv")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done to every file."""
+
+    pictures_by: Enhancer
+    videos_by: Enhancer
+    encoding: Encoding
+    upright: bool  # pixels are turned as EXIF says; else they stay as they are, and EXIF says so too
+    megapixels: float
+    quality: int
+    segment_frames: int
+    room: Room = field(default_factory=Room)
+
+    def identity(self, task: Task) -> dict[str, Any]:
+        """All that decides what becomes of a file, besides its content."""
+        if is_video(task.source):
+            return {"enhancer": self.videos_by.identity, "encoding": self.encoding.options}
+        return {"enhancer": self.pictures_by.identity, "quality": self.quality}
+
+    def run(self, task: Task, advance: Advance) -> Row:
+        """Enhance one file."""
+        row = self._video(task, advance) if is_video(task.source) else self._picture(task, advance)
+        row.enhanced_bytes = task.target.stat().st_size
+        return row
+
+    def _picture(self, task: Task, advance: Advance) -> Row:
+        width, height = picture_size(task.source, megapixels=self.megapixels)
+        with self.room.taken(width * height):
+            picture = read_picture(task.source, megapixels=self.megapixels)
+            if self.upright:
+                picture = picture.upright()
+            made = enhanced(picture, self.pictures_by, advance)
+            write_picture(task.target, made, quality=self.quality)
+            return Row(task.name, "done", *picture.size, *made.size, frames=1)
+
+    def _video(self, task: Task, advance: Advance) -> Row:
+        width, height = look_at(task.source).size
+        frames, made = enhance_video(
+            task.source,
+            task.target,
+            self.videos_by,
+            self.encoding,
+            segment_frames=self.segment_frames,
+            upright=self.upright,
+            advance=lambda count: advance(count * width * height),
+        )
+        return Row(task.name, "done", width, height, *made, frames=frames)
+
+
+def enhanced(picture: Picture, enhancer: Enhancer, advance: Advance | None = None) -> Picture:
+    """The picture that is made of another: its alpha enlarged beside, what its file tells kept."""
+    colour = enhancer.enhance(picture.colour, advance)
+    alpha = None if picture.alpha is None else enhancer.beside(picture.alpha)
+    return replace(picture, colour=colour, alpha=alpha, grey=picture.grey and not isinstance(enhancer, Comparison))
+
+
+def is_video(file: Path) -> bool:
+    """Whether a file is taken as a video, by its name."""
+    return file.suffix.lower() in VIDEOS
+
+
+class Share:
+    """The part of the bar that belongs to one file."""
+
+    def __init__(self, bar: Bar, total_px: int) -> None:
+        self.bar, self.total, self.done = bar, total_px, 0
+        self._lock = Lock()
+
+    def advance(self, px: int) -> None:
+        """So many of its pixels are done."""
+        with self._lock:
+            before, self.done = self.done, min(self.total, self.done + px)
+            self.bar.update(self.done // KILO - before // KILO)
+
+    def finish(self) -> None:
+        """Nothing more comes of it."""
+        self.advance(self.total - self.done)
+
+
+def size_px(task: Task) -> int:
+    """How much work a file is: the pixels of all of its frames; what cannot be read is none."""
+    try:
+        if is_video(task.source):
+            facts = look_at(task.source)
+            return facts.frames * facts.size[0] * facts.size[1]
+        width, height = picture_size(task.source, megapixels=float("inf"))
+        return width * height
+    except SharpcamError:
+        return 0
+
+
+def enhance_all(tasks: list[Task], attempt: Callable[[Task, Advance], Row], *, jobs: int) -> Iterator[Row]:
+    """The row of each file, as they end, under one bar."""
+    sizes = {task: size_px(task) for task in tasks}
+    with progress_bar(what="enhance", total=max(1, sum(px // KILO for px in sizes.values())), unit="kpx") as bar:
+
+        def with_share(task: Task) -> Row:
+            share = Share(bar, sizes[task])
+            try:
+                return attempt(task, share.advance)
+            finally:
+                share.finish()
+
+        yield from run_all(tasks, with_share, jobs=jobs)
+
+
+def enhance_one(task: Task, work: Work, *, overwrite: bool) -> None:
+    """Enhance a single file. Raises SharpcamError where it cannot be."""
+    if task.target.exists() and not overwrite:
+        raise SharpcamError(f"{task.target} exists already. Add --overwrite, or choose another OUTPUT.")
+    (row,) = enhance_all([task], work.run, jobs=1)
+    if row.problem:
+        raise SharpcamError(row.problem)
+    width, height, frames = row.enhanced_width, row.enhanced_height, row.frames
+    print(f"{task.target}: {width}x{height}, {f'{frames} frames, ' if frames > 1 else ''}{row.seconds:.1f} s")
+
+
+def enhance_folder(tasks: list[Task], work: Work, output: Path, *, jobs: int, overwrite: bool) -> None:
+    """Enhance what is not finished. Raises SharpcamError at the end where some of it failed."""
+    manifest = Manifest(output)
+
+    def attempt(task: Task, advance: Advance) -> Row:
+        key = key_of(task.source, work.identity(task))
+        if manifest.is_done(task, key):
+            return Row(task.name, "skipped")
+        if task.target.exists() and not (overwrite or manifest.is_ours(task)):
+            raise SharpcamError(f"{task.target} exists already and is none of ours. Add --overwrite, or remove it.")
+        manifest.begin(task)
+        row = work.run(task, advance)
+        manifest.add(task, key)
+        return row
+
+    rows = []
+    with report(output / REPORT) as write:
+        for row in enhance_all(tasks, attempt, jobs=jobs):
+            write(row)
+            rows.append(row)
+    failed = [row for row in rows if row.status == "failed"]
+    skipped = sum(row.status == "skipped" for row in rows)
+    new = len(rows) - skipped - len(failed)
+    print(f"{new} enhanced, {skipped} finished before, {len(failed)} failed: {output / REPORT}")
+    if failed:
+        named = "".join(f"\n  {row.file}: {row.problem}" for row in failed[:TOLD])
+        raise SharpcamError(f"{len(failed)} of {len(rows)} files failed, the others are done.{named}")
+
+
+def forecast(tasks: list[Task], output: Path) -> None:
+    """Say what would be done, and write nothing."""
+    manifest = Manifest(output) if output.is_dir() else None
+    for task in tasks:
+        state = "ours, done again if anything changed" if manifest and manifest.is_ours(task) else "exists already"
+        print(f"{task.source} -> {task.target}{f' ({state})' if task.target.exists() else ''}")
+    print(f"{len(tasks)} files; nothing was written")
+
+
+def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
+    """Everything loaded that these tasks need: each engine only where a file is for it."""
+    encoding = Encoding(asked.codec, asked.preset or "good", asked.quality, cores())
+    model = models.find(asked.model, Paths())
+    print(f"model: {model.title} ({model.contract}){f'. {model.note}' if model.note else ''}", flush=True)
+    videos = [task for task in tasks if is_video(task.source)]
+    engine, threads = remembered(videos[0], asked) if len(tasks) == len(videos) == 1 else (asked.engine, asked.threads)
+    for_pictures = REFERENCE if engine == "auto" else engine  # others would compile each new size
+    names = {engine for engine, needed in ((for_pictures, len(videos) < len(tasks)), (engine, videos)) if needed}
+    enhancers = {name: enhancer_of(asked, model.contract, name, threads) for name in names}
+    return Work(
+        pictures_by=enhancers.get(for_pictures) or enhancers[engine],
+        videos_by=enhancers.get(engine) or enhancers[for_pictures],
+        encoding=encoding,
+        upright=asked.fit or asked.compare is not None,
+        megapixels=asked.megapixels,
+        quality=QUALITY if asked.quality is None else asked.quality,
+        segment_frames=asked.segment_frames,
+    )
+
+
+def enhancer_of(asked: argparse.Namespace, contract: Path, engine: str, threads: int | None) -> Enhancer:
+    """The student, beside another where one asks for that. The teacher knows only the target geometry."""
+    fitted = asked.fit or asked.compare == TEACHER
+    student = load_upscaler(contract, engine=engine, threads=threads, fitted=fitted)
+    print(f"engine: {student.student.engine}, {student.student.threads} threads", flush=True)
+    if asked.compare is None:
+        return student
+    return compare(student, asked.compare, lambda name: models.find(name, Paths()).contract)
+
+
+def remembered(task: Task, asked: argparse.Namespace) -> tuple[str, int | None]:
+    """The engine and threads of a video that was begun, where none are asked for: its parts must come of one engine."""
+    begun = (known_identity(part_of(task.target)) or {}).get("enhancer", {})
+    if asked.engine != "auto" or asked.threads or "engine" not in begun:
+        return asked.engine, asked.threads
+    return begun["engine"], begun["threads"]
+
+
+def enhance(asked: argparse.Namespace) -> None:
+    """The command."""
+    if asked.input.startswith(CAMERA):
+        view(asked)
+        return
+    if asked.output is None:
+        raise SharpcamError("Say where to: -o OUTPUT. Only a camera can do without.")
+    source, output = Path(asked.input), Path(asked.output)
+    tasks = find_tasks(source, output, suffixes={*FORMATS, *VIDEOS}, renamed=RENAMED)
+    if asked.dry_run:
+        forecast(tasks, output)
+        return
+    with only_once(f"enhance-{hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]}", paths=Paths()):
+        work = work_of(asked, tasks)
+        if source.is_dir():
+            enhance_folder(tasks, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
+        else:
+            enhance_one(tasks[0], work, overwrite=asked.overwrite)
+        beside = output if source.is_dir() else tasks[0].target
+        for enhancer in {id(each): each for each in (work.pictures_by, work.videos_by)}.values():
+            if isinstance(enhancer, Comparison) and enhancer.measured:
+                enhancer.write_table(beside / COMPARED if source.is_dir() else beside.with_suffix(f".{COMPARED}"))
+
+
+def view(asked: argparse.Namespace) -> None:
+    """A camera through the student, to a window, a file or a virtual camera."""
+    address = asked.input.removeprefix(CAMERA)
+    camera = load_params(Paths().params).capture.camera
+    contract = models.find(asked.model, Paths()).contract
+    enhancer = load_upscaler(contract, engine=asked.engine, threads=asked.threads, fitted=asked.fit)
+    watch(
+        int(address) if address.isdigit() else address,
+        camera,
+        enhancer,
+        Encoding(asked.codec, asked.preset or "fast", asked.quality, cores()),
+        output=Path(asked.output) if asked.output else None,
+        virtual=asked.virtual_camera,
+        seconds=asked.seconds,
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is no positive whole number")
+    return int(text)
+
+
+def arguments_of(words: list[str] | None) -> argparse.Namespace:
+    """The command line as parsed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.enhance",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("input", metavar="INPUT", help="a picture, a video, a folder of both, or camera:0")
+    add("-o", "--output", metavar="OUTPUT", help="a file, or a folder for a folder; the format is that of its name")
+    add(
+        "--model",
+        help="champion, candidate, version:3, bundled:student_m, or a path to an .onnx; else the best there is",
+    )
+    add("--engine", default="auto", help=f"auto: the fastest that keeps the quality; {', '.join(ENGINES)}")
+    add("--threads", type=_positive, help="of the engine")
+    add("--jobs", type=_positive, default=1, help="files at the same time")
+    add(
+        "--fit",
+        action="store_true",
+        help="give the target geometry, cropped as in training, in place of twice the input",
+    )
+    add("--compare", metavar="OTHER", help="write [other | student] and a table; teacher, bicubic, lanczos or a model")
+    add("--overwrite", action="store_true", help="replace outputs that exist; never an input")
+    add("--dry-run", action="store_true", help="say what would be done")
+    add("--megapixels", type=float, default=MEGAPIXELS, help="largest picture that is opened (%(default)g)")
+    add("--codec", default="h264", help=f"of videos: {', '.join(CODECS)}")
+    add("--preset", help="of videos: fast, good (default) or small; fast is a camera's default")
+    add("--quality", type=int, help="JPEG, WebP: 1 to 100, more is better (95); videos: the codec's rate factor")
+    add(
+        "--segment-frames",
+        type=_positive,
+        default=SEGMENT_FRAMES,
+        help="that a kill can cost a video (%(default)s)",
+    )
+    add("--virtual-camera", action="store_true", help="a camera's picture as another camera, through pyvirtualcam")
+    add("--seconds", type=float, help="end a camera's view after so long")
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Parse, enhance, and say in words what went wrong."""
+    asked = arguments_of(words)
+
+    def work() -> None:
+        try:
+            enhance(asked)
+        except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise SharpcamError(f"OUTPUT cannot be at {error.filename} ({error.strerror}). Choose another.") from None
+
+    return in_words(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""The page Enhance: files dropped become a job of the same command, and what it made is shown and taken home."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from making import ROOT, Project, photo
+from PIL import Image
+from small_pipeline import ended
+from streamlit.testing.v1 import AppTest
+
+from app.enhance.calls import _safe, as_zip, calls, preview
+from app.jobs import jobs
+from pipeline.image_files import Picture, picture_size, write_picture
+
+PAGE = ROOT / "app/pages/enhance.py"
+
+
+def run_page() -> AppTest:
+    page = AppTest.from_file(str(PAGE), default_timeout=90).run()
+    assert not page.exception
+    return page
+
+
+def png(seed: int = 0) -> bytes:
+    packed = io.BytesIO()
+    Image.fromarray(photo(20, 30, seed=seed)).save(packed, format="PNG")
+    return packed.getvalue()
+
+
+def test_without_a_student_it_says_what_to_do(project: Project):
+    assert "There is no student yet" in run_page().info[0].value
+
+
+def test_dropped_files_become_a_job_and_come_back_enhanced(trained: Project):
+    page = run_page()
+    assert page.button("enhance").disabled
+    dropped = [("a.png", png(), "image/png"), ("b.webp", png(1), "image/webp"), ("c.png", png()[:200], "image/png")]
+    page.file_uploader[0].set_value(dropped)
+    page.run()
+    page.button("enhance").click().run()
+    assert not page.exception
+    (job,) = jobs(trained.paths)
+    assert ended(job, trained.paths).status == 1  # c.png
+    page.run()
+    assert not page.exception
+    assert "c.png: c.png is no picture" in page.error[0].value
+    (call,) = calls(trained.paths)
+    assert set(call.pairs()) == {"a.png", "b.webp"}
+    for given, made in call.pairs().values():
+        assert picture_size(made) == (60, 40)
+        assert given.parent != made.parent
+    with zipfile.ZipFile(io.BytesIO(as_zip(call))) as archive:
+        assert set(archive.namelist()) == {"a.png", "b.webp", "enhance.csv"}
+        assert archive.testzip() is None
+    assert [button.label for button in page.download_button] == ["Download a.png", "Download all"]
+    assert "1 of 3 files failed" in job.tail()
+    page.button("remove").click().run()
+    assert calls(trained.paths) == []
+
+
+def test_two_models_beside_each_other_give_a_table(trained: Project):
+    page = run_page()
+    page.file_uploader[0].set_value([("a.png", png(), "image/png")])
+    next(box for box in page.selectbox if box.label == "Beside it").set_value("bicubic")
+    page.run()
+    page.button("enhance").click().run()
+    (job,) = jobs(trained.paths)
+    assert ended(job, trained.paths).status == 0
+    page.run()
+    assert list(page.dataframe[0].value["method"]) == ["bicubic", "student"]
+    (call,) = calls(trained.paths)
+    assert picture_size(call.made / "a.png") == (120, 40)
+
+
+def test_the_same_name_twice_and_too_much_are_sentences(trained: Project):
+    page = run_page()
+    page.file_uploader[0].set_value([("a.png", png(), "image/png"), ("a.webp", png(1), "image/webp")])
+    page.run()
+    page.button("enhance").click().run()
+    assert "the same name" in page.error[0].value
+    assert jobs(trained.paths) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("../../a.png", "a.png"), (".hidden.png", "hidden.png"), ("Grüße 1.png", "Grüße 1.png")]
+)
+def test_a_name_leads_nowhere_else(name, kept):
+    assert _safe(name) == kept
+
+
+def test_a_preview_is_upright_and_small_enough(tmp_path):
+    told = Image.Exif()
+    told[0x0112] = 6
+    write_picture(tmp_path / "a.tif", Picture(photo(400, 1800).astype(np.uint16) * 257, exif=told.tobytes()))
+    with Image.open(io.BytesIO(preview(tmp_path / "a.tif"))) as shown:
+        assert shown.size == (round(1600 * 400 / 1800), 1600)
