@@ -1,6 +1,6 @@
 """A project whose data DVC has versioned: one version in a commit, one that only the cache knows, one in dvc.lock.
 
-What a page has asked DVC in the background ends with its test.
+What a page has asked DVC in the background ends with its test, and so does the page's place as the main module.
 """
 
 import shutil
@@ -34,6 +34,12 @@ STAGES = {
         "outs": [{"data/split.json": {"cache": False, "persist": True}}],
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def _main_is_pytest_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest puts its script there, which a later test's forked process would run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(autouse=True)

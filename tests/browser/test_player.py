@@ -397,9 +397,9 @@ def test_a_hidden_page_rests(open_player: Open, student: Path) -> None:
         document.dispatchEvent(new Event("visibilitychange"));
     }"""
     page.evaluate(change, "hidden")
-    page.wait_for_function("states.at(-1).fps === null")
+    page.wait_for_function("states.at(-1)?.fps === null")
     page.evaluate(change, "visible")
-    page.wait_for_function("states.at(-1).fps > 0")
+    page.wait_for_function("states.at(-1)?.fps > 0")
 
 
 def test_a_network_too_slow_for_the_rate_reads_a_smaller_frame(open_player: Open, student: Path) -> None:
