@@ -111,6 +111,7 @@ class Project:
 
 def _run_stage(root: Path, stage: str, environment: dict[str, str]) -> None:
     os.chdir(root)
+    os.environ.clear()  # the fork server has that of the test which was its first
     os.environ.update(environment)
     Path("logs").mkdir(exist_ok=True)
     said = os.open(f"logs/{stage}.txt", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
