@@ -22,6 +22,13 @@ ANSWER_MS = 60_000  # on a busy machine
 expect.set_options(timeout=ANSWER_MS)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser on two shared cores misses a deadline now and then; a test that fails twice is broken."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     """Playwright's driver. Without a Chromium the test is skipped, which CI does not accept."""
