@@ -19,6 +19,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import numpy as np
+import psutil
 from playwright.sync_api import Browser, sync_playwright
 
 from pipeline import tracking
@@ -116,6 +117,8 @@ def dashboard(folder: Path) -> Iterator[str]:
             wait_for(address, server)
             yield address
         finally:
+            for child in psutil.Process(server.pid).children(recursive=True):  # they write into the folder
+                child.terminate()
             server.terminate()
 
 

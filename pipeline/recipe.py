@@ -20,7 +20,9 @@ from torch import nn
 
 from pipeline.errors import SharpcamError
 from pipeline.photos import Photos
+from pipeline.progress import progress
 from training.descent import Descent
+from training.drawings import drawing
 from training.models import MODELS
 from training.pool import Pool
 from training.restoration import Shots
@@ -55,6 +57,7 @@ class Recipe(Section):
     batch_size: PositiveInt
     crop_px: int = Field(ge=16, multiple_of=2)
     candidates: PositiveInt
+    drawings: NonNegativeInt
     learning_rate: PositiveFloat
     warmup_steps: PositiveInt
     weight_decay: NonNegativeFloat
@@ -104,8 +107,9 @@ class Recipe(Section):
 
     def pool(self, photos: Photos, device: torch.device) -> Pool:
         """The pool of training frames, still empty."""
+        drawn = [drawing(number) for number in progress(range(self.drawings), what="drawings")]
         return Pool(
-            photos=list(photos.training.values()),
+            photos=[*photos.training.values(), *drawn],
             shots=Shots(**self.shots.model_dump()),
             seed=self.seed,
             frame_px=self.frame_px,

@@ -6,10 +6,11 @@ import json
 import os
 import platform
 import signal
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +32,7 @@ SAMPLES = "samples"  # folder of a run: pictures of its training
 DATABASE = "sqlite:///mlflow.db"
 PROCESS_TAGS = ("sharpcam.host", "sharpcam.pid", "sharpcam.born")
 HELD_BACK = (signal.SIGTERM, signal.SIGINT)
+LOCK_PATIENCE_S = 4.0  # a write takes milliseconds
 LONGEST_VALUE = 6000  # characters, MLflow's limit on a parameter
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read while mlflow is imported
@@ -68,7 +70,22 @@ def _make_tables() -> None:
     if (file := database_file()) is None:
         return
     with FileLock(file.with_name(f"{file.name}-lock")), suppress(mlflow.exceptions.MlflowException):
-        mlflow.MlflowClient(tracking_uri=tracking_uri()).search_experiments(max_results=1)
+        if not _is_readable(file):
+            mlflow.MlflowClient(tracking_uri=tracking_uri()).search_experiments(max_results=1)
+
+
+def _is_readable(file: Path) -> bool:
+    """Whether there are tables in a SQLite store. Raises SharpcamError where another program keeps it locked: MLflow
+    itself would try for most of a minute."""
+    if not file.exists():
+        return False
+    with closing(sqlite3.connect(file, timeout=LOCK_PATIENCE_S)) as database:
+        try:
+            return database.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
+        except sqlite3.DatabaseError as error:
+            if "locked" in str(error):
+                raise SharpcamError(_refusal(str(error))) from None
+            return False
 
 
 def store_exists() -> bool:

@@ -27,6 +27,7 @@ TINY = {
     "batch_size": 2,
     "crop_px": 16,
     "candidates": 2,
+    "drawings": 1,
     "warmup_steps": 2,
     "frame_px": 24,
     "scene_px": 96,

@@ -1,5 +1,7 @@
 """The page Runs in its empty, normal and broken states, on a real MLflow store."""
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -75,6 +77,17 @@ def test_pictures_across_epochs_and_error_maps_are_shown_on_request(two_runs):
     page.toggle(key="errors").set_value(True).run()
     assert not page.exception
     assert not page.warning
+
+
+def test_a_locked_database_is_said_and_nothing_is_lost(two_runs, project):
+    with closing(sqlite3.connect(project.root / "mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        page = run_page()
+        shown = " ".join(each.value for each in (*page.error, *page.warning))
+        assert "locked" in shown
+        assert "again" in shown
+        other.execute("ROLLBACK")
+    assert ids(run_page()) == list(two_runs)
 
 
 def test_a_run_that_was_deleted_outside_is_no_longer_compared(two_runs):
