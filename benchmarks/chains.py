@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 import torch
 
-from pipeline.chain import Chain, build_chain
-from pipeline.engine import Engine
+from pipeline.chains.chain import Chain, build_chain
+from pipeline.chains.engine import Engine
 from pipeline.errors import SharpcamError
 from pipeline.frames import decode_frame, encode_frame
 from pipeline.geometry import Frame, enlarge

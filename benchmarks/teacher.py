@@ -21,18 +21,18 @@ import torch
 from torch import nn
 
 from benchmarks.made_up_weights import made_up_weights
-from pipeline.chain import Chain, build_chain
-from pipeline.engine import Engine
+from pipeline.chains.chain import Chain, build_chain
+from pipeline.chains.engine import Engine
+from pipeline.chains.guard import defect, glitch
+from pipeline.chains.inference import plain, read
+from pipeline.chains.network_steps import LocalStep, NetworkStep
+from pipeline.chains.networks import with_run_time
+from pipeline.chains.step import Picture, Step
 from pipeline.errors import SharpcamError
 from pipeline.frames import decode_frame, encode_frame
-from pipeline.guard import defect, glitch
-from pipeline.inference import plain, read
-from pipeline.network_steps import LocalStep, NetworkStep
-from pipeline.networks import with_run_time
 from pipeline.params import Params, load_params
 from pipeline.paths import Paths
 from pipeline.stage import in_words
-from pipeline.step import Picture, Step
 
 MOST_RUNS = 5
 ENOUGH_S = 10.0  # no further run of a step once this much time has gone into it

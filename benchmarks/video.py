@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from pipeline import models
-from pipeline.encoding import Encoding
 from pipeline.engines import cores
+from pipeline.enhancing.encoding import Encoding
+from pipeline.enhancing.upscaler import Upscaler, load_upscaler
+from pipeline.enhancing.video import Facts, Timed, as_frame, encode, enhance_video, look_at, read_frames
 from pipeline.paths import Paths
-from pipeline.upscaler import Upscaler, load_upscaler
-from pipeline.video import Facts, Timed, as_frame, encode, enhance_video, look_at, read_frames
 
 FEW = 32  # frames that are in memory at the same time
 

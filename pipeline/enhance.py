@@ -17,20 +17,28 @@ from threading import Lock
 from typing import Any
 
 from pipeline import models
-from pipeline.batch import COMPARED, REPORT, Manifest, Room, Row, Task, find_tasks, key_of, report, run_all
-from pipeline.camera_view import watch
-from pipeline.comparison import TEACHER, Comparison, compare
-from pipeline.encoding import CODECS, CONTAINERS, Encoding
 from pipeline.engines import ENGINES, REFERENCE, cores
+from pipeline.enhancing.batch import COMPARED, REPORT, Manifest, Room, Row, Task, find_tasks, key_of, report, run_all
+from pipeline.enhancing.camera_view import watch
+from pipeline.enhancing.comparison import TEACHER, Comparison, compare
+from pipeline.enhancing.encoding import CODECS, CONTAINERS, Encoding
+from pipeline.enhancing.image_files import (
+    FORMATS,
+    MEGAPIXELS,
+    QUALITY,
+    Picture,
+    picture_size,
+    read_picture,
+    write_picture,
+)
+from pipeline.enhancing.segments import known_identity
+from pipeline.enhancing.upscaler import Advance, Enhancer, load_upscaler
+from pipeline.enhancing.video import SEGMENT_FRAMES, VIDEOS, enhance_video, look_at, part_of
 from pipeline.errors import SharpcamError
-from pipeline.image_files import FORMATS, MEGAPIXELS, QUALITY, Picture, picture_size, read_picture, write_picture
 from pipeline.params import load_params
 from pipeline.paths import Paths
 from pipeline.progress import Bar, progress_bar
-from pipeline.segments import known_identity
 from pipeline.stage import in_words, only_once
-from pipeline.upscaler import Advance, Enhancer, load_upscaler
-from pipeline.video import SEGMENT_FRAMES, VIDEOS, enhance_video, look_at, part_of
 
 KILO = 1000  # pixels in one step of the bar
 CAMERA = "camera:"

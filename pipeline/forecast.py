@@ -57,7 +57,7 @@ def known_forecast(paths: Paths, params: Params) -> Forecast | None:
 def make_forecast(paths: Paths, params: Params) -> Forecast:
     """Look at every frame, and try the chain on a cut-out. Raises SharpcamError where the chain cannot run."""
     from pipeline import teacher  # torch, which a page that reads a forecast does not need
-    from pipeline.chain import build_chain
+    from pipeline.chains.chain import build_chain
 
     engine = teacher.build_engine(paths, params.teacher)
     chain = build_chain(params.teacher, geometry=params.geometry, engine=engine)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipeline import tracking
-from pipeline.engine import pick_device
+from pipeline.chains.engine import pick_device
 from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
 from pipeline.photos import Photos, load_photos

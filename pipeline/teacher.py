@@ -13,19 +13,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.chain import Chain, build_chain
-from pipeline.engine import Engine
+from pipeline.chains.chain import Chain, build_chain
+from pipeline.chains.engine import Engine
+from pipeline.chains.executor import Finished, Job, Result, local_results
+from pipeline.chains.ray_executor import ray_results, require_ray
+from pipeline.chains.stepcache import StepCache
 from pipeline.errors import SharpcamError
-from pipeline.executor import Finished, Job, Result, local_results
 from pipeline.files import write_bytes, write_json
 from pipeline.frames import find_clips, find_frames, read_frame, remove_tree, remove_unfinished
 from pipeline.geometry import Frame
 from pipeline.params import GeometryParams, Params, TeacherParams
 from pipeline.paths import Paths
 from pipeline.progress import in_hours, progress_bar
-from pipeline.ray_executor import ray_results, require_ray
 from pipeline.stage import run_stage
-from pipeline.stepcache import StepCache
 
 PROBE_SHARE = 4  # the estimate runs the chain on a frame of a quarter of the width and height
 

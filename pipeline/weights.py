@@ -11,11 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.download import download
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.stage import in_words, only_once
-from pipeline.weight_files import (
+from pipeline.chains.download import download
+from pipeline.chains.weight_files import (
     FILES,
     GROUPS,
     WeightFile,
@@ -28,6 +25,9 @@ from pipeline.weight_files import (
     provenance,
     sha256_of,
 )
+from pipeline.errors import SharpcamError
+from pipeline.paths import Paths
+from pipeline.stage import in_words, only_once
 
 SPARE_BYTES = 64 << 20  # left free on a disk that is not ours alone
 

@@ -13,13 +13,13 @@ from typing import Protocol
 import cv2
 
 from app.jobs import Job, jobs
-from pipeline.batch import REPORT
+from pipeline.enhancing.batch import REPORT
+from pipeline.enhancing.image_files import FORMATS, read_picture
+from pipeline.enhancing.video import VIDEOS
 from pipeline.errors import SharpcamError
 from pipeline.frames import encode_frame
 from pipeline.geometry import Frame, resize
-from pipeline.image_files import FORMATS, read_picture
 from pipeline.paths import Paths
-from pipeline.video import VIDEOS
 
 COMMAND, GIVEN, MADE = "enhance", "in", "out"
 SUFFIXES = sorted({*FORMATS, *VIDEOS})

@@ -9,11 +9,11 @@ from app.enhance.calls import COMMAND, GIVEN, SUFFIXES, Call, arguments, as_zip,
 from app.jobs import start
 from app.jobs.show import show_job
 from app.waiting import waited_for
-from pipeline.batch import COMPARED
+from pipeline.enhancing.batch import COMPARED
+from pipeline.enhancing.video import VIDEOS
 from pipeline.errors import SharpcamError
 from pipeline.models import available
 from pipeline.paths import Paths
-from pipeline.video import VIDEOS
 
 SIZES = {False: "Twice the input", True: "Target geometry"}
 PRESETS = {"good": "good", "fast": "fast", "small": "small file"}  # of videos

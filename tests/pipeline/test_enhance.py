@@ -11,9 +11,9 @@ import pytest
 from making import Project, kill, photo, tree, until
 from PIL import Image
 
-from pipeline.batch import MANIFEST, REPORT
 from pipeline.enhance import main
-from pipeline.image_files import Picture, read_picture, write_picture
+from pipeline.enhancing.batch import MANIFEST, REPORT
+from pipeline.enhancing.image_files import Picture, read_picture, write_picture
 
 ENGINE = ("--engine", "onnxruntime-fp32", "--threads", "1")
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from making import json_lines, kill, make_clip, photo, tiny_project, tree, until
 
-from pipeline.chain import build_chain
+from pipeline.chains.chain import build_chain
+from pipeline.chains.step import Step
+from pipeline.chains.steps import STEPS
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json
 from pipeline.frames import find_clips, find_frames, read_frame, write_frame
 from pipeline.split import split
-from pipeline.step import Step
-from pipeline.steps import STEPS
 from pipeline.teacher import in_hours, teacher
 
 FRAMES = [photo(60, 80, seed=seed) for seed in range(4)]

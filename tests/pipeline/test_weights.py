@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pipeline import weight_files, weights
-from pipeline.download import GoogleDrive, HuggingFace, Web, download
+from pipeline import weights
+from pipeline.chains import weight_files
+from pipeline.chains.download import GoogleDrive, HuggingFace, Web, download
+from pipeline.chains.weight_files import FILES, GROUPS, WeightFile, open_verified, provenance
 from pipeline.errors import SharpcamError
-from pipeline.weight_files import FILES, GROUPS, WeightFile, open_verified, provenance
 
 CONTENT = os.urandom(1_500_000)
 OTHER = os.urandom(1_500_000)

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.enhance.calls import _safe, as_zip, calls, preview
 from app.jobs import jobs
-from pipeline.image_files import Picture, picture_size, write_picture
+from pipeline.enhancing.image_files import Picture, picture_size, write_picture
 
 PAGE = ROOT / "app/pages/enhance.py"
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
 
-from pipeline.engine import Engine
+from pipeline.chains.engine import Engine
+from pipeline.chains.step import Picture, Size, Step
+from pipeline.chains.weight_files import ACCEPTED, find, provenance, sha256_of
 from pipeline.errors import SharpcamError
 from pipeline.params import GeometryParams
-from pipeline.step import Picture, Size, Step
-from pipeline.weight_files import ACCEPTED, find, provenance, sha256_of
 
 if TYPE_CHECKING:
-    from pipeline.inference import Source
+    from pipeline.chains.inference import Source
 
 Side = Annotated[int, Field(ge=8)]
 TlcPx = tuple[Side, Side] | None  # (height, width) of the crops that the network was trained on; null: no TLC
@@ -66,19 +66,19 @@ class NetworkStep(Step, frozen=True):
         return {"network": self.network} | self.weights() | {"dtype": DTYPES[self._engine.settled_precision]}
 
     def load(self) -> None:
-        from pipeline.inference import loaded
+        from pipeline.chains.inference import loaded
 
         loaded(self.source(), engine=self._engine, tlc_px=self._tlc_px())
 
     def run(self, picture: Picture, *, geometry: GeometryParams) -> Picture:
-        from pipeline.inference import infer
+        from pipeline.chains.inference import infer
 
         del geometry
         return infer(picture, source=self.source(), engine=self._engine, tlc_px=self._tlc_px())
 
     def source(self) -> "Source":
         """The network and its weights, for what computes it."""
-        from pipeline.inference import Source
+        from pipeline.chains.inference import Source
 
         return Source(self.network, self.folder, str(self.weights()["sha256"]), self._views())
 

@@ -12,12 +12,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipeline.enhancing.upscaler import Advance, Upscaler, load_upscaler
 from pipeline.errors import SharpcamError
 from pipeline.files import whole_file
 from pipeline.geometry import Frame, enlarge, fit, resize
 from pipeline.params import load_params
 from pipeline.paths import Paths
-from pipeline.upscaler import Advance, Upscaler, load_upscaler
 
 CAPTION_PX = 24
 SSIM_PX = 11  # side of its window
@@ -148,8 +148,8 @@ def _resizing(student: Upscaler, kernel: str) -> Make:
 
 
 def _with_teacher(student: Upscaler) -> Comparison:
-    from pipeline.chain import build_chain  # it loads torch
-    from pipeline.engine import Engine
+    from pipeline.chains.chain import build_chain  # it loads torch
+    from pipeline.chains.engine import Engine
 
     paths = Paths()
     params = load_params(paths.params)

@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 from pydantic import ValidationError
 
-from pipeline.engine import Engine
+from pipeline.chains.engine import Engine
+from pipeline.chains.guard import defect, glitch
+from pipeline.chains.step import Picture, Size, Step
+from pipeline.chains.stepcache import StepCache
+from pipeline.chains.steps import STEPS
 from pipeline.errors import SharpcamError
 from pipeline.geometry import Frame
-from pipeline.guard import defect, glitch
 from pipeline.params import GeometryParams, TeacherParams
-from pipeline.step import Picture, Size, Step
-from pipeline.stepcache import StepCache
-from pipeline.steps import STEPS
 
 PREFIX_CHARACTERS = 32  # of a fingerprint, 128 bits
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-from pipeline.download import GoogleDrive, HuggingFace, Mirror, Web
+from pipeline.chains.download import GoogleDrive, HuggingFace, Mirror, Web
 from pipeline.errors import SharpcamError
 
 ACCEPTED = "accepted.json"  # file name -> the sha256 that a person has said to trust

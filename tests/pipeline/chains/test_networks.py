@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import networks, weight_files
+from pipeline.chains import networks, weight_files
+from pipeline.chains.networks import NETWORKS, Network, load_network
+from pipeline.chains.weight_files import WeightFile
 from pipeline.errors import SharpcamError
-from pipeline.networks import NETWORKS, Network, load_network
-from pipeline.weight_files import WeightFile
 from training.models import MODELS
 
-MANIFEST = Path(__file__).parents[1] / "training/models/fixtures/checkpoint_manifest.json.gz"
+MANIFEST = Path(__file__).parents[2] / "training/models/fixtures/checkpoint_manifest.json.gz"
 
 TINY = {
     "sr": Network("nafssr", {"up_scale": 2, "width": 4, "num_blks": 2}, "sr.pth", NETWORKS["NAFSSR-L_4x"].unused),

@@ -18,7 +18,8 @@ import av
 import cv2
 import numpy as np
 
-from pipeline.encoding import Colours, Encoding, container_of, written
+from pipeline.enhancing.encoding import Colours, Encoding, container_of, written
+from pipeline.enhancing.upscaler import Upscaler
 from pipeline.errors import SharpcamError
 from pipeline.files import whole_file
 from pipeline.frames import write_frame
@@ -26,7 +27,6 @@ from pipeline.geometry import Frame, resize
 from pipeline.params import CameraParams
 from pipeline.progress import progress_bar
 from pipeline.sources import Camera
-from pipeline.upscaler import Upscaler
 
 RETRY_S = 1.0  # how often a camera that was unplugged is looked for
 PATIENCE_S = 0.2  # without a frame, before keys are looked at again

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from pipeline.engine import Engine
+from pipeline.chains.engine import Engine
 from pipeline.params import GeometryParams
 
 Picture = NDArray[np.float32]  # (H, W, 3), RGB in 0..1

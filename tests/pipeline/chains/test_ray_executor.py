@@ -13,13 +13,13 @@ from making import make_clip, photo, tree, until
 import pipeline
 import training
 from benchmarks.made_up_weights import make_up_restorer
-from pipeline import ray_executor
-from pipeline.chain import build_chain
+from pipeline.chains import ray_executor
+from pipeline.chains.chain import build_chain
+from pipeline.chains.executor import Finished, Job, local_results
+from pipeline.chains.ray_executor import Crew, keep_weights, ray_results
+from pipeline.chains.stepcache import StepCache
 from pipeline.errors import SharpcamError
-from pipeline.executor import Finished, Job, local_results
 from pipeline.frames import decode_frame, find_clips
-from pipeline.ray_executor import Crew, keep_weights, ray_results
-from pipeline.stepcache import StepCache
 from pipeline.teacher import build_engine, find_jobs, teacher
 
 try:

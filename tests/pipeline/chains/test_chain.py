@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from making import photo
 
-from pipeline.chain import Chain, build_chain, guarded
+from pipeline.chains.chain import Chain, build_chain, guarded
+from pipeline.chains.step import Step
+from pipeline.chains.stepcache import StepCache
+from pipeline.chains.steps import STEPS, Crop, Denoise, Resize, Unsharp
 from pipeline.errors import SharpcamError
 from pipeline.params import GeometryParams
-from pipeline.step import Step
-from pipeline.stepcache import StepCache
-from pipeline.steps import STEPS, Crop, Denoise, Resize, Unsharp
 
 GEOMETRY = GeometryParams(width=160, height=128, scale=2, fit="crop")
 FRAME = photo(60, 80)

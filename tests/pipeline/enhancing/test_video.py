@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from making import Project, kill, photo, until
 
-from pipeline.encoding import CODECS, Encoding
 from pipeline.enhance import main
+from pipeline.enhancing.encoding import CODECS, Encoding
+from pipeline.enhancing.upscaler import Upscaler, load_upscaler
+from pipeline.enhancing.video import enhance_video, look_at, part_of
 from pipeline.errors import SharpcamError
-from pipeline.upscaler import Upscaler, load_upscaler
-from pipeline.video import enhance_video, look_at, part_of
 
 ENGINE = ("--engine", "onnxruntime-fp32", "--threads", "1")
 FAST = Encoding(preset="fast", quality=10)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.segments import Coded, Segments, decoding_times
+from pipeline.enhancing.segments import Coded, Segments, decoding_times
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,14 @@ import av
 import cv2
 import numpy as np
 
-from pipeline.ahead import ahead
-from pipeline.encoding import Colours, Encoding, container_of, written
+from pipeline.enhancing.ahead import ahead
+from pipeline.enhancing.encoding import Colours, Encoding, container_of, written
+from pipeline.enhancing.segments import Coded, Segments, decoding_times
+from pipeline.enhancing.upscaler import Enhancer
 from pipeline.errors import SharpcamError
 from pipeline.files import whole_file
 from pipeline.geometry import Frame
-from pipeline.segments import Coded, Segments, decoding_times
 from pipeline.sources import claimed_s
-from pipeline.upscaler import Enhancer
 
 VIDEOS = {".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mts", ".ts", ".mpg"}
 SEGMENT_FRAMES = 250

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipeline.chains.weight_files import Provenance, get_command, open_verified
 from pipeline.errors import SharpcamError
-from pipeline.weight_files import Provenance, get_command, open_verified
 from training.models import MODELS
 
 NOTHING = "(?!)"  # a pattern that no name matches

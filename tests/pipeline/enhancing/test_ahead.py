@@ -5,7 +5,7 @@ import threading
 import pytest
 from making import until
 
-from pipeline.ahead import ahead
+from pipeline.enhancing.ahead import ahead
 
 
 def test_items_come_in_order_and_the_next_ones_are_made_meanwhile():

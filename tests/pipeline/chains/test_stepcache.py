@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from pipeline.stepcache import StepCache
+from pipeline.chains.stepcache import StepCache
 
 ONE = np.random.default_rng(0).random((16, 16, 3), dtype=np.float32)
 FILE_BYTES = ONE.nbytes + 128  # what numpy writes before the numbers

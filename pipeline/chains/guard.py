@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from pipeline.step import Picture
+from pipeline.chains.step import Picture
 
 LARGEST_CHANGE = 0.35  # of full range, 99.9th percentile over the picture
 LARGEST_SHIFT = 0.06  # of full range, in the mean linear light of boxes

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.engine import Engine, Precision, has_bf16
+from pipeline.chains.engine import Engine, Precision, has_bf16
+from pipeline.chains.networks import load_network, with_run_time
+from pipeline.chains.step import Picture
+from pipeline.chains.weight_files import sha256_of
 from pipeline.errors import SharpcamError
-from pipeline.networks import load_network, with_run_time
-from pipeline.step import Picture
-from pipeline.weight_files import sha256_of
 from training import checkpoints
 from training.models.nafssr import NAFSSR, same_view_twice
 

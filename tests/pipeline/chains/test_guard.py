@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from making import photo
 
-from pipeline.guard import defect, glitch
+from pipeline.chains.guard import defect, glitch
 
 PICTURE = cv2.GaussianBlur(photo(128, 160).astype(np.float32) / 255, (0, 0), 1)
 

@@ -14,19 +14,19 @@ from making import ROOT, make_clip, photo, tree
 from skimage.metrics import peak_signal_noise_ratio
 
 from benchmarks.made_up_weights import made_up_weights, make_up_restorer, random_state
-from pipeline import inference, weight_files
-from pipeline.chain import build_chain, guarded
-from pipeline.engine import Engine
+from pipeline.chains import inference, weight_files
+from pipeline.chains.chain import build_chain, guarded
+from pipeline.chains.engine import Engine
+from pipeline.chains.executor import ahead
+from pipeline.chains.network_steps import NafnetDeblur, NafnetDenoise, Nafssr, RealEsrgan, Restorer
+from pipeline.chains.networks import NETWORKS, Network
+from pipeline.chains.steps import shrink
+from pipeline.chains.weight_files import sha256_of
 from pipeline.errors import SharpcamError
-from pipeline.executor import ahead
 from pipeline.files import read_json
 from pipeline.frames import read_frame
-from pipeline.network_steps import NafnetDeblur, NafnetDenoise, Nafssr, RealEsrgan, Restorer
-from pipeline.networks import NETWORKS, Network
 from pipeline.params import GeometryParams, load_params
-from pipeline.steps import shrink
 from pipeline.teacher import teacher
-from pipeline.weight_files import sha256_of
 from training.models import MODELS
 from training.models.nafssr import same_view_twice
 

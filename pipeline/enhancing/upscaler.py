@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 
 from pipeline.engines import REFERENCE, OnnxRuntime
+from pipeline.enhancing.tiling import tiles
 from pipeline.errors import SharpcamError
 from pipeline.geometry import Frame, fit, resize
 from pipeline.params import GeometryParams
 from pipeline.runtime import Student, load_student, read_contract, start
-from pipeline.tiling import tiles
 
 WHOLE_PX = 1 << 20  # pixels of a picture that is computed in one piece
 TILE_PX = 768  # side of a tile of larger ones: some 150 MB of memory

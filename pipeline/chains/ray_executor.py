@@ -20,11 +20,11 @@ import cv2
 
 import pipeline
 import training
-from pipeline.chain import Chain
+from pipeline.chains.chain import Chain
+from pipeline.chains.executor import FRAMES_AT_ONCE, Job, Outcome, Result, finish
+from pipeline.chains.stepcache import StepCache
 from pipeline.errors import SharpcamError
-from pipeline.executor import FRAMES_AT_ONCE, Job, Outcome, Result, finish
 from pipeline.params import RayParams
-from pipeline.stepcache import StepCache
 
 MOST_TRIES = 3  # of a frame, or of a worker's start, before it is given up
 KNOCK_S = 10

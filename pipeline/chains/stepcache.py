@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.chains.step import Picture
 from pipeline.files import write_bytes
-from pipeline.step import Picture
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
+from pipeline.chains.network_steps import NafnetDeblur, NafnetDenoise, Nafssr, RealEsrgan, Restorer
+from pipeline.chains.step import Picture, Size, Step
 from pipeline.geometry import KERNELS, crop, crop_box
-from pipeline.network_steps import NafnetDeblur, NafnetDenoise, Nafssr, RealEsrgan, Restorer
 from pipeline.params import GeometryParams
-from pipeline.step import Picture, Size, Step
 
 Odd = Annotated[int, Field(ge=3, le=31, multiple_of=1)]
 

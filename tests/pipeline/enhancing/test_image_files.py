@@ -10,8 +10,8 @@ import pytest
 from making import photo
 from PIL import Image, ImageCms
 
+from pipeline.enhancing.image_files import Picture, picture_size, read_picture, write_picture
 from pipeline.errors import SharpcamError
-from pipeline.image_files import Picture, picture_size, read_picture, write_picture
 
 LOSSLESS = (".png", ".tiff")
 MAKER, ORIENTATION, EXIF_IFD, TAKEN = 0x010F, 0x0112, 0x8769, 0x9003

@@ -9,9 +9,9 @@ from skimage.data import astronaut
 from skimage.metrics import peak_signal_noise_ratio
 from skimage.restoration import denoise_nl_means
 
+from pipeline.chains.steps import STEPS, Crop, Denoise, Resize, Sharpen, Unsharp, lanczos_weights
 from pipeline.geometry import crop
 from pipeline.params import GeometryParams
-from pipeline.steps import STEPS, Crop, Denoise, Resize, Sharpen, Unsharp, lanczos_weights
 
 GEOMETRY = GeometryParams(width=160, height=128, scale=2, fit="crop")
 WITHOUT_WEIGHTS = {name: STEPS[name] for name in ("crop", "resize", "denoise", "unsharp", "sharpen")}

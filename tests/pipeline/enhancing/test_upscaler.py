@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from making import photo
 
+from pipeline.enhancing.tiling import spans
+from pipeline.enhancing.upscaler import OVERLAP_PX, Upscaler, load_upscaler
 from pipeline.errors import SharpcamError
-from pipeline.tiling import spans
-from pipeline.upscaler import OVERLAP_PX, Upscaler, load_upscaler
 
 
 @pytest.fixture(scope="module")

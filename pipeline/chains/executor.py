@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.chain import Chain
+from pipeline.chains.chain import Chain
+from pipeline.chains.stepcache import StepCache
 from pipeline.errors import SharpcamError
 from pipeline.frames import decode_frame, encode_frame
-from pipeline.stepcache import StepCache
 
 FRAMES_AT_ONCE = 4  # beside a GPU: while it computes one, the others are decoded, resized, guarded and encoded
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from making import Project, make_video, photo, until
 
-from pipeline import camera_view
-from pipeline.camera_view import Newest, VirtualCamera, Window, divided, watch
-from pipeline.encoding import Encoding
 from pipeline.enhance import main
+from pipeline.enhancing import camera_view
+from pipeline.enhancing.camera_view import Newest, VirtualCamera, Window, divided, watch
+from pipeline.enhancing.encoding import Encoding
+from pipeline.enhancing.upscaler import load_upscaler
 from pipeline.errors import SharpcamError
 from pipeline.frames import read_frame
 from pipeline.params import load_params
-from pipeline.upscaler import load_upscaler
 
 FAST = Encoding(preset="fast")
 
@@ -103,10 +103,10 @@ from pathlib import Path
 
 import cv2
 
-from pipeline import camera_view
-from pipeline.encoding import Encoding
+from pipeline.enhancing import camera_view
+from pipeline.enhancing.encoding import Encoding
 from pipeline.params import load_params
-from pipeline.upscaler import load_upscaler
+from pipeline.enhancing.upscaler import load_upscaler
 
 keys = [-1] * 5 + [ord("s")] + [-1] * 5 + [27]
 cv2.pollKey = lambda: keys.pop(0) if keys else 27
