@@ -61,7 +61,7 @@ def make_forecast(paths: Paths, params: Params) -> Forecast:
 
     engine = teacher.build_engine(paths, params.teacher)
     chain = build_chain(params.teacher, geometry=params.geometry, engine=engine)
-    known = teacher.read_statuses(paths.logs / "teacher.jsonl")
+    known = teacher.read_statuses(paths)
     jobs = [job for clip in find_clips(paths.raw) for job in teacher.find_jobs(clip, chain, paths)]
     pending = [job for job in jobs if not teacher.is_done(job, known)]
     frame = teacher.first_readable(pending)

@@ -19,7 +19,7 @@ from pipeline.chains.executor import Finished, Job, Result, local_results
 from pipeline.chains.ray_executor import ray_results, require_ray
 from pipeline.chains.stepcache import StepCache
 from pipeline.errors import SharpcamError
-from pipeline.files import write_bytes, write_json
+from pipeline.files import read_json, write_bytes, write_json
 from pipeline.frames import find_clips, find_frames, read_frame, remove_tree, remove_unfinished
 from pipeline.geometry import Frame
 from pipeline.params import GeometryParams, Params, TeacherParams
@@ -50,15 +50,15 @@ def teacher(paths: Paths, params: Params) -> None:
     paths.teacher.mkdir(parents=True, exist_ok=True)
     remove_unfinished(paths.teacher)
     remove_orphans(paths)
-    log = paths.logs / "teacher.jsonl"
-    known = read_statuses(log)
-    jobs = [job for clip in clips for job in find_jobs(clip, chain, paths)]
+    known = read_statuses(paths)
+    jobs_of = {clip: find_jobs(clip, chain, paths) for clip in clips}
+    jobs = [job for of_clip in jobs_of.values() for job in of_clip]
     pending = [job for job in jobs if not is_done(job, known)]
     check_sizes(pending, chain)
     results = start_executor(pending, chain, paths, params.teacher)
-    failures = compute(results, log=log, known=known, total=len(pending)) if pending else {}
+    failures = compute(results, log=log_file(paths), known=known, total=len(pending)) if pending else {}
     for clip in clips:
-        write_recipe(clip, chain, known, paths)
+        write_recipe(paths.teacher / clip.name, jobs_of[clip], chain, known)
     summarise(jobs, pending, known, failures)
 
 
@@ -99,22 +99,38 @@ def find_jobs(clip: Path, chain: Chain, paths: Paths) -> list[Job]:
 
 def is_done(job: Job, known: dict[str, Status]) -> bool:
     """Whether the picture is there, whole, and made of these raw bytes by this recipe."""
-    status = known.get(job.name)
-    if status is None or status.key != job.key or not job.output.is_file():
+    status = known.get(job.key)
+    if status is None or not job.output.is_file():
         return False
     return hashlib.sha256(job.output.read_bytes()).hexdigest() == status.output
 
 
-def read_statuses(log: Path) -> dict[str, Status]:
-    """The last status of each frame; a line that a kill cut off is passed over."""
-    known: dict[str, Status] = {}
+def log_file(paths: Paths) -> Path:
+    """Where each frame is noted once it is written."""
+    return paths.logs / "teacher.jsonl"
+
+
+def read_statuses(paths: Paths) -> dict[str, Status]:
+    """What is known to be done, by key: from what travels with the pictures, so that a clone that pulled them or a clip
+    under another name computes none again, and from the log, which also knows the frames of a stage that was killed."""
+    return {status.key: status for status in (*_statuses_beside(paths), *_statuses_logged(log_file(paths)))}
+
+
+def _statuses_beside(paths: Paths) -> Iterator[Status]:
+    for recipe in paths.teacher.glob("*/chain.json"):
+        with suppress(SharpcamError, KeyError, TypeError, ValueError, AttributeError):
+            content = read_json(recipe, made_by="teacher")
+            for stem, (key, output) in content["frames"].items():
+                glitches = tuple(content["kept_out"].get(stem, ()))
+                yield Status(f"{recipe.parent.name}/{stem}", key, output, glitches, 0.0)
+
+
+def _statuses_logged(log: Path) -> Iterator[Status]:
+    """Line by line; one that a kill cut off is passed over."""
     for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
-        try:
+        with suppress(ValueError, KeyError, TypeError):
             fields = json.loads(line)
-            known[fields["frame"]] = Status(**fields | {"glitches": tuple(fields["glitches"])})
-        except (ValueError, KeyError, TypeError):
-            continue
-    return known
+            yield Status(**fields | {"glitches": tuple(fields["glitches"])})
 
 
 def remove_orphans(paths: Paths) -> None:
@@ -138,8 +154,8 @@ def compute(results: Iterator[Result], *, log: Path, known: dict[str, Status], t
             if isinstance(outcome, SharpcamError):
                 failures[job.name] = str(outcome)
             else:
-                known[job.name] = _written(job, outcome)
-                lines.write(json.dumps(asdict(known[job.name])) + "\n")
+                known[job.key] = _written(job, outcome)
+                lines.write(json.dumps(asdict(known[job.key])) + "\n")
                 lines.flush()
             bar.update()
     return failures
@@ -203,18 +219,18 @@ def _seconds(chain: Chain, frame: Any) -> float:
     return time.perf_counter() - started
 
 
-def write_recipe(clip: Path, chain: Chain, known: dict[str, Status], paths: Paths) -> None:
-    """chain.json beside the pictures of a clip: the recipe, and the frames that the guard kept out of training."""
-    frames = [f"{clip.name}/{frame.stem}" for frame in find_frames(clip)]
-    kept_out = {
-        name.split("/")[1]: list(known[name].glitches) for name in frames if name in known and known[name].glitches
-    }
-    write_json(paths.teacher / clip.name / "chain.json", chain.recipe() | {"kept_out": kept_out})
+def write_recipe(folder: Path, jobs: list[Job], chain: Chain, known: dict[str, Status]) -> None:
+    """chain.json beside the pictures of a clip: the recipe, key and hash of each picture, and the frames that the
+    guard kept out of training."""
+    done = {job.raw.stem: known[job.key] for job in jobs if job.key in known}
+    frames = {stem: [status.key, status.output] for stem, status in done.items()}
+    kept_out = {stem: list(status.glitches) for stem, status in done.items() if status.glitches}
+    write_json(folder / "chain.json", chain.recipe() | {"frames": frames, "kept_out": kept_out})
 
 
 def summarise(jobs: list[Job], pending: list[Job], known: dict[str, Status], failures: dict[str, str]) -> None:
     """Say what was done. Raises SharpcamError where a frame failed."""
-    kept_out = sum(bool(known[job.name].glitches) for job in jobs if job.name in known)
+    kept_out = sum(bool(known[job.key].glitches) for job in jobs if job.key in known)
     print(
         f"teacher: {len(jobs)} frames, {len(pending) - len(failures)} computed, {len(jobs) - len(pending)} up to date, "
         f"{kept_out} kept out by the guard, {len(failures)} failed",

@@ -3,7 +3,6 @@
 A deleted clip lies in .cache/trash until the clean-up removes it, so every deletion can be undone.
 """
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,29 +132,10 @@ def rename(clip: Clip, new: str, paths: Paths) -> None:
     check_name(new, paths)
     with none_runs(READERS, paths=paths):
         folders = _folders(clip, paths)
-        _rename_statuses(clip.name, new, paths)
         for folder in folders:
             folder.rename(folder.with_name(new))
         if clip.left_out:
             params_file.change(paths, {LEAVE_OUT: sorted(left_out(paths) - {clip.name} | {new})})
-
-
-def _rename_statuses(name: str, new: str, paths: Paths) -> None:
-    """Note under the new name what the teacher's log says of each frame."""
-    log = paths.logs / "teacher.jsonl"
-    if not log.exists():
-        return
-    renamed = []
-    for line in log.read_text(encoding="utf-8").splitlines():
-        try:
-            status = json.loads(line)
-            clip, _, stem = status["frame"].partition("/")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # a line that a kill cut off
-        if clip == name:
-            renamed.append(json.dumps(status | {"frame": f"{new}/{stem}"}) + "\n")
-    with log.open("a", encoding="utf-8") as lines:
-        lines.write("\n" + "".join(renamed))
 
 
 @dataclass(frozen=True)

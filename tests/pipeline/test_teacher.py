@@ -62,6 +62,7 @@ def test_every_frame_has_its_picture_of_the_same_name_at_target_size(clips):
             picture = read_frame(clips.paths.teacher / clip.name / frame.name)
             np.testing.assert_array_equal(picture, chain.enhance(read_frame(frame)).frame)
         recipe = read_json(clips.paths.teacher / clip.name / "chain.json", made_by="teacher")
+        assert set(recipe.pop("frames")) == set(stems)
         assert recipe == chain.recipe() | {"kept_out": {}}
 
 
@@ -84,6 +85,14 @@ def test_only_what_changed_is_computed_again(clips):
     assert read_frame(pictures / "b" / "000000.png").shape == (128, 160, 3)
     shutil.rmtree(pictures)
     assert enhance(clips) == 4
+
+
+def test_a_clone_that_pulled_the_pictures_computes_only_what_is_new(clips, capsys):
+    enhance(clips)
+    shutil.rmtree(clips.paths.logs)
+    make_clip(clips.paths, "c", FRAMES[:1])
+    teacher(clips.paths, clips.params)
+    assert "1 computed, 4 up to date" in capsys.readouterr().out
 
 
 def test_other_parameters_compute_every_frame_again(clips):
@@ -163,6 +172,8 @@ def test_an_estimate_is_given_before_the_first_frame(clips, capsys):
 
 def test_a_line_of_the_log_that_a_kill_cut_off_is_computed_again(clips, capsys):
     enhance(clips)
+    for recipe in clips.paths.teacher.glob("*/chain.json"):
+        recipe.unlink()  # written last: a kill leaves none
     log = clips.paths.logs / "teacher.jsonl"
     log.write_bytes(log.read_bytes()[:-30])
     teacher(clips.paths, clips.params)

@@ -1,13 +1,12 @@
 """Clips are listed as they lie there; leaving out, renaming and deleting lose nothing, and can be undone."""
 
-import json
 import shutil
 
 import pytest
 from filelock import FileLock
-from making import Project, json_lines, make_clip, photo, tree
+from making import Project, make_clip, photo, tree
 
-from app.data.clips import all_clips, check_name, delete, deleted, parts, rename, restore, set_left_out
+from app.data.clips import all_clips, check_name, delete, deleted, parts, rename, restore, set_left_out, trash
 from pipeline.errors import SharpcamError
 from pipeline.files import write_json
 from pipeline.frames import write_frame
@@ -67,6 +66,31 @@ def test_a_clip_with_a_broken_note_is_listed_all_the_same(project, text):
     assert (clip_of(project, "desk").source, clip_of(project, "desk").size) == ("unknown", "")
 
 
+@pytest.mark.parametrize("known", [{"fps_reached": "fast"}, {"fps_reached": 10, "every": None}, {"size": 3}])
+def test_a_note_with_odd_values_does_no_harm(project, known):
+    make_clip(project.paths, "desk", [photo(60, 80)], **known)
+    clip = clip_of(project, "desk")
+    assert (clip.seconds, clip.size) == (None, "")
+
+
+def test_what_is_broken_in_the_trash_is_passed_over(desk):
+    delete(clip_of(desk, "desk"), desk.paths)
+    for name, text in (("a", "no JSON"), ("b", "[]"), ("c", '{"name": "c", "when": 0, "homes": ["../.."]}')):
+        (trash(desk.paths) / name).mkdir()
+        (trash(desk.paths) / name / "deleted.json").write_text(text)
+    assert [clip.name for clip in deleted(desk.paths)] == ["desk"]
+
+
+def test_a_deletion_that_was_cut_off_is_undone_too(desk):
+    before = tree(desk.paths.root / "data")
+    delete(clip_of(desk, "desk"), desk.paths)
+    (clip,) = deleted(desk.paths)
+    (clip.folder / "teacher").rename(desk.paths.teacher / "desk")
+    restore(clip, desk.paths)
+    assert tree(desk.paths.root / "data") == before
+    assert deleted(desk.paths) == []
+
+
 def test_without_data_there_is_no_clip(project):
     assert all_clips(project.paths) == []
     assert parts(project.paths) == {}
@@ -113,7 +137,6 @@ def test_a_renamed_clip_keeps_its_pictures_and_the_teacher_has_nothing_to_do(des
     capsys.readouterr()
     teacher(desk.paths, desk.params)
     assert " 0 computed" in capsys.readouterr().out
-    assert {line["frame"] for line in json_lines(desk.paths.logs / "teacher.jsonl")} >= {"table/000000"}
 
 
 def test_a_deleted_clip_comes_back_as_it_was(desk):
@@ -167,12 +190,3 @@ def test_a_clip_that_went_meanwhile_is_a_sentence(desk):
     delete(clip, desk.paths)
     with pytest.raises(SharpcamError, match='no clip "desk" any more'):
         delete(clip, desk.paths)
-
-
-def test_a_cut_line_in_the_teachers_log_does_no_harm(desk):
-    log = desk.paths.logs / "teacher.jsonl"
-    whole = log.read_text()
-    log.write_text(whole + '{"frame": "desk/0000')
-    rename(clip_of(desk, "desk"), "table", desk.paths)
-    last = log.read_text().splitlines()[-1]
-    assert json.loads(last)["frame"] == "table/000002"
