@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,14 +61,23 @@ def stamp(paths: Paths) -> str:
     digest = hashlib.sha256()
     for path in sorted(read_or_written | {"dvc.yaml", "dvc.lock", ".dvcignore"}):
         for place in _with_folders(paths.root / path):
-            stat = place.stat() if place.exists() else None
-            digest.update(f"{place.relative_to(paths.root)} {stat and (stat.st_mtime_ns, stat.st_size)}\n".encode())
+            digest.update(f"{place.relative_to(paths.root)} {_time_and_size(place)}\n".encode())
     return digest.hexdigest()
 
 
 def _with_folders(path: Path) -> list[Path]:
-    inside = [Path(entry) for entry in os.scandir(path) if entry.is_dir()] if path.is_dir() else []
+    inside = []
+    with suppress(OSError):  # no folder, or removed at this very moment
+        inside = [Path(entry) for entry in os.scandir(path) if entry.is_dir()]
     return [path, *sorted(inside)]
+
+
+def _time_and_size(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def _answer_file(paths: Paths) -> Path:

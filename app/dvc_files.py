@@ -26,7 +26,7 @@ def stages_in(data: bytes, *, name: str) -> dict[str, Any]:
     try:
         content = yaml.load(data, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         stages = content.get("stages", {}) if isinstance(content, dict) else None
-        if isinstance(stages, dict):
+        if isinstance(stages, dict) and all(isinstance(stage, dict) for stage in stages.values()):
             return stages
         where = "no stages in it"
     except (yaml.YAMLError, ValueError) as error:

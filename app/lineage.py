@@ -30,12 +30,15 @@ def commands(run: PastRun, paths: Paths) -> list[str]:
 
 
 def parameters_at(commit: str, paths: Paths) -> dict[str, str]:
-    """The parameters as that commit has them, flat; none where it is not here."""
+    """The parameters as that commit has them, flat; none where it is not here, or they are broken."""
     where = f"{commit}:{paths.params.name}"
     answer = subprocess.run(["git", "show", where], cwd=paths.root, capture_output=True, text=True, check=False)
     if answer.returncode:
         return {}
-    content: Any = yaml.safe_load(answer.stdout)
+    try:
+        content: Any = yaml.safe_load(answer.stdout)
+    except (yaml.YAMLError, ValueError):
+        return {}
     return flatten(content) if isinstance(content, Mapping) else {}
 
 

@@ -60,7 +60,7 @@ class Field:
 def read_text(paths: Paths) -> str:
     """The text of params.yaml. Raises SharpcamError where there is none."""
     try:
-        return paths.params.read_bytes().decode("utf-8")
+        return paths.params.read_bytes().decode("utf-8-sig")  # some editors begin with a mark
     except FileNotFoundError:
         raise SharpcamError(
             f'No {paths.params} here. Run from the root of sharpcam, or "git checkout {paths.params.name}".'
@@ -73,11 +73,13 @@ def problems(text: str) -> list[str]:
     """What is wrong with the text of a params.yaml: a sentence each, with its line; none where it can be used."""
     try:
         content = parse(text)
+        nodes = {key: name.start_mark.line + 1 for key, name, _ in _entries(text)}
+    except RecursionError:
+        return ["a value in it contains itself"]
     except (yaml.YAMLError, ValueError) as error:  # a ValueError: the 45th of May
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}: " if mark else ""
         return [f"{place}{getattr(error, 'problem', None) or error}"]
-    nodes = {key: name.start_mark.line + 1 for key, name, _ in _entries(text)}
     return [f"line {_line(key, nodes)}: {sentence}" for key, sentence in find_problems(content).items()]
 
 

@@ -4,7 +4,7 @@ Read from dvc.yaml, dvc.lock, params.yaml, the logs and the jobs' folders: nothi
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -90,9 +90,18 @@ def dry_arguments(plan: Iterable[Stage]) -> list[str]:
 
 def estimate(plan: Iterable[Stage]) -> str:
     """How long the stages took when they last ran, in words."""
-    plan = list(plan)
-    known = [stage.last_s for stage in plan if stage.last_s is not None]
-    unknown = [stage.name for stage in plan if stage.last_s is None]
+    return _in_words({stage.name: stage.last_s for stage in plan})
+
+
+def as_last_time(names: Iterable[str], paths: Paths) -> str:
+    """The same of the stages with these names, whatever state they are in."""
+    done = _last_done(paths)
+    return _in_words({name: done[name][1] if name in done else None for name in names})
+
+
+def _in_words(durations: Mapping[str, float | None]) -> str:
+    known = [seconds for seconds in durations.values() if seconds is not None]
+    unknown = [name for name, seconds in durations.items() if seconds is None]
     sentence = f"about {in_hours(sum(known))}, as last time" if known else ""
     if unknown:
         never = f"{', '.join(unknown)} never ended here before, so how long {'it' if len(unknown) == 1 else 'they'} "

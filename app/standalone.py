@@ -20,8 +20,9 @@ from pipeline.recording import unfinished
 from pipeline.stage import in_words
 
 HERE = Path(__file__).with_name("live")
-OPTIONS = "options.json"  # also tells a folder of ours
+OPTIONS = "options.json"
 MODELS = "models"
+OURS = {OPTIONS, MODELS, "_headers", "index.html", "ort", "web"}  # tell a folder that this made
 
 
 def write_standalone(target: Path, names: list[str], paths: Paths) -> None:
@@ -29,11 +30,11 @@ def write_standalone(target: Path, names: list[str], paths: Paths) -> None:
 
     Without names: every bundled student. Raises SharpcamError where something is missing or `target` is in use.
     """
-    if target.exists() and any(target.iterdir()) and not (target / OPTIONS).is_file():
-        raise SharpcamError(f"{target} holds other files, and nothing is overwritten. Name a new folder.")
-    if not any(assets.INTO.glob("*.wasm")):
+    if target.exists() and not _is_ours(target):
+        raise SharpcamError(f"{target} is something else, and nothing is overwritten. Name a new folder.")
+    if not all((assets.INTO / name).is_file() for name in assets.FILES):
         raise SharpcamError('The runtime for browsers is not there yet. Run "make setup" first.')
-    models = [find(name, paths) for name in names] or _bundled(paths)
+    models = [find(name, paths) for name in dict.fromkeys(names)] or _bundled(paths)
     part = unfinished(target.resolve())
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -42,6 +43,13 @@ def write_standalone(target: Path, names: list[str], paths: Paths) -> None:
         part.rename(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _is_ours(target: Path) -> bool:
+    """Whether it is an empty folder, or one that this made."""
+    if not target.is_dir() or target.is_symlink():
+        return False
+    return not any(target.iterdir()) or {path.name for path in target.iterdir()} >= OURS
 
 
 def _bundled(paths: Paths) -> list[Model]:
@@ -66,7 +74,7 @@ def _fill(folder: Path, models: list[Model], paths: Paths) -> None:
 
 def _put_model(model: Model, folder: Path, paths: Paths) -> dict[str, Any]:
     described = options.describe(model, paths, root=MODELS)
-    for address in (described["contract"], described["onnx"]):
+    for address in (described["contract"].partition("?")[0], described["onnx"]):
         (folder / address).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(paths.registry / Path(address).relative_to(MODELS), folder / address)
     return described

@@ -1,7 +1,7 @@
 """Waiting for what takes seconds off the page's thread, so that no click has to."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import streamlit as st
@@ -18,14 +18,11 @@ def _workers() -> ThreadPoolExecutor:
 def waited_for(work: Callable[[], Result], *, words: str) -> Result:
     """What `work` gives, computed elsewhere; `words` are shown meanwhile, and a click elsewhere ends the waiting."""
     future = _workers().submit(work)
-    try:
-        return future.result(TICK_S)
-    except TimeoutError:
-        pass
-    with st.spinner(words):
-        here = st.empty()
-        while True:
-            try:
-                return future.result(TICK_S)
-            except TimeoutError:
+    wait([future], TICK_S)
+    if not future.done():
+        with st.spinner(words):
+            here = st.empty()
+            while not future.done():
+                wait([future], TICK_S)
                 here.empty()  # Streamlit stops a script only where it calls
+    return future.result()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
 from pipeline.framecache import DecodedFrames, decoded_frames
+from pipeline.frames import read_frame
 from pipeline.geometry import Frame
 from pipeline.learning import Workplace, best_student, distillation, fingerprint, learn
 from pipeline.params import Params, TrainParams, load_params
@@ -104,7 +105,7 @@ def run_trial(params: Params, frames: dict[str, DecodedFrames], paths: Paths) ->
     with only_once(f"trial-{folder.name}", paths=paths):
         module = distillation(model, training, watched, params)
         learn(module, params, Workplace(folder), tell=lambda *_: None)
-        verdict = judge(best_student(module), validation)
+        verdict = judge(best_student(module), validation, paths)
         write_json(done, asdict(verdict))
         Workplace(folder).checkpoint.unlink()
     return verdict
@@ -113,7 +114,7 @@ def run_trial(params: Params, frames: dict[str, DecodedFrames], paths: Paths) ->
 def few(frames: DecodedFrames, count: int) -> DecodedFrames:
     """About `count` of the frames, evenly spread."""
     step = slice(None, None, max(1, len(frames) // count))
-    slots = {name: getattr(frames, name)[step] for name in ("input_slots", "target_slots", "truth_slots")}
+    slots = {name: getattr(frames, name)[step] for name in ("input_slots", "target_slots")}
     return replace(frames, names=frames.names[step], **slots)
 
 
@@ -124,7 +125,7 @@ def mean(verdicts: list[Verdict], measure: str) -> float | None:
 
 
 @torch.inference_mode()
-def judge(model: nn.Module, frames: DecodedFrames) -> Verdict:
+def judge(model: nn.Module, frames: DecodedFrames, paths: Paths) -> Verdict:
     """Mean PSNR over `frames`, as the stage evaluate has it."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device)
@@ -132,9 +133,9 @@ def judge(model: nn.Module, frames: DecodedFrames) -> Verdict:
     for index in progress(range(len(frames)), what="judge"):
         picture = model(_tensor(frames.input(index)).to(device)).clamp(0, 1).cpu()
         to_teacher.append(float(psnr(picture, _tensor(frames.target(index)))))
-        truth = frames.truth(index)
-        if truth is not None:
-            to_truth.append(float(psnr(picture, _tensor(truth))))
+        truth = paths.truth / f"{frames.names[index]}.png"
+        if truth.exists():
+            to_truth.append(float(psnr(picture, _tensor(read_frame(truth)))))
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Verdict(parameters, float(np.mean(to_teacher)), float(np.mean(to_truth)) if to_truth else None)
 

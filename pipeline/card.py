@@ -17,8 +17,9 @@ Doubles a camera's frame and takes away noise, blur, the traces of the colour mo
 | int8 | costs {int8_db:.2f} dB on real frames against the float form |
 
 ## Data and licences
-{photographs} photographs seen through the simulated camera of `training/camera.py`; the teacher is the truth, which a
-simulated camera has. No frame of a real clip and no photograph of the demo trained it.
+{photographs} photographs and {drawings} drawn pictures (`training/drawings.py`) seen through the simulated camera of
+`training/camera.py`; the teacher is the truth, which a simulated camera has. No frame of a real clip and no photograph
+of the demo trained it.
 
 | licence and source | photographs |
 | --- | --- |
@@ -57,6 +58,7 @@ def card(name: str, recipe: dict[str, Any], *, parameters: int, contract: Path) 
         files=", ".join(f"`{file}` {contract.with_name(file).stat().st_size / 1e3:.0f} kB" for file in files),
         int8_db=content["int8"]["loss_db"],
         photographs=recipe["photographs"],
+        drawings=settings["drawings"],
         sources="\n".join(f"| {source} | {count} |" for source, count in sorted(recipe["sources"].items())),
         held_out=", ".join(f"`{start}`" for start in settings["held_out"]),
         steps=recipe["steps"],

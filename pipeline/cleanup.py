@@ -22,6 +22,7 @@ from pipeline.paths import Paths
 from pipeline.stage import in_words, none_runs
 
 STAGES = ("capture", "teacher", "split", "train", "export", "evaluate")
+KEEPING = ("dvc", "gc", "--all-commits", "--all-experiments", "--force")  # and what is in the working folder
 Found = dict[str, int]  # what -> bytes
 
 
@@ -85,14 +86,14 @@ def _run(paths: Paths, *arguments: str) -> str:
 def _unused_versions(paths: Paths) -> Found:
     if not (paths.root / ".dvc/cache").is_dir():
         return {}
-    lines = _run(paths, "dvc", "gc", "--all-commits", "--dry", "--force").splitlines()
+    lines = _run(paths, *KEEPING, "--dry").splitlines()
     files = [Path(line.removeprefix("Removing ")) for line in lines if line.startswith("Removing ")]
     return {"/".join(file.parts[-2:]): size(file) for file in files if file.exists()}
 
 
 def _remove_versions(paths: Paths, _: Iterable[str]) -> None:
     with none_runs(STAGES, paths=paths):
-        _run(paths, "dvc", "gc", "--all-commits", "--force")
+        _run(paths, *KEEPING)
 
 
 def _deleted_runs(_: Paths) -> Found:
@@ -115,6 +116,12 @@ def _remove_runs(paths: Paths, items: Iterable[str]) -> None:
 PARTS = {
     "trash": Part("Deleted clips", "They cannot be brought back any more.", _children("trash"), _remove_children),
     "uploads": Part("Uploads", "Clips that were recorded from them stay.", _children("uploads"), _remove_children),
+    "enhance": Part(
+        "Pictures and videos of the page Enhance",
+        "Those that were not downloaded have to be enhanced again.",
+        _children("enhance"),
+        _remove_children,
+    ),
     "frames": Part("Decoded frames", "The next training decodes them again.", _children("frames"), _remove_children),
     "teacher": Part(
         "Results of the teacher's networks",
@@ -125,8 +132,14 @@ PARTS = {
     "training": Part(
         "Checkpoints of trainings", "A training that was stopped begins anew.", _children("training"), _remove_children
     ),
+    "engines": Part(
+        "Measured engines",
+        "Each student's next start measures again which engine is fastest: good where that was on a busy machine.",
+        _children("engines"),
+        _remove_children,
+    ),
     "dvc": Part(
-        "Versions of data and weights that no commit names",
+        "Versions of data and weights that no commit and no experiment names",
         "They cannot be brought back any more.",
         _unused_versions,
         _remove_versions,

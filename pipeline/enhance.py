@@ -12,8 +12,9 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from io import TextIOWrapper
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from pipeline import models
@@ -29,6 +30,7 @@ from pipeline.enhancing.image_files import (
     Picture,
     picture_size,
     read_picture,
+    writable,
     write_picture,
 )
 from pipeline.enhancing.segments import known_identity
@@ -42,6 +44,7 @@ from pipeline.stage import in_words, only_once
 
 KILO = 1000  # pixels in one step of the bar
 CAMERA = "camera:"
+BEST_QUALITY = 100
 TOLD = 10  # failures that are named at the end; the report names all
 RENAMED = dict.fromkeys(VIDEOS - set(CONTAINERS), ".mkv")
 
@@ -72,6 +75,7 @@ class Work:
         return row
 
     def _picture(self, task: Task, advance: Advance) -> Row:
+        writable(task.target)
         width, height = picture_size(task.source, megapixels=self.megapixels)
         with self.room.taken(width * height):
             picture = read_picture(task.source, megapixels=self.megapixels)
@@ -108,15 +112,17 @@ def is_video(file: Path) -> bool:
 
 
 class Share:
-    """The part of the bar that belongs to one file."""
+    """The part of the bar that belongs to one file; `lock` is the bar's."""
 
-    def __init__(self, bar: Bar, total_px: int) -> None:
+    def __init__(self, bar: Bar, total_px: int, lock: Lock, leave: Event) -> None:
         self.bar, self.total, self.done = bar, total_px, 0
-        self._lock = Lock()
+        self.lock, self.leave = lock, leave
 
     def advance(self, px: int) -> None:
-        """So many of its pixels are done."""
-        with self._lock:
+        """So many of its pixels are done. Raises KeyboardInterrupt where nobody waits for it any more."""
+        if self.leave.is_set():
+            raise KeyboardInterrupt
+        with self.lock:
             before, self.done = self.done, min(self.total, self.done + px)
             self.bar.update(self.done // KILO - before // KILO)
 
@@ -140,16 +146,17 @@ def size_px(task: Task) -> int:
 def enhance_all(tasks: list[Task], attempt: Callable[[Task, Advance], Row], *, jobs: int) -> Iterator[Row]:
     """The row of each file, as they end, under one bar."""
     sizes = {task: size_px(task) for task in tasks}
+    lock, leave = Lock(), Event()
     with progress_bar(what="enhance", total=max(1, sum(px // KILO for px in sizes.values())), unit="kpx") as bar:
 
         def with_share(task: Task) -> Row:
-            share = Share(bar, sizes[task])
+            share = Share(bar, sizes[task], lock, leave)
             try:
                 return attempt(task, share.advance)
             finally:
                 share.finish()
 
-        yield from run_all(tasks, with_share, jobs=jobs)
+        yield from run_all(tasks, with_share, jobs=jobs, leave=leave)
 
 
 def enhance_one(task: Task, work: Work, *, overwrite: bool) -> None:
@@ -254,14 +261,25 @@ def enhance(asked: argparse.Namespace) -> None:
         return
     with only_once(f"enhance-{hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]}", paths=Paths()):
         work = work_of(asked, tasks)
-        if source.is_dir():
-            enhance_folder(tasks, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
-        else:
-            enhance_one(tasks[0], work, overwrite=asked.overwrite)
-        beside = output if source.is_dir() else tasks[0].target
-        for enhancer in {id(each): each for each in (work.pictures_by, work.videos_by)}.values():
-            if isinstance(enhancer, Comparison) and enhancer.measured:
-                enhancer.write_table(beside / COMPARED if source.is_dir() else beside.with_suffix(f".{COMPARED}"))
+        try:
+            if source.is_dir():
+                enhance_folder(tasks, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
+            else:
+                enhance_one(tasks[0], work, overwrite=asked.overwrite)
+        finally:
+            tell_comparison(work, output / COMPARED if source.is_dir() else tasks[0].target.with_suffix(f".{COMPARED}"))
+
+
+def tell_comparison(work: Work, file: Path) -> None:
+    """Write the table of what was compared, if anything was: pictures and videos in one."""
+    first, *others = {id(each): each for each in (work.pictures_by, work.videos_by)}.values()
+    if not isinstance(first, Comparison):
+        return
+    for other in others:
+        if isinstance(other, Comparison):
+            first.include(other.measured)
+    if first.measured:
+        first.write_table(file)
 
 
 def view(asked: argparse.Namespace) -> None:
@@ -284,6 +302,12 @@ def view(asked: argparse.Namespace) -> None:
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text} is no positive whole number")
+    return int(text)
+
+
+def _quality(text: str) -> int:
+    if not text.isdigit() or int(text) > BEST_QUALITY:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 to {BEST_QUALITY}")
     return int(text)
 
 
@@ -315,7 +339,7 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
     add("--megapixels", type=float, default=MEGAPIXELS, help="largest picture that is opened (%(default)g)")
     add("--codec", default="h264", help=f"of videos: {', '.join(CODECS)}")
     add("--preset", help="of videos: fast, good (default) or small; fast is a camera's default")
-    add("--quality", type=int, help="JPEG, WebP: 1 to 100, more is better (95); videos: the codec's rate factor")
+    add("--quality", type=_quality, help="JPEG, WebP: 1 to 100, more is better (95); videos: the codec's rate factor")
     add(
         "--segment-frames",
         type=_positive,
@@ -330,6 +354,8 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
 def main(words: list[str] | None = None) -> int:
     """Parse, enhance, and say in words what went wrong."""
     asked = arguments_of(words)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the names of files may be any bytes
 
     def work() -> None:
         try:

@@ -23,7 +23,6 @@ from pipeline.paths import Paths
 from pipeline.progress import progress
 
 Split = dict[str, dict[str, list[str]]]  # part -> clip -> stems
-NONE = -1  # the slot of a frame that there is not
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,9 @@ class DecodedFrames:
 
     names: list[str]  # <clip>/<stem>
     inputs: np.memmap[Any, Any]  # store (S, h, w, 3), uint8, at the student's input size
-    targets: np.memmap[Any, Any]  # store (T, H, W, 3), uint8, at target size: the teacher's pictures, and truths
+    targets: np.memmap[Any, Any]  # store (T, H, W, 3), uint8, at target size: the teacher's pictures
     input_slots: NDArray[np.int64]  # (F,)
     target_slots: NDArray[np.int64]  # (F,)
-    truth_slots: NDArray[np.int64]  # (F,), in `targets`; NONE where there is no truth
 
     def __len__(self) -> int:
         return len(self.names)
@@ -50,11 +48,6 @@ class DecodedFrames:
         picture: Frame = self.targets[self.target_slots[index]]
         return picture
 
-    def truth(self, index: int) -> Frame | None:
-        """What an ideal camera would have seen, where it is known."""
-        slot = self.truth_slots[index]
-        return None if slot == NONE else self.targets[slot]
-
 
 def decoded_frames(split: Split, *, paths: Paths, geometry: GeometryParams) -> dict[str, DecodedFrames]:
     """The frames of each part of the split, decoded. Raises SharpcamError for a frame that is missing or misshapen."""
@@ -62,15 +55,14 @@ def decoded_frames(split: Split, *, paths: Paths, geometry: GeometryParams) -> d
         part: [f"{clip}/{stem}" for clip, stems in clips.items() for stem in stems] for part, clips in split.items()
     }
     every = [f"{name}.png" for part in names.values() for name in part]
-    raws, teachers, truths = ([folder / name for name in every] for folder in (paths.raw, paths.teacher, paths.truth))
+    raws, teachers = ([folder / name for name in every] for folder in (paths.raw, paths.teacher))
     inputs = Store("input", paths, geometry, geometry.student_input, lambda frame: fit(frame, geometry=geometry))
     targets = Store("target", paths, geometry, geometry.target, lambda frame: frame)
-    input_slots = inputs.hold(raws)
-    target_slots = targets.hold([*teachers, *filter(Path.exists, truths)])
+    input_slots, target_slots = inputs.hold(raws), targets.hold(teachers)
 
     def part(names: list[str]) -> DecodedFrames:
         def slots(of: dict[Path, int], folder: Path) -> NDArray[np.int64]:
-            return np.array([of.get(folder / f"{name}.png", NONE) for name in names], np.int64)
+            return np.array([of[folder / f"{name}.png"] for name in names], np.int64)
 
         return DecodedFrames(
             names,
@@ -78,7 +70,6 @@ def decoded_frames(split: Split, *, paths: Paths, geometry: GeometryParams) -> d
             targets.mapped(),
             slots(input_slots, paths.raw),
             slots(target_slots, paths.teacher),
-            slots(target_slots, paths.truth),
         )
 
     return {name: part(members) for name, members in names.items()}

@@ -68,20 +68,17 @@ def fingerprint(
         for index in range(len(frames)):
             digest.update(np.ascontiguousarray(frames.input(index)).data)
             digest.update(np.ascontiguousarray(frames.target(index)).data)
-            truth = frames.truth(index) if params.train.truth_share else None
-            digest.update(b"" if truth is None else np.ascontiguousarray(truth).data)
     return digest.hexdigest()[:16]
 
 
 def distillation(model: nn.Module, training: DecodedFrames, validation: DecodedFrames, params: Params) -> Distillation:
     """`model` on its way, as params.yaml has it."""
     train = params.train
-    crops = Crops(train.crops_per_epoch, train.batch_size, train.crop_px, params.geometry.scale, train.truth_share)
+    crops = Crops(train.crops_per_epoch, train.batch_size, train.crop_px, params.geometry.scale)
     schedule = Schedule(
         train.learning_rate,
         train.warmup_share,
         params.seed,
-        train.ema_decay,
         train.frequency_weight,
         train.patience_epochs,
     )
@@ -90,9 +87,8 @@ def distillation(model: nn.Module, training: DecodedFrames, validation: DecodedF
 
 def _pairs(frames: DecodedFrames) -> Pairs:
     inputs, targets = (torch.from_numpy(store) for store in (frames.inputs, frames.targets))
-    slots = (torch.from_numpy(of) for of in (frames.input_slots, frames.target_slots, frames.truth_slots))
-    input_slots, target_slots, truth_slots = slots
-    return Pairs(Frames(inputs, input_slots), Frames(targets, target_slots), truth_slots)
+    input_slots, target_slots = (torch.from_numpy(of) for of in (frames.input_slots, frames.target_slots))
+    return Pairs(Frames(inputs, input_slots), Frames(targets, target_slots))
 
 
 def best_student(module: Distillation) -> nn.Module:

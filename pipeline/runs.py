@@ -48,7 +48,7 @@ def all_runs(paths: Paths) -> list[PastRun]:
 
 def last_known_runs(paths: Paths) -> list[PastRun]:
     """What `all_runs` last gave, for when the store does not answer."""
-    with suppress(OSError, ValueError, KeyError):
+    with suppress(OSError, ValueError, KeyError, TypeError):
         return [PastRun(**run) for run in json.loads(_kept(paths).read_text(encoding="utf-8"))["content"]]
     return []
 
@@ -88,8 +88,8 @@ def _past(run: Any) -> PastRun:
 
 def curves(run: PastRun, paths: Paths) -> dict[str, Curve]:
     """What was logged each epoch, by name. Raises SharpcamError, also for a run that was deleted meanwhile."""
-    kept = paths.cache / "runs" / run.id / "curves.json"
-    if kept.exists():
+    kept = _fetched(run, paths) / "curves.json"
+    if run.status != "RUNNING" and kept.exists():
         return {
             name: [(step, value) for step, value in curve] for name, curve in read_json(kept, made_by="train").items()
         }
@@ -116,11 +116,16 @@ def pictures(run: PastRun, paths: Paths) -> dict[str, dict[str, Path]]:
 def _samples(run: PastRun, paths: Paths) -> Path:
     if (local := _local(run)) is not None:
         return local / tracking.SAMPLES
-    fetched = paths.cache / "runs" / run.id / tracking.SAMPLES
+    fetched = _fetched(run, paths) / tracking.SAMPLES
     if not fetched.exists() and run.status != "RUNNING":
         with tracking.answering():
             tracking.download(f"runs:/{run.id}/{tracking.SAMPLES}", fetched.parent)
     return fetched
+
+
+def _fetched(run: PastRun, paths: Paths) -> Path:
+    """Where is kept what a run had when it ended; one that was killed may go on, and end another time."""
+    return paths.cache / "runs" / run.id / str(run.ended_ms)
 
 
 def _local(run: PastRun) -> Path | None:

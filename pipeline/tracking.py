@@ -75,17 +75,17 @@ def _make_tables() -> None:
 
 
 def _is_readable(file: Path) -> bool:
-    """Whether there are tables in a SQLite store. Raises SharpcamError where another program keeps it locked: MLflow
-    itself would try for most of a minute."""
+    """Whether there are tables in a SQLite store. Raises SharpcamError where another program keeps it locked, or it
+    may not be opened: MLflow itself would try for most of a minute."""
     if not file.exists():
         return False
-    with closing(sqlite3.connect(file, timeout=LOCK_PATIENCE_S)) as database:
-        try:
+    try:
+        with closing(sqlite3.connect(file, timeout=LOCK_PATIENCE_S)) as database:
             return database.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
-        except sqlite3.DatabaseError as error:
-            if "locked" in str(error):
-                raise SharpcamError(_refusal(str(error))) from None
-            return False
+    except sqlite3.DatabaseError as error:
+        if "locked" in str(error) or "unable to open" in str(error):
+            raise SharpcamError(_refusal(str(error))) from None
+        return False
 
 
 def store_exists() -> bool:

@@ -116,7 +116,7 @@ class Log:
                 self.run.log_metrics({name: row[name] for name in COLUMNS[1:]}, step=int(row["epoch"]))
                 self.logged.add(int(row["epoch"]))
                 if row is self.module.history[-1]:  # of those before, told after a kill, the weights are gone
-                    self.pictures.log_epoch(self.module.average, int(row["epoch"]))
+                    self.pictures.log_epoch(self.module.model, int(row["epoch"]))
         stop_if_asked()
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +19,11 @@ Row = dict[str, float]  # one epoch: epoch, train_loss, train_psnr, val_loss, va
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the weights move: Adam on L1, a linear warm-up, then half a cosine; and what is kept of their way."""
+    """How the weights move: Adam on L1, a linear warm-up, then half a cosine."""
 
     learning_rate: float  # at its highest
     warmup_share: float  # of all steps
     seed: int
-    ema_decay: float = 0.0  # of the average of the weights, which is judged and kept; 0: the last weights alone
     frequency_weight: float = 0.0  # of the difference of spectra, beside L1
     patience_epochs: int | None = None  # end after so many epochs without a better one
 
@@ -36,7 +34,6 @@ class Distillation(lightning.LightningModule):
     def __init__(self, model: nn.Module, training: Pairs, validation: Pairs, crops: Crops, schedule: Schedule) -> None:
         super().__init__()
         self.model = model
-        self.average = deepcopy(model).requires_grad_(False)
         self.training_pairs, self.validation_pairs = training, validation
         self.crops, self.schedule = crops, schedule
         self.history: list[Row] = []
@@ -82,16 +79,9 @@ class Distillation(lightning.LightningModule):
             loss = loss + self.schedule.frequency_weight * frequency_l1(picture, target)
         return loss
 
-    @torch.no_grad()
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Let the average follow; quickly at first, while there is little to average."""
-        decay = min(self.schedule.ema_decay, self.global_step / (self.global_step + 10))
-        for averaged, current in zip(self.average.parameters(), self.model.parameters(), strict=True):
-            averaged.lerp_(current, 1 - decay)
-
     def validation_step(self, batch: Pair, _: int) -> None:
         small, target = batch
-        picture = self.average(small).float().clamp(0, 1)
+        picture = self.model(small).float().clamp(0, 1)
         self._note("val", l1(picture, target), psnr(picture, target))
 
     def _note(self, part: str, loss: Tensor, decibels: Tensor) -> None:
@@ -108,7 +98,7 @@ class Distillation(lightning.LightningModule):
             total, count = torch.as_tensor(self.all_gather(share)).view(-1, 2).sum(0)
             row[name] = float(total / count)
         if not self.history or row["val_psnr"] > max(known["val_psnr"] for known in self.history):
-            self.best = _copy(self.average)
+            self.best = _copy(self.model)
         self.history.append(row)
         return row
 

@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader, Dataset
 Pair = tuple[Tensor, Tensor]  # input (N, h, w, 3) and target (N, sh, sw, 3), uint8
 ROOM_SHARE = 0.5  # of a GPU's free memory that frames may take
 CUTTERS = 2  # processes that cut crops for a GPU on which the frames have no room
-NONE = -1  # the slot of a truth that there is not
 
 
 @dataclass(frozen=True)
@@ -43,30 +42,22 @@ class Pairs:
 
     inputs: Frames
     targets: Frames
-    truths: Tensor  # (F,) int64: slots in the targets' store, NONE where there is no truth
 
     def to(self, device: torch.device) -> "Pairs":
         """The frames that are meant, and no others, on `device`."""
-        inputs, _ = _packed(self.inputs.store, self.inputs.slots, device)
-        both = torch.cat([self.targets.slots, self.truths[self.truths != NONE]])
-        targets, places = _packed(self.targets.store, both, device)
-        truths = torch.full_like(self.truths, NONE)
-        truths[self.truths != NONE] = places[len(self.targets) :]
-        count = torch.arange(len(self.inputs), device=device)
-        return Pairs(Frames(inputs, count), Frames(targets, count), truths.to(device))
+        return Pairs(_packed(self.inputs, device), _packed(self.targets, device))
 
     @property
     def bytes(self) -> int:
         """Memory that `to` takes."""
-        large = len(self.targets) + int((self.truths != NONE).sum())
-        return len(self.inputs) * self.inputs.store[0].numel() + large * self.targets.store[0].numel()
+        return sum(len(frames) * frames.store[0].numel() for frames in (self.inputs, self.targets))
 
 
-def _packed(store: Tensor, slots: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    packed = torch.empty((len(slots), *store.shape[1:]), dtype=torch.uint8, device=device)
-    for place, slot in enumerate(slots.tolist()):
-        packed[place].copy_(store[slot])
-    return packed, torch.arange(len(slots))
+def _packed(frames: Frames, device: torch.device) -> Frames:
+    packed = torch.empty((len(frames), *frames.store.shape[1:]), dtype=torch.uint8, device=device)
+    for place, slot in enumerate(frames.slots.tolist()):
+        packed[place].copy_(frames.store[slot])
+    return Frames(packed, torch.arange(len(frames), device=device))
 
 
 def at_hand(pairs: Pairs, device: torch.device) -> Pairs:
@@ -105,7 +96,6 @@ class Crops:
     batch_size: int
     side_px: int  # at the student's input size
     scale: int
-    truth_share: float = 0.0  # of the crops of frames whose truth is known, so many are to give that
 
 
 class RandomCrops(Dataset[Pair]):
@@ -124,19 +114,16 @@ class RandomCrops(Dataset[Pair]):
         limits = len(pairs.inputs), height - self.side + 1, width - self.side + 1, 8
         drawn = torch.stack([torch.randint(limit, shape, generator=generator) for limit in limits], dim=1)
         self.drawn = drawn.to(pairs.inputs.store.device)  # (batches, 4, batch size): frame, y, x, turn
-        self.to_truth = (torch.rand(shape, generator=generator) < crops.truth_share).to(self.drawn.device)
 
     def __len__(self) -> int:
         return len(self.drawn)
 
     def __getitem__(self, index: int) -> Pair:
         frame, y, x, turn = self.drawn[index]
-        truths = self.pairs.truths[frame]
-        targets = torch.where(self.to_truth[index] & (truths != NONE), truths, self.pairs.targets.slots[frame])
-        small = cut(self.pairs.inputs.store, self.pairs.inputs.slots[frame], y, x, turn, side=self.side)
-        return small, cut(
-            self.pairs.targets.store, targets, self.scale * y, self.scale * x, turn, side=self.scale * self.side
-        )
+        inputs, targets, scale = self.pairs.inputs, self.pairs.targets, self.scale
+        small = cut(inputs.store, inputs.slots[frame], y, x, turn, side=self.side)
+        large = cut(targets.store, targets.slots[frame], scale * y, scale * x, turn, side=scale * self.side)
+        return small, large
 
 
 def cut(store: Tensor, slots: Tensor, y: Tensor, x: Tensor, turn: Tensor, *, side: int) -> Tensor:

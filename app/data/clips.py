@@ -3,7 +3,9 @@
 A deleted clip lies in .cache/trash until the clean-up removes it, so every deletion can be undone.
 """
 
+import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +45,9 @@ class Clip:
     @property
     def seconds(self) -> float | None:
         """How long it is; None where nobody knows how fast its frames came."""
-        fps = self.known.get("fps_reached")
-        return len(self.frames) / fps * self.known.get("every", 1) if fps else None
+        fps, every = self.known.get("fps_reached"), self.known.get("every", 1)
+        known = isinstance(fps, int | float) and isinstance(every, int | float)
+        return len(self.frames) / fps * every if known and fps else None
 
     @property
     def source(self) -> str:
@@ -59,7 +62,8 @@ class Clip:
     @property
     def size(self) -> str:
         """Width and height of its frames."""
-        return "x".join(str(side) for side in self.known.get("size") or ())
+        sides = self.known.get("size")
+        return "x".join(map(str, sides)) if isinstance(sides, list) else ""
 
 
 def all_clips(paths: Paths) -> list[Clip]:
@@ -108,6 +112,10 @@ def check_name(name: str, paths: Paths) -> None:
             f'"{name}" cannot name a clip. Use up to 64 letters, digits, dots, dashes and underscores, '
             "beginning with a letter or digit."
         )
+    _check_free(name, paths)
+
+
+def _check_free(name: str, paths: Paths) -> None:
     for folder in (paths.inbox, paths.raw):
         if (folder / name).exists():
             raise SharpcamError(f'There is a clip "{name}" already. Choose another name.')
@@ -168,21 +176,30 @@ def delete(clip: Clip, paths: Paths) -> None:
 
 
 def deleted(paths: Paths) -> list[Deleted]:
-    """What is in the trash, the newest first."""
+    """What is in the trash, the newest first; what has no note that can be read is passed over."""
     found = []
     for note in trash(paths).glob("*/deleted.json"):
-        known = read_json(note, made_by="capture")
-        found.append(Deleted(note.parent, known["name"], known["when"], tuple(known["homes"])))
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            known = json.loads(note.read_text(encoding="utf-8"))
+            name = Path(known["name"]).name  # a folder's, made by hand perhaps: it leads nowhere else
+            homes = tuple(home for home in known["homes"] if home in _homes(paths))
+            if homes and name:
+                found.append(Deleted(note.parent, name, float(known["when"]), homes))
     return sorted(found, key=lambda each: -each.when)
 
 
+def _homes(paths: Paths) -> dict[str, Path]:
+    return {"teacher": paths.teacher, "truth": paths.truth, "inbox": paths.inbox, "raw": paths.raw}
+
+
 def restore(clip: Deleted, paths: Paths) -> None:
-    """Put a deleted clip back to where it was."""
-    check_name(clip.name, paths)
-    homes = {"teacher": paths.teacher, "truth": paths.truth, "inbox": paths.inbox, "raw": paths.raw}
+    """Put a deleted clip back to where it was, or what of it lies in the trash where a kill cut that off."""
+    _check_free(clip.name, paths)
+    homes = _homes(paths)
     with none_runs(READERS, paths=paths):
         for home in clip.homes:
-            homes[home].mkdir(parents=True, exist_ok=True)
-            (clip.folder / home).rename(homes[home] / clip.name)
+            if (clip.folder / home).is_dir():
+                homes[home].mkdir(parents=True, exist_ok=True)
+                (clip.folder / home).rename(homes[home] / clip.name)
         (clip.folder / "deleted.json").unlink()
         clip.folder.rmdir()

@@ -20,6 +20,9 @@ def attempt(action: Callable[[], object]) -> bool:
     except SharpcamError as error:
         st.error(str(error))
         return False
+    except OSError as error:  # a full disk, a folder that may not be written
+        st.error(f"That could not be done ({error.strerror or error}). Mend that and try again.")
+        return False
     return True
 
 

@@ -18,7 +18,7 @@ from pipeline.stage import process_is_gone
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "killed", "vanished"]
 SENTENCES: dict[State, str] = {
-    "queued": "waits for the job before it",
+    "queued": "waits for its turn",
     "running": "runs",
     "done": "ended well",
     "failed": "failed",

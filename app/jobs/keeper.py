@@ -26,6 +26,7 @@ import psutil
 
 from app.jobs import commands
 from app.jobs.job import Job, read, unfinished
+from app.jobs.other_dvc import other_dvc
 from app.jobs.screen import Screen
 from pipeline.errors import SharpcamError
 from pipeline.files import write_json
@@ -81,14 +82,35 @@ def keep(folder: Path) -> None:
 
 
 def wait_for_turn(job: Job, paths: Paths) -> bool:
-    """Wait until no earlier job of the lane is left; False where this one was cancelled before."""
+    """Wait until no earlier job of the lane is left, and nobody's dvc; False where this one was cancelled before."""
     before = [other.folder for other in unfinished(paths, lane=job.lane) if other.number < job.number]
+    told: list[int] = []
     while not job.stop_file.exists():
-        before = [folder for folder in before if folder.exists() and not read(folder).over]
-        if not before:
+        before = [folder for folder in before if not is_over(folder)]
+        others = other_dvc(paths) if job.command == "repro" else []
+        if not before and not others:
             return True
+        if others != told:
+            told = others
+            job.log.write_text(in_words(others), encoding="utf-8")
         time.sleep(LOOK_S)
     return False
+
+
+def is_over(folder: Path) -> bool:
+    """Whether nobody has to wait for that job: it has ended, or its folder was removed or broken meanwhile."""
+    try:
+        return read(folder).over
+    except SharpcamError:
+        return True
+
+
+def in_words(others: list[int]) -> str:
+    """What the log says while it waits for these processes."""
+    if not others:
+        return ""
+    numbers = ", ".join(map(str, others))
+    return f"Waits for dvc, which somebody runs here (process {numbers}). End that, or let it end.\n"
 
 
 def run(argv: list[str], job: Job, log: Log, state: dict[str, Any]) -> int:

@@ -16,7 +16,7 @@ TOKEN_HEADER = "x-sharpcam-token"
 
 def may_capture() -> bool:
     """Whether this viewer may: not where SHARPCAM_CAPTURE=off, nor, where Streamlit's log-in is set up, a stranger."""
-    return os.environ.get("SHARPCAM_CAPTURE") != "off" and bool(getattr(st.user, "is_logged_in", True))
+    return _is_allowed() and bool(getattr(st.user, "is_logged_in", True))
 
 
 def session_token() -> str:
@@ -35,6 +35,8 @@ def issue(session: str) -> str:
 
 def holder(request: HTTPConnection) -> str | None:
     """The session whose token the request carries; none where it comes from elsewhere or the token is not valid."""
+    if not _is_allowed():  # a token of an earlier server with the same secret
+        return None
     origin, host = request.headers.get("origin", ""), request.headers.get("host", "")
     if not host or urlsplit(origin).netloc != host:
         return None
@@ -42,6 +44,10 @@ def holder(request: HTTPConnection) -> str | None:
         return str(_signer().loads(request.headers.get(TOKEN_HEADER, ""), max_age=LASTS_S))
     except BadSignature:
         return None
+
+
+def _is_allowed() -> bool:
+    return os.environ.get("SHARPCAM_CAPTURE") != "off"
 
 
 def _signer() -> URLSafeTimedSerializer:

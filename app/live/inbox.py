@@ -1,9 +1,12 @@
 """What viewers' browsers send for training: a clip in data/inbox when all its frames are there, else nothing."""
 
+import os
 import secrets
 import shutil
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -65,6 +68,7 @@ class Upload:
     folder: Path
     frames: dict[int, int] = field(default_factory=dict)  # bytes
     times: list[float] = field(default_factory=list)  # s
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fps(self) -> float | None:
         """The rate at which frames came."""
@@ -89,6 +93,10 @@ class Inbox:
         for folder in (self.folder, taken):
             if (folder / clip.name).exists():
                 raise RefusedError(f'There is a clip "{clip.name}" already. Choose another name.', HTTPStatus.CONFLICT)
+        with self._lock:
+            return self._open(session, clip)
+
+    def _open(self, session: str, clip: Announcement) -> str:
         if len(self._uploads) >= UPLOADS:
             raise RefusedError(
                 "Too many uploads are under way. Wait a minute and try again.", HTTPStatus.TOO_MANY_REQUESTS
@@ -127,41 +135,44 @@ class Inbox:
         clip = self._of(session, id_).clip
         return clip.width * clip.height * 3 + clip.width * clip.height // 8 + 65536
 
+    def hear(self, session: str, id_: str) -> None:
+        """A part of a frame came: over a slow line a large one takes longer than an upload may be silent."""
+        with suppress(FileNotFoundError):
+            os.utime(self._of(session, id_).folder)
+
     def put(self, session: str, id_: str, index: int, data: bytes) -> None:
         """Keep a frame. The same one may come again. Raises RefusedError for what is no frame of that clip."""
-        upload = self._of(session, id_)
-        if index not in range(upload.clip.frames):
-            raise RefusedError(f"Frame {index} was not announced: the clip has {upload.clip.frames}. Begin again.")
-        with self._lock:
+        clip = self._of(session, id_).clip
+        if index not in range(clip.frames):
+            raise RefusedError(f"Frame {index} was not announced: the clip has {clip.frames}. Begin again.")
+        frame = _as_frame(data, clip, index)
+        with self._held(session, id_) as upload:
             others = sum(size for number, size in upload.frames.items() if number != index)
-            if others + len(data) > self.limits.bytes:
+            if others + len(frame) > self.limits.bytes:
                 sentence = f"The clip is larger than {self.limits.bytes / 1e9:g} GB. Ask for fewer frames."
                 raise RefusedError(sentence, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            upload.frames[index] = len(data)
-        try:
-            write_bytes(upload.folder / frame_name(index), _as_frame(data, upload.clip, index))
+            write_bytes(upload.folder / frame_name(index), frame)
+            upload.frames[index] = len(frame)
             upload.times.append(time.monotonic())
-        except (SharpcamError, OSError):
-            upload.frames.pop(index, None)
-            raise
 
     def end(self, session: str, id_: str) -> str:
         """Make the upload a clip of the inbox and give its name. Raises RefusedError while frames are missing."""
-        upload = self._of(session, id_)
-        clip = upload.clip
-        if len(upload.frames) != clip.frames:
-            sentence = f"Only {len(upload.frames)} of {clip.frames} frames have come. Send the others, or begin again."
-            raise RefusedError(sentence, HTTPStatus.CONFLICT)
-        identity = {"source": "browser", "frames": clip.frames, "size": [clip.width, clip.height], "every": 1}
-        write_json(upload.folder / "clip.json", identity | {"fps_asked": clip.fps, "fps_reached": upload.fps()})
-        move_whole(upload.folder, self.folder / clip.name)
-        self._uploads.pop(id_, None)
+        with self._held(session, id_) as upload:
+            clip, came = upload.clip, len(upload.frames)
+            if came != clip.frames:
+                sentence = f"Only {came} of {clip.frames} frames have come. Send the others, or begin again."
+                raise RefusedError(sentence, HTTPStatus.CONFLICT)
+            identity = {"source": "browser", "frames": clip.frames, "size": [clip.width, clip.height], "every": 1}
+            write_json(upload.folder / "clip.json", identity | {"fps_asked": clip.fps, "fps_reached": upload.fps()})
+            move_whole(upload.folder, self.folder / clip.name)
+            self._uploads.pop(id_, None)
         return clip.name
 
     def abort(self, session: str, id_: str) -> None:
         """Forget an upload and remove what came of it."""
-        shutil.rmtree(self._of(session, id_).folder, ignore_errors=True)
-        self._uploads.pop(id_, None)
+        with self._held(session, id_) as upload:
+            shutil.rmtree(upload.folder, ignore_errors=True)
+            self._uploads.pop(id_, None)
 
     def sweep(self) -> None:
         """Remove what uploads left that were cut off, those of an earlier server too."""
@@ -171,6 +182,12 @@ class Inbox:
         for id_, upload in list(self._uploads.items()):
             if not upload.folder.exists():
                 self._uploads.pop(id_, None)
+
+    @contextmanager
+    def _held(self, session: str, id_: str) -> Iterator[Upload]:
+        """The upload while nobody else writes, ends or aborts it. Raises RefusedError where there is none."""
+        with self._of(session, id_).lock:
+            yield self._of(session, id_)
 
     def _of(self, session: str, id_: str) -> Upload:
         upload = self._uploads.get(id_)

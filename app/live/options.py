@@ -1,5 +1,6 @@
 """What the player is told: which models there are at which address, and what the page allows."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -7,35 +8,40 @@ from app.live.inbox import Limits
 from pipeline.errors import SharpcamError
 from pipeline.models import Model, available, float_file, lay_out, read_contract
 from pipeline.paths import Paths
+from pipeline.runtime import sha256
 
 PLAYER = "/live/web/player.mjs"
 BASE = {"ort": "/live/ort/", "web": "/live/web/"}
 SAMPLE_TITLE = "Sample clip"
+BICUBIC = "bicubic"
 VERSIONS = 6  # of the registry that are offered unasked
 
 
 def describe(model: Model, paths: Paths, *, root: str = "/registry") -> dict[str, str]:
-    """The model as the player knows it, laid out under its hash. Raises SharpcamError where its files do not fit."""
+    """The model as the player knows it, laid out under its hash. Raises SharpcamError where its files do not fit.
+
+    The same network may get another contract, and browsers keep files for ever: its address holds its hash too.
+    """
     folder = lay_out(model, paths)
-    contract = read_contract(folder / model.contract.name)
+    contract = folder / model.contract.name
     address = f"{root}/{folder.name}"
     return {
         "name": model.name,
         "title": model.title,
-        "contract": f"{address}/{model.contract.name}",
-        "onnx": f"{address}/{float_file(contract)}",
+        "contract": f"{address}/{contract.name}?{sha256(contract)}",
+        "onnx": f"{address}/{float_file(read_contract(contract))}",
         "sha256": folder.name,
-    }
+    } | ({"version": f"version:{model.version}"} if model.version else {})
 
 
-def models(paths: Paths, *, asked: str | None) -> tuple[list[dict[str, str]], list[str]]:
+def models(paths: Paths, *, asked: Collection[str]) -> tuple[list[dict[str, str]], list[str]]:
     """The models that the player may run, laid out, and sentences on those that cannot be. Fetching takes seconds.
 
-    Of the registry the first versions, and the one that is `asked` for by name.
+    Of the registry the first versions, and those that are `asked` for by name.
     """
     known = available(paths)
     versions = [model.name for model in known if model.version is not None]
-    left_out = {name for name in versions[VERSIONS:] if name != asked}
+    left_out = {name for name in versions[VERSIONS:] if name not in asked}
     described, notes = [], list(dict.fromkeys(model.note for model in known if model.note))
     for model in known:
         if model.name not in left_out:
@@ -44,6 +50,21 @@ def models(paths: Paths, *, asked: str | None) -> tuple[list[dict[str, str]], li
             except SharpcamError as error:
                 notes.append(str(error))
     return described, notes
+
+
+def named(settings: dict[str, Any], models: list[dict[str, str]]) -> tuple[dict[str, Any], list[str]]:
+    """The settings with each model by the name that it has now (version:3 may be the champion), without those that
+    are not there; and sentences on these."""
+    known = {name: model["name"] for model in models for name in (model.get("version"), model["name"]) if name}
+    known[BICUBIC] = BICUBIC
+    kept, notes = dict(settings), []
+    for setting in ("model", "compareWith"):
+        name = kept.pop(setting, None)
+        if name in known:
+            kept[setting] = known[name]
+        elif name is not None:
+            notes.append(f'There is no student "{name}" here (any more). Choose another one below.')
+    return kept, notes
 
 
 def sample(paths: Paths) -> dict[str, str] | None:

@@ -6,6 +6,7 @@ import mimetypes
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -84,6 +85,8 @@ def in_words(work: Work) -> Callable[[Request], Awaitable[Response]]:
             return _refusal(str(error), error.status)
         except SharpcamError as error:
             return _refusal(str(error), HTTPStatus.BAD_REQUEST)
+        except ClientDisconnect:  # nobody reads the answer, and nothing of the frame was kept
+            return _refusal("The line was cut. Send that again.", HTTPStatus.BAD_REQUEST)
         except OSError as error:
             if error.errno not in DISK_ERRORS:
                 raise
@@ -103,7 +106,7 @@ async def begin(request: Request, session: str) -> dict[str, Any]:
 
 async def put(request: Request, session: str) -> dict[str, Any]:
     id_, index = request.path_params["id"], request.path_params["index"]
-    data = await _body(request, INBOX.frame_bytes(session, id_))
+    data = await _body(request, INBOX.frame_bytes(session, id_), came=partial(INBOX.hear, session, id_))
     await run_in_threadpool(INBOX.put, session, id_, index, data)
     return {"stored": index}
 
@@ -120,13 +123,14 @@ async def abort(request: Request, session: str) -> dict[str, Any]:
 async def _json(request: Request) -> Any:
     try:
         return json.loads(await _body(request, ANNOUNCEMENT_BYTES))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise RefusedError("The clip was announced wrongly (no JSON). Reload the page.") from None
 
 
-async def _body(request: Request, limit: int) -> bytes:
+async def _body(request: Request, limit: int, came: Callable[[], None] = lambda: None) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
+        came()
         body += chunk
         if len(body) > limit:
             raise RefusedError(f"That is more than {limit} bytes. Begin again.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

@@ -55,7 +55,10 @@ def show_state(active: list[int], paths: Paths) -> None:
         show_link("parameters.py", "Mend it on the page Parameters")
         return
     if not active:
-        show_next(next_thing(pipeline, paths), paths)
+        try:
+            show_next(next_thing(pipeline, paths), paths)
+        except SharpcamError as error:  # the registry does not answer
+            st.warning(str(error))
     st.subheader("How everything stands")
     show_figures(pipeline, paths)
 
@@ -150,8 +153,9 @@ def read_evaluation(paths: Paths) -> dict[str, Any] | None:
     """The last evaluation, where there is one that can be read."""
     try:
         evaluation = read_json(paths.evaluation, made_by="evaluate")
-        usable = evaluation["verdict"][0], evaluation["gate"]["passed"], evaluation["methods"]["student"]["teacher"]
-    except (SharpcamError, KeyError, TypeError, IndexError):
+        float(evaluation["methods"]["student"]["teacher"]["psnr"])
+        usable = evaluation["verdict"][0], evaluation["gate"]["passed"]
+    except (SharpcamError, KeyError, TypeError, IndexError, ValueError):
         return None
     return dict(evaluation) if usable else None
 

@@ -47,8 +47,10 @@ def show_page(paths: Paths) -> None:
         st.info('The runtime for browsers is not there yet. Run "make setup", then reload this page.')
         return
     asked = settings()
-    models, notes = waited_for(lambda: options.models(paths, asked=asked.get("model")), words="Looking for students…")
-    for note in notes:
+    wanted = [asked[name] for name in IN_ADDRESS if name in asked]
+    models, notes = waited_for(lambda: options.models(paths, asked=wanted), words="Looking for students…")
+    asked, missing = options.named(asked, models)
+    for note in notes + missing:
         st.caption(note)
     if models:
         show_player(paths, models, asked)

@@ -1,6 +1,7 @@
 """Page: every parameter with its meaning and limits, and what a change of it makes stale."""
 
 import math
+from hashlib import sha256
 from typing import Any
 
 import streamlit as st
@@ -19,6 +20,7 @@ from app.params_file import (
     with_values,
 )
 from app.presets import presets
+from app.stages import as_last_time
 from pipeline.errors import SharpcamError
 from pipeline.params import find_problems
 from pipeline.paths import Paths
@@ -44,7 +46,8 @@ def show_page(paths: Paths) -> None:
 def show_broken(text: str, wrong: list[str], paths: Paths) -> None:
     """The whole file to be mended by hand, with what is wrong on which line."""
     st.error("params.yaml cannot be read, and nothing can run until it is mended:\n" + _as_list(wrong))
-    mended = st.text_area("params.yaml", text, height=500, key=BROKEN)
+    key = f"{BROKEN}-{sha256(text.encode()).hexdigest()}"  # what an editor saves meanwhile is shown, not overwritten
+    mended = st.text_area("params.yaml", text, height=500, key=key)
     if mended != text and (still := problems(mended)):
         st.warning("Not yet:\n" + _as_list(still))
     elif st.button("Save", type="primary", disabled=mended == text):
@@ -167,14 +170,19 @@ def store(changed: str, base: str, paths: Paths) -> None:
 
 def show_stale(content: dict[str, Any], draft: dict[str, Any], paths: Paths) -> None:
     """What differs from the last run of each stage, and which stages a run would begin with."""
-    found = differences(content, paths)
+    try:
+        found = differences(content, paths)
+    except SharpcamError as error:
+        st.error(f"{error} Until then it is not known what a change makes stale.")
+        return
     if not found:
         st.caption("Every stage that ever ran did so with these parameters.")
         return
     direct = {stage for each in found for stage in each.stages}
     rest = downstream(direct, paths)
     follow = f"; {', '.join(rest)} may have to follow." if rest else "."
-    st.markdown(f"**Stale with these parameters:** {', '.join(sorted(direct))}{follow}")
+    cost = as_last_time([*sorted(direct), *rest], paths)
+    st.markdown(f"**Stale with these parameters:** {', '.join(sorted(direct))}{follow} A run takes {cost}.")
     rows = [
         {
             "parameter": each.key + (" (not saved)" if each.key in draft else ""),

@@ -14,13 +14,14 @@ import streamlit as st
 
 from app import lineage
 from app.compare import show_slider
+from app.data.versions import current
 from app.waiting import waited_for
 from pipeline import registry
 from pipeline.errors import SharpcamError
 from pipeline.frames import read_frame
 from pipeline.paths import Paths
 from pipeline.runs import Curve, PastRun, all_runs, curves, last_known_runs, link, pictures
-from pipeline.tracking import data_versions, tracking_uri
+from pipeline.tracking import tracking_uri
 
 MOST_COMPARED = 6
 REFRESH_S = 5  # while something trains
@@ -219,21 +220,28 @@ def across_epochs(of_run: dict[str, Path]) -> dict[str, Path | bytes]:
 
 
 def error_maps(shown: dict[str, Path | bytes]) -> dict[str, Path | bytes]:
-    """How far each picture is from the teacher's."""
+    """How far each picture is from the teacher's; it is said of which that cannot be told."""
     teacher = shown.get("teacher")
+    maps: dict[str, Path | bytes] = {}
     if not isinstance(teacher, Path):
-        return {}
-    return {
-        f"error of {title}": error_map(picture, teacher)
-        for title, picture in shown.items()
-        if title != "teacher" and isinstance(picture, Path)
-    }
+        return maps
+    for title, picture in shown.items():
+        if title == "teacher" or not isinstance(picture, Path):
+            continue
+        try:
+            maps[f"error of {title}"] = error_map(picture, teacher)
+        except SharpcamError as error:
+            st.caption(f"No error map of {title}: {error}")
+    return maps
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def error_map(picture: Path, reference: Path) -> bytes:
-    """The mean difference over the channels, enlarged ERROR_GAIN times, in colours, as PNG."""
-    difference = cv2.absdiff(read_frame(picture), read_frame(reference)).mean(axis=2) * ERROR_GAIN
+    """The mean difference over the channels, enlarged ERROR_GAIN times, in colours, as PNG. Raises SharpcamError."""
+    ours, theirs = read_frame(picture), read_frame(reference)
+    if ours.shape != theirs.shape:
+        raise SharpcamError("its geometry is another one than the teacher's picture has. Compare runs of one geometry.")
+    difference = cv2.absdiff(ours, theirs).mean(axis=2) * ERROR_GAIN
     coloured = cv2.applyColorMap(difference.clip(0, 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     return bytes(cv2.imencode(".png", coloured)[1])
 
@@ -295,7 +303,7 @@ def show_differences(chosen: list[PastRun]) -> None:
 def show_lineage(chosen: list[PastRun], paths: Paths) -> None:
     """Back to commit and data, on to the registered student; and how to make each run again."""
     st.subheader("Where they come from")
-    here = {name.removeprefix("dvc."): value for name, value in data_versions(paths.root).items()}
+    here = data_here(paths)
     ui = lineage.mlflow_ui(paths, tracking_uri())
     try:
         versions = waited_for(lambda: registry.versions(paths), words="Reading the registry…")
@@ -311,6 +319,15 @@ def show_lineage(chosen: list[PastRun], paths: Paths) -> None:
                 st.link_button("This run in the MLflow UI", link(run, ui), icon=":material/open_in_new:")
             st.caption("What reproduces it, typed in the project's folder:")
             st.code("\n".join(lineage.commands(run, paths)) or "# the run names no commit", language="sh")
+
+
+def data_here(paths: Paths) -> dict[str, str]:
+    """Data set -> its version in dvc.lock; none where that is broken, which is said."""
+    try:
+        return {path: out["md5"] for path, out in current(paths).items()}
+    except SharpcamError as error:
+        st.warning(str(error))
+        return {}
 
 
 def show_origin(run: PastRun, here: dict[str, str]) -> None:

@@ -156,8 +156,8 @@ class Restorer(NetworkStep, frozen=True):
         path = self.folder / self.file
         if not path.is_file():
             raise SharpcamError(
-                f'No {path}. Train one with "python -m pipeline.restorer --photos FOLDER", '
-                "or choose another teacher.chain in params.yaml."
+                f'No {path}. It comes with sharpcam: run "git checkout {path}", '
+                'or train one with "python -m pipeline.restorer --photos FOLDER".'
             )
         return {"file": self.file, "sha256": _sha256(path, _stamp(path))}
 

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from threading import Condition, Lock
+from threading import Condition, Event, Lock
 from typing import Any
 
 from pipeline.errors import SharpcamError
+from pipeline.stage import DISK_ERRORS
 
 MANIFEST = ".sharpcam-enhance.jsonl"
 REPORT = "enhance.csv"
@@ -67,11 +68,17 @@ def find_tasks(source: Path, output: Path, *, suffixes: set[str], renamed: dict[
     twice = [name for name, count in Counter(task.target for task in tasks).items() if count > 1]
     if twice:
         raise SharpcamError(f"Several inputs would become {twice[0]}. Rename one.")
-    inputs = {task.source.resolve() for task in tasks}
+    inputs = {_identity(task.source) for task in tasks}
     for task in tasks:
-        if task.target.resolve() in inputs:
+        if task.target.exists() and _identity(task.target) in inputs:
             raise SharpcamError(f"{task.target} is an input, and no input is ever overwritten. Choose another OUTPUT.")
     return tasks
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    """What a file is known by under all its names: links, and other cases of letters where they do not count."""
+    known = file.stat()
+    return known.st_dev, known.st_ino
 
 
 def _renamed(file: Path, renamed: dict[str, str]) -> Path:
@@ -154,19 +161,34 @@ class Room:
                 self._changed.notify_all()
 
 
-def run_all(tasks: list[Task], work: Callable[[Task], Row], *, jobs: int) -> Iterator[Row]:
-    """The row of each task, as they end; `work` gives one, or raises SharpcamError, which becomes one."""
+def problem_of(error: Exception, task: Task) -> str:
+    """What went wrong with a file, in a sentence. Raises `error` where it would be the next file's problem too."""
+    if isinstance(error, SharpcamError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"There is not enough memory for {task.source}. Use fewer --jobs, or a machine with more."
+    if isinstance(error, OSError):
+        if error.filename == str(task.source):
+            return f"{task.source} cannot be read ({error.strerror}). Check the file."
+        if error.errno in DISK_ERRORS:
+            raise error
+        return f"OUTPUT cannot be at {error.filename or task.target} ({error.strerror}). Choose another, or rename it."
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return f"{task.source} cannot be enhanced ({reason}). Convert or remove it, and please report this."
+
+
+def run_all(tasks: list[Task], work: Callable[[Task], Row], *, jobs: int, leave: Event) -> Iterator[Row]:
+    """The row of each task, as they end; `work` gives one, or raises what becomes one (`problem_of`).
+
+    `leave` is set once no row is wanted any more: what still runs is to end at its next good moment.
+    """
 
     def attempt(task: Task) -> Row:
         started = time.monotonic()
         try:
             row = work(task)
-        except SharpcamError as error:
-            row = Row(task.name, "failed", problem=str(error))
-        except PermissionError as error:
-            if error.filename != str(task.source):  # the output's fault: it would be the next one's too
-                raise
-            row = Row(task.name, "failed", problem=f"{task.source} cannot be read ({error.strerror}). Check the file.")
+        except Exception as error:
+            row = Row(task.name, "failed", problem=problem_of(error, task))
         row.bytes = task.source.stat().st_size if task.source.exists() else 0
         row.seconds = round(time.monotonic() - started, 3)
         return row
@@ -176,6 +198,7 @@ def run_all(tasks: list[Task], work: Callable[[Task], Row], *, jobs: int) -> Ite
         for done in as_completed([workers.submit(attempt, task) for task in tasks]):
             yield done.result()
     finally:
+        leave.set()
         workers.shutdown(cancel_futures=True)
 
 
@@ -183,7 +206,7 @@ def run_all(tasks: list[Task], work: Callable[[Task], Row], *, jobs: int) -> Ite
 def report(file: Path) -> Iterator[Callable[[Row], None]]:
     """A function that writes a row to the CSV at once."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", newline="", encoding="utf-8") as out:
+    with file.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out:  # names may be any bytes
         table = csv.DictWriter(out, [field.name for field in fields(Row)])
         table.writeheader()
 

@@ -47,13 +47,14 @@ class Comparison:
         if picture.dtype != np.uint8:
             picture = np.rint(picture / np.float32(257)).astype(np.uint8)
         made: dict[str, Frame] = {}
+        rows: dict[str, dict[str, float]] = {}
         for name, make in ((self.name, self.other), ("student", self.student.enhance)):
             started = time.perf_counter()
             made[name] = make(picture)
-            self._keep(
-                name, {"ms": 1e3 * (time.perf_counter() - started)} | measures(made[name], picture, self.student)
-            )
-        self._keep("student", likeness(made["student"], made[self.name]), more=True)
+            spent_ms = 1e3 * (time.perf_counter() - started)
+            rows[name] = {"ms": spent_ms} | measures(made[name], picture, self.student)
+        rows["student"] |= likeness(made["student"], made[self.name])
+        self.include({name: [row] for name, row in rows.items()})
         if advance:
             advance(picture.shape[0] * picture.shape[1])
         return side_by_side(made)
@@ -61,10 +62,11 @@ class Comparison:
     def beside(self, plane: Frame) -> None:
         """Nothing: two pictures in a row are to be looked at."""
 
-    def _keep(self, name: str, row: dict[str, float], *, more: bool = False) -> None:
+    def include(self, rows: Mapping[str, list[dict[str, float]]]) -> None:
+        """Keep measures by method: those of one picture, whole, as several are worked on at the same time."""
         with self._lock:
-            rows = self.measured.setdefault(name, [])
-            rows[-1].update(row) if more else rows.append(row)
+            for name, several in rows.items():
+                self.measured.setdefault(name, []).extend(several)
 
     def table(self) -> list[dict[str, Any]]:
         """A row a method: means over the pictures; the median of the times."""

@@ -91,7 +91,8 @@ class Encoding:
     @property
     def options(self) -> dict[str, str]:
         """What the encoder is told."""
-        quality = {} if self.codec == "ffv1" else {"crf": str(self.quality or self.table.quality)}
+        factor = self.table.quality if self.quality is None else self.quality
+        quality = {} if self.codec == "ffv1" else {"crf": str(factor)}
         return quality | self.table.speeds[self.preset] | self.table.always
 
     def tune(self, context: Any, colours: Colours, *, size: tuple[int, int], rate: Fraction, base: Fraction) -> None:
@@ -129,6 +130,5 @@ def written(file: Path | BytesIO, *, container: str) -> Iterator[Any]:
         if number in DISK_ERRORS:
             raise OSError(number, str(error), str(file)) from None
         reason = " ".join(str(error).split())
-        raise SharpcamError(
-            f'A {container} file cannot hold this video ({reason}). End OUTPUT in ".mkv": that holds nearly all.'
-        ) from None
+        others = 'in ".mp4" or ".mov"' if container == "matroska" else 'in ".mkv": that holds nearly all'
+        raise SharpcamError(f"A {container} file cannot hold this video ({reason}). End OUTPUT {others}.") from None

@@ -23,6 +23,7 @@ LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 MEGAPIXELS = 100.0  # a larger picture needs to be allowed
 PREFIX = b"Exif\0\0"
 STRIP_ROWS, DEFLATE = 64, 8  # of a TIFF
+WHITE_IS_ZERO, PLANES, NO_ALPHA, MULTIPLIED, STRAIGHT = 0, 2, 0, 1, 2  # values of a TIFF's tags
 ORIENTATION, EXIF_IFD, GPS_IFD, ICC_TAG = 0x0112, 0x8769, 0x8825, 0x8773
 TOLD_BY_TIFF = (0x010E, 0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
 UPRIGHT = {  # by the EXIF orientation
@@ -55,8 +56,7 @@ class Picture:
 
     def upright(self) -> "Picture":
         """The same picture, its pixels turned as its EXIF says."""
-        exif = Image.Exif()
-        exif.load(self.exif)
+        exif = told_by(self.exif)
         turn = UPRIGHT.get(exif.get(ORIENTATION, 1))
         if turn is None:
             return self
@@ -77,6 +77,18 @@ class Picture:
         return self.profile if (self.profile[16:20] == b"GRAY") == (_channels(pixels) < 3) else b""
 
 
+def told_by(exif: bytes) -> Image.Exif:
+    """What EXIF tells. Nothing, where it is broken: it is no reason to lose a picture, and is copied as it is."""
+    told = Image.Exif()
+    try:
+        told.load(exif)
+        for tag in (EXIF_IFD, GPS_IFD):
+            told.get_ifd(tag)
+    except Exception:  # of a parser, which raises anything at what is broken
+        return Image.Exif()
+    return told
+
+
 def picture_size(path: Path, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
     """(width, height) by the file's header. Raises SharpcamError for what is no picture, or larger than allowed."""
     with _opened(path, megapixels=megapixels) as image:
@@ -93,6 +105,8 @@ def read_picture(path: Path, *, megapixels: float = MEGAPIXELS) -> Picture:
         profile = image.info.get("icc_profile") or b""
         if _has_16_bits(image, path):
             pixels, grey = _pixels_of_16_bits(path), image.mode.startswith(("I", "L"))
+            if is_tiff:
+                pixels = _as_meant(pixels, image.tag_v2, path)
         else:
             if image.mode == "CMYK" and profile:
                 image, profile = _without_ink(image, profile)
@@ -106,8 +120,7 @@ def read_picture(path: Path, *, megapixels: float = MEGAPIXELS) -> Picture:
 
 def _as_stored(picture: Picture) -> Picture:
     """Both libraries turn the pixels of a TIFF, and of no other file: turn them back."""
-    exif = Image.Exif()
-    exif.load(picture.exif)
+    exif = told_by(picture.exif)
     orientation = exif.get(ORIENTATION, 1)
     exif[ORIENTATION] = TURNED_BACK.get(orientation, orientation)
     return replace(replace(picture, exif=exif.tobytes()).upright(), exif=picture.exif)
@@ -167,6 +180,24 @@ def _pixels_of_16_bits(path: Path) -> Frame:
     if pixels is None or pixels.dtype != np.uint16:
         raise ValueError("its pixels")
     return _in_opencv_order(pixels)
+
+
+def _as_meant(pixels: Frame, tags: Any, path: Path) -> Frame:
+    """The pixels of a TIFF of 16 bits by three tags that OpenCV passes over (TIFF 6.0, sections 3, 8 and 18)."""
+    channels = _channels(pixels)
+    if channels > 1 and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == PLANES:
+        raise SharpcamError(f"{path} keeps the planes of its 16-bit colours apart. Save it as interleaved, or as PNG.")
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
+        return np.iinfo(pixels.dtype).max - pixels
+    extra = tags.get(TiffImagePlugin.EXTRASAMPLES, (STRAIGHT,))[0] if channels == 4 else STRAIGHT
+    if extra == NO_ALPHA:
+        return pixels[..., :3]
+    if extra == MULTIPLIED:
+        alpha = pixels[..., 3:].astype(np.float32) / np.iinfo(pixels.dtype).max
+        straight = pixels[..., :3] / np.maximum(alpha, 1 / np.iinfo(pixels.dtype).max)
+        colour = np.rint(straight.clip(0, np.iinfo(pixels.dtype).max)).astype(pixels.dtype)
+        return np.concatenate([colour, pixels[..., 3:]], axis=2)
+    return pixels
 
 
 def _channels(pixels: Frame) -> int:
@@ -256,8 +287,7 @@ def _write_tiff(file: Path, pixels: Frame, exif: bytes, profile: bytes) -> None:
     strips = [zlib.compress(little[row : row + STRIP_ROWS].tobytes(), 3) for row in range(0, height, STRIP_ROWS)]
     starts = np.cumsum([0, *map(len, strips)])[:-1]
     tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
-    told = Image.Exif()
-    told.load(exif)
+    told = told_by(exif)
     for tag in told:
         tags[tag] = told.get_ifd(tag) if tag in (EXIF_IFD, GPS_IFD) else told[tag]
     built = {
@@ -273,7 +303,7 @@ def _write_tiff(file: Path, pixels: Frame, exif: bytes, profile: bytes) -> None:
         TiffImagePlugin.PLANAR_CONFIGURATION: 1,
     }
     if channels in (2, 4):
-        built[TiffImagePlugin.EXTRASAMPLES] = 2  # alpha, not multiplied into the colours
+        built[TiffImagePlugin.EXTRASAMPLES] = STRAIGHT  # alpha, not multiplied into the colours
     if profile:
         built[ICC_TAG] = profile
     tags.tagtype.update({TiffImagePlugin.STRIPOFFSETS: 4, TiffImagePlugin.STRIPBYTECOUNTS: 4, ICC_TAG: 7})

@@ -18,8 +18,9 @@ from pipeline.runtime import Student, load_student, read_contract, start
 
 WHOLE_PX = 1 << 20  # pixels of a picture that is computed in one piece
 TILE_PX = 768  # side of a tile of larger ones: some 150 MB of memory
-OVERLAP_PX = 32  # no student looks further than 20 pixels
+OVERLAP_PX = 32  # further than any student looks
 LOOK_PX = 16  # step of the guard's look at an answer
+SEEN = 0.1  # of white: pictures with less in them may well become one colour, as snow does
 
 Advance = Callable[[int], object]  # told how many pixels of the input are done
 
@@ -81,7 +82,7 @@ class Upscaler:
         height, width = picture.shape[:2]
         even = _padded(picture, multiple=int(self.student.contract["multiple_of"]))
         answer = self._tiled(even, advance)[: self.scale * height, : self.scale * width]
-        if _blank(answer) and not _blank(picture):
+        if _spread(answer) == 0 and _spread(picture) > SEEN:
             raise SharpcamError("The student answered with a blank picture. Take another model, or another --engine.")
         return answer
 
@@ -137,7 +138,7 @@ def _padded(picture: Frame, *, multiple: int) -> Frame:
     return np.asarray(cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE))
 
 
-def _blank(picture: Frame) -> bool:
-    """Whether nothing is to be seen, as far as a few of its pixels tell."""
+def _spread(picture: Frame) -> float:
+    """How far the brightest lies above the darkest of a picture, of 1, as far as a few of its pixels tell."""
     looked = picture[::LOOK_PX, ::LOOK_PX]
-    return bool(looked.min() == looked.max())
+    return float(int(looked.max()) - int(looked.min())) / np.iinfo(picture.dtype).max

@@ -37,6 +37,7 @@ SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # matrices, as the conver
 TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180, -90: cv2.ROTATE_90_CLOCKWISE}
 LARGEST_SHIFT_S = 0.005  # between sound and picture, which containers round to milliseconds
 END_IS_MISSING = 0.9  # of the length that a video claims
+MISSED_S = 5.0  # and never more of it than this
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,27 @@ def read_frames(facts: Facts, *, begin: int) -> Iterator[Timed]:
             raise EOFError
 
 
+def check_end(facts: Facts) -> None:
+    """Raise SharpcamError where a file ends before it says: before hours of work, not after them.
+
+    What is shown beside the pictures may end later than they, so the last packet of all streams counts.
+    """
+    with opened(facts.path) as (container, stream):
+        kind = container.format.name
+        claimed_s = (container.duration or 0) / av.time_base
+        if kind == "avi":  # there FFmpeg goes by what is left, not by what the header says
+            claimed_s = float(stream.frames * stream.time_base)
+        end_s, is_cut = 0.0, False
+        for packet in container.demux():
+            at = packet.dts if packet.pts is None else packet.pts
+            if at is not None:
+                end_s = max(end_s, float((at + (packet.duration or 0)) * packet.time_base))
+                is_cut |= packet.is_corrupt and kind != "mpegts"  # broadcasts live with that
+        least_s = 2 * float(facts.step * facts.time_base)  # the last frame's duration is not always told
+        if is_cut or claimed_s - end_s > max(least_s, min((1 - END_IS_MISSING) * claimed_s, MISSED_S)):
+            raise EOFError
+
+
 def enhance_video(
     source: Path,
     target: Path,
@@ -163,6 +185,7 @@ def enhance_video(
     container = container_of(target)
     facts = look_at(source)
     check_container(facts, encoding, container)
+    check_end(facts)
     target.parent.mkdir(parents=True, exist_ok=True)
     identity = {
         "source": sha256_of(source),
@@ -268,10 +291,26 @@ def copied_streams(container: Any) -> list[Any]:
 
 def check_container(facts: Facts, encoding: Encoding, container: str) -> None:
     """Raise SharpcamError where a container cannot hold these streams: at once, by its header, written to memory."""
+    size = 2 * facts.size[0], 2 * facts.size[1]
+    check_encoder(facts, encoding, size=size)
     with opened(facts.path) as (source, _), written(BytesIO(), container=container) as target:
-        _video_of(facts, encoding, target, size=(2 * facts.size[0], 2 * facts.size[1]))
+        _video_of(facts, encoding, target, size=size)
         _others_of(source, target)
         target.start_encoding()
+
+
+def check_encoder(facts: Facts, encoding: Encoding, *, size: tuple[int, int]) -> None:
+    """Raise SharpcamError where the encoder does not take pictures of `size` (width, height), or its options."""
+    context = av.CodecContext.create(encoding.table.encoder, "w")
+    encoding.tune(context, facts.colours, size=size, rate=facts.rate, base=facts.time_base)
+    try:
+        context.open()
+    except av.error.FFmpegError as error:
+        told = f"crf {encoding.options['crf']}" if "crf" in encoding.options else "its options"
+        raise SharpcamError(
+            f"The encoder {encoding.codec} does not take {size[0]}x{size[1]} with {told} ({error.strerror}). "
+            "Choose another --codec or --quality."
+        ) from None
 
 
 def _video_of(facts: Facts, encoding: Encoding, target: Any, *, size: tuple[int, int]) -> Any:
@@ -309,6 +348,8 @@ def _video_packets(segments: Segments, stream: Any) -> Iterator[tuple[float, Any
 
 def _copied_packets(packets: Iterator[Any], streams: dict[int, Any]) -> Iterator[tuple[float, Any]]:
     for packet in packets:
+        if packet.dts is None:
+            packet.dts = packet.pts
         if packet.dts is not None:  # None: the empty one at the end
             seconds = float(packet.dts * packet.time_base)
             packet.stream = streams[packet.stream_index]
@@ -327,7 +368,8 @@ def check(source: Path, made: Path, times: list[tuple[int, int]], facts: Facts) 
         raise SharpcamError(
             f"{len(ours.starts)} of {len(theirs.starts)} sounds came into the file. Please report this."
         )
-    shifts = [abs(a - b) for a, b in zip(ours.starts, theirs.starts, strict=True)]
+    shown = float(min(pts for pts, _ in times) * facts.time_base)  # what comes before a key frame never is
+    shifts = [abs((a - ours.first) - (b - shown)) for a, b in zip(ours.starts, theirs.starts, strict=True)]
     if max(shifts, default=0) > LARGEST_SHIFT_S:
         raise SharpcamError(f"Sound and picture lie {max(shifts):.3f} s apart. End OUTPUT in another container.")
 
@@ -337,7 +379,8 @@ class Timeline(NamedTuple):
 
     frames: int
     seconds: float  # of its pictures
-    starts: list[float]  # of each copied stream, behind the first picture, seconds
+    first: float  # of its pictures, when it is shown, seconds
+    starts: list[float]  # of each copied sound, seconds
 
 
 def _timeline(path: Path) -> Timeline:
@@ -354,6 +397,5 @@ def _timeline(path: Path) -> Timeline:
                 end = max(end, at + float((packet.duration or 0) * packet.time_base))
             else:
                 starts.setdefault(packet.stream_index, at)
-        return Timeline(
-            frames, end - first, [starts[stream.index] - first for stream in copied if stream.index in starts]
-        )
+        sounds = [starts[stream.index] for stream in copied if stream.index in starts]
+        return Timeline(frames, end - first, first, sounds)

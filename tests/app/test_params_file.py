@@ -141,6 +141,16 @@ def test_what_is_wrong_is_said_with_its_line(text, problem):
         assert found[0].startswith(f"line {line}: ")
 
 
+def test_an_alias_of_itself_is_named():
+    assert problems("seed: &x\n  y: *x\n") == ["a value in it contains itself"]
+
+
+def test_a_file_with_a_byte_order_mark_is_changed_as_any_other(project):
+    project.paths.params.write_text("\ufeff" + project.paths.params.read_text(), encoding="utf-8")
+    change(project.paths, {"train.epochs": 9})
+    assert project.params.train.epochs == 9
+
+
 def test_what_does_not_fit_is_not_saved(project):
     before = project.paths.params.read_bytes()
     text = read_text(project.paths)

@@ -42,7 +42,7 @@ def test_the_folder_holds_all_that_the_page_asks_for(students: Project) -> None:
     options = json.loads((target / "options.json").read_text())
     assert [model["name"] for model in options["models"]] == ["bundled:student_m", "bundled:student_s"]
     for model in options["models"]:
-        assert (target / model["contract"]).is_file()
+        assert (target / model["contract"].partition("?")[0]).is_file()
         assert sha256(target / model["onnx"]) == model["sha256"]
     assert (target / options["sample"]["url"]).is_file()
     assert options["capture"] is None
@@ -53,7 +53,7 @@ def test_the_folder_holds_all_that_the_page_asks_for(students: Project) -> None:
 
 
 def test_only_the_models_that_are_named(students: Project) -> None:
-    write_standalone(students.root / "dist", ["bundled:student_s"], students.paths)
+    write_standalone(students.root / "dist", ["bundled:student_s", "bundled:student_s"], students.paths)
     options = json.loads((students.root / "dist/options.json").read_text())
     assert [model["name"] for model in options["models"]] == ["bundled:student_s"]
 
@@ -70,6 +70,11 @@ def test_it_replaces_its_own_folder_and_no_other(students: Project) -> None:
     with pytest.raises(SharpcamError, match="nothing is overwritten"):
         write_standalone(other, [], students.paths)
     assert (other / "thesis.txt").read_text() == "words"
+    (other / "options.json").write_text("of another program")
+    for taken in (other, other / "thesis.txt"):
+        with pytest.raises(SharpcamError, match="nothing is overwritten"):
+            write_standalone(taken, [], students.paths)
+    assert (other / "thesis.txt").read_text() == "words"
 
 
 def test_what_fails_leaves_nothing_behind(students: Project, bundles: Path) -> None:
@@ -79,8 +84,7 @@ def test_what_fails_leaves_nothing_behind(students: Project, bundles: Path) -> N
     (students.paths.bundled / "student_s.onnx").write_bytes(b"other")
     with pytest.raises(SharpcamError, match="hash differs"):
         write_standalone(target, [], students.paths)
-    (bundles / assets.FILES[-1]).unlink()
-    (bundles / assets.FILES[1]).unlink()
+    (bundles / assets.FILES[0]).unlink()
     with pytest.raises(SharpcamError, match="make setup"):
         write_standalone(target, [], students.paths)
     assert not [path for path in students.root.iterdir() if "dist" in path.name]

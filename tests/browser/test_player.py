@@ -31,6 +31,7 @@ from player import (
 from playwright.sync_api import Browser, Page, Playwright, expect
 
 from benchmarks.player_site import write_camera, write_clip
+from pipeline.frames import encode_frame
 from pipeline.geometry import enlarge
 from pipeline.params import GeometryParams
 
@@ -188,6 +189,18 @@ def test_two_students_side_by_side_on_the_same_frame(open_player: Open, student:
     assert page.locator(".tag").all_inner_texts() == ["second", "first"]
 
 
+def test_students_of_different_scales_are_not_compared(open_player: Open, student: Path, tmp_path: Path) -> None:
+    geometry = {"width": 640, "height": 512, "scale": 4, "fit": "crop"}
+    four = write_student(tmp_path / "four.onnx", constant_model(1, scale=4), geometry=geometry, scale=4)
+    page = open_player([student, four], settings=WASM | {"compareWith": "four"})
+    open_file(page, "photo.png", "image/png", encode_frame(PHOTO))
+    assert "four gives 640x512 where 320x256 is shown" in refused(page)
+    page.locator("[data-name=model]").select_option("four")
+    page.locator("[data-name=compareWith]").select_option("bicubic")
+    open_picture_anew(page)
+    assert difference(shown(page)[:, 330:], pythons(four, PHOTO)[:, 330:]) <= 1
+
+
 def test_a_mirrored_front_camera_keeps_bicubic_on_the_left(open_player: Open, student: Path) -> None:
     page = open_player([student], settings=WASM | {"mirror": "auto", "split": 0.25})
     start_camera(page)
@@ -263,6 +276,11 @@ def test_a_tiny_camera_is_enlarged_and_an_upright_one_cut(
     expect(page.locator(".notes")).to_contain_text("enlarged to the 320x256")
 
 
+def open_picture_anew(page: Page) -> None:
+    page.evaluate("document.querySelector('.error').textContent = ''")
+    open_picture(page, PHOTO)
+
+
 def open_picture_again(page: Page) -> None:
     page.get_by_role("button", name="Stop").click()
     open_picture(page, PHOTO)
@@ -274,6 +292,14 @@ def test_four_thousand_pixels_are_reduced(open_player: Open, student: Path) -> N
     open_picture(page, frame)
     expect(page.locator(".notes")).to_contain_text("reduced to the 160x128")
     assert difference(shown(page), pythons(student, frame)) <= 1
+
+
+def test_a_camera_without_a_picture_is_let_go_and_said(open_player: Open, student: Path) -> None:
+    page = open_player([student], settings=WASM)
+    page.evaluate("() => { HTMLMediaElement.prototype.play = () => new Promise(() => {}); }")
+    page.get_by_role("button", name="Start the camera").click()
+    assert "gives no picture" in refused(page)
+    assert page.evaluate("streams.map((stream) => stream.active)") == [False]
 
 
 def test_no_camera_and_a_refused_one_are_sentences(playwright: Playwright, student: Path, tmp_path: Path) -> None:
@@ -306,7 +332,7 @@ def test_without_https_and_headers_it_says_what_is_missing_and_plays_files(
 # -- models that must not run
 
 
-def constant_model(value: float) -> bytes:
+def constant_model(value: float, *, scale: int = 2) -> bytes:
     """A network of the right shape that multiplies its picture by `value`."""
     nodes = [
         helper.make_node("Resize", ["frame", "", "scales"], ["large"], mode="nearest"),
@@ -314,7 +340,7 @@ def constant_model(value: float) -> bytes:
     ]
     return _model(
         nodes,
-        numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales"),
+        numpy_helper.from_array(np.array([1, 1, scale, scale], np.float32), "scales"),
         numpy_helper.from_array(np.array(value, np.float32), "value"),
     )
 
@@ -387,6 +413,16 @@ def test_new_options_leave_the_camera_on_and_the_viewers_choices_alone(
     expect(page.locator(".figures")).to_contain_text("second")
     assert page.evaluate("streams.length") == 1
     assert page.evaluate("streams[0].active") is True
+
+
+def test_a_student_trained_anew_takes_the_place_of_the_one_that_runs(
+    open_player: Open, student: Path, other: Path
+) -> None:
+    page = open_player([student, other], settings=ALONE)
+    open_picture(page, PHOTO)
+    page.evaluate("player.update({...options, models: [{...options.models[1], name: 'first', title: 'anew'}]})")
+    expect(page.locator(".tag.right")).to_have_text("anew")
+    until(lambda: difference(shown(page), pythons(other, PHOTO)) <= 1)
 
 
 def test_a_hidden_page_rests(open_player: Open, student: Path) -> None:
@@ -465,6 +501,10 @@ def test_frames_for_training_are_lossless_counted_and_asked_for(open_player: Ope
     assert sent == []  # without consent nothing happens
     expect(page.locator("form")).to_contain_text("3 frames of this camera are sent to the server")
     expect(page.locator("form")).to_contain_text("data/inbox/desk")
+    page.get_by_role("checkbox").check()
+    page.get_by_label("Frames", exact=True).fill("4")
+    expect(page.get_by_role("checkbox")).not_to_be_checked()  # it was for three
+    page.get_by_label("Frames", exact=True).fill("3")
     page.get_by_role("checkbox").check()
     form.get_by_role("button", name="Record").click()
     expect(page.locator("form [role=status]")).to_contain_text("3 frames are stored as desk")

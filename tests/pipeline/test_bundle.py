@@ -34,7 +34,7 @@ def test_what_pretraining_left_gets_a_model_card(project, frames, checkpoint, tm
     model, recipe = checkpoints.load(checkpoint)
     pretrained = recipe | {
         "best": {"val_psnr": 31.5, "val_psnr_bicubic": 30.25},
-        "training": {"batch_size": 2, "crop_px": 16, "validation_frames": 3, "held_out": ["apart"]},
+        "training": {"batch_size": 2, "crop_px": 16, "drawings": 4, "validation_frames": 3, "held_out": ["apart"]},
         "steps": 1234,
         "minutes": None,
         "photographs": 2,
@@ -45,7 +45,13 @@ def test_what_pretraining_left_gets_a_model_card(project, frames, checkpoint, tm
     checkpoints.save(tmp_path / "copy.safetensors", model, pretrained)
     bundle("student_x", tmp_path / "copy.safetensors", frames, project.paths.bundled)
     text = (project.paths.bundled / "student_x.md").read_text()
-    for words in ("1,234 steps of 2 crops of 16x16.", "| CC0, a | 2 |", "`apart`", "| 30.25 dB | **31.50 dB** |"):
+    for words in (
+        "1,234 steps of 2 crops of 16x16.",
+        "2 photographs and 4 drawn pictures",
+        "| CC0, a | 2 |",
+        "`apart`",
+        "| 30.25 dB | **31.50 dB** |",
+    ):
         assert words in text
 
 

@@ -29,6 +29,18 @@ def test_a_list_names_everything_with_its_size_and_removes_nothing(cluttered):
     assert {name: data for name, data in after.items() if "cleanup.json" not in name} == before
 
 
+def test_what_the_page_enhance_made_and_measured_engines_can_go(cluttered):
+    for name in ("enhance/0a1b/out/a.png", "engines/a.json"):
+        (cluttered.paths.cache / name).parent.mkdir(parents=True)
+        (cluttered.paths.cache / name).write_bytes(bytes(700))
+    listed = make_list(cluttered.paths)
+    assert listed["enhance"]["items"] == {"enhance/0a1b": 700}
+    assert listed["engines"]["items"] == {"engines/a.json": 700}
+    remove(["enhance", "engines"], cluttered.paths)
+    assert not list((cluttered.paths.cache / "enhance").iterdir())
+    assert not list((cluttered.paths.cache / "engines").iterdir())
+
+
 def test_only_what_is_chosen_goes(cluttered):
     make_list(cluttered.paths)
     remove(["frames"], cluttered.paths)
@@ -60,7 +72,7 @@ def test_without_a_list_it_says_so(project):
 
 
 def dvc_project(project):
-    """One version of a file in a commit, one that nothing names any more, one in the working tree."""
+    """One version of a file in a commit, one in an experiment, one that nothing names, one in the working tree."""
     (project.root / ".gitignore").write_text(".cache\n")
     made = """
 from pathlib import Path
@@ -68,13 +80,15 @@ from dvc.repo import Repo
 import subprocess
 
 with Repo.init() as repo:
-    for text in ("first", "second", "third"):
+    for text in ("first", "tried", "second", "third"):
         Path("data.txt").write_text(text)
         repo.add("data.txt")
         if text == "first":
             subprocess.run(["git", "add", "-A"], check=True)
             identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
             subprocess.run(["git", *identity, "commit", "-qm", "first"], check=True)
+        if text == "tried":
+            repo.experiments.save(name="a-try")
 """
     answer = project.call("python", "-c", made)
     assert answer.returncode == 0, answer.stderr
@@ -85,13 +99,13 @@ def test_of_dvcs_cache_goes_what_no_commit_and_no_file_names(project):
     dvc_project(project)
     files = project.root / ".dvc/cache/files"
     kept = set(tree(files).values())
-    assert kept == {b"first", b"second", b"third"}
+    assert kept == {b"first", b"tried", b"second", b"third"}
     listed = make_list(project.paths)["dvc"]
     assert listed["problem"] == ""
     assert list(listed["items"].values()) == [len(b"second")]
     assert set(tree(files).values()) == kept
     remove(["dvc"], project.paths)
-    assert set(tree(files).values()) == {b"first", b"third"}
+    assert set(tree(files).values()) == {b"first", b"tried", b"third"}
 
 
 @pytest.mark.usefixtures("with_database")

@@ -1,14 +1,16 @@
 """The command on pictures and folders: what is asked for is there whole, and no input is ever touched."""
 
 import csv
+import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from making import Project, kill, photo, tree, until
+from making import PATIENCE_S, Project, kill, make_video, photo, tree, until
 from PIL import Image
 
 from pipeline.enhance import main
@@ -89,6 +91,15 @@ def test_inputs_and_outputs_that_exist_are_not_overwritten(tmp_path, capsys):
     assert file.read_bytes() == before
 
 
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_a_link_to_an_input_is_an_input(link, tmp_path, capsys):
+    file = picture(tmp_path / "a.png")
+    getattr(tmp_path / "b.png", link)(file)
+    assert main([str(file), "-o", str(tmp_path / "b.png"), "--overwrite", *ENGINE]) == 1
+    assert "no input is ever overwritten" in capsys.readouterr().err
+    assert (tmp_path / "b.png").samefile(file)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -141,6 +152,42 @@ def test_a_folder_keeps_its_tree_and_its_broken_files_come_at_the_end(album, tmp
     assert (row["status"], row["enhanced_width"], row["enhanced_height"]) == ("done", "60", "44")
     assert float(row["seconds"]) > 0
     assert int(row["enhanced_bytes"]) == (out / "deep/c.webp").stat().st_size
+
+
+def test_one_odd_file_does_not_end_the_others(album, tmp_path, capsys, monkeypatch):
+    """Names of any bytes and of the full length, and what a library fails at as nobody foresaw."""
+    (album / os.fsdecode(b"\xff.png")).write_bytes((album / "a.png").read_bytes())
+    (album / f"{251 * 'n'}.png").write_bytes((album / "a.png").read_bytes())
+    (album / "broken.png").unlink()
+
+    def failing(path, **known):
+        if path.name in unforeseen:
+            raise unforeseen[path.name]
+        return read_picture(path, **known)
+
+    unforeseen = {"d.tif": MemoryError(), "b.jpg": ZeroDivisionError("by itself")}
+    monkeypatch.setattr("pipeline.enhance.read_picture", failing)
+    assert main([str(album), "-o", str(tmp_path / "out"), *ENGINE]) == 1
+    said = capsys.readouterr()
+    assert "3 enhanced, 0 finished before, 3 failed" in said.out
+    for words in ("File name too long", "not enough memory", "ZeroDivisionError: by itself"):
+        assert words in said.err
+    assert b"\xff.png,done" in (tmp_path / "out" / REPORT).read_bytes()
+
+
+def test_ctrl_c_ends_a_folder_soon_and_the_next_call_goes_on(at_student, tmp_path):
+    album, out = tmp_path / "album", tmp_path / "out"
+    for index in range(3):
+        picture(album / f"{index}.png", size=(2000, 2000), seed=index)
+    words = (str(album), "-o", str(out), *ENGINE)
+    process = at_student.start("pipeline.enhance", *words)
+    until(lambda: process.poll() is not None or (out / MANIFEST).exists())
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert "run again to go on" in said
+    assert "enhanced_bytes" not in (out / MANIFEST).read_text()  # the picture at hand was not waited for
+    assert not list(out.glob(".*.part"))
 
 
 def test_what_is_finished_is_skipped_by_content_and_means(album, tmp_path):
@@ -231,6 +278,15 @@ def test_a_comparison_is_a_picture_in_a_row_and_a_table(other, tmp_path, capsys)
     assert float(found["student"]["back_psnr"]) > 10
     assert float(found["student"]["psnr"]) == 100 if other == "student_sr" else float(found["student"]["psnr"]) < 99
     assert f"to {other}" in capsys.readouterr().out
+
+
+def test_a_comparison_of_a_folder_is_one_table_of_all_that_could_be_read(album, tmp_path):
+    make_video(album / "e.mkv", [photo(20, 30, seed=seed) for seed in range(3)])
+    call = [str(album), "-o", str(tmp_path / "out"), "--compare", "bicubic", "--preset", "fast", "--jobs", "2"]
+    assert main(call) == 1  # broken.png
+    with (tmp_path / "out/compare.csv").open(newline="") as table:
+        found = list(csv.DictReader(table))
+    assert [row["pictures"] for row in found] == ["7", "7"]  # four pictures, a video of three
 
 
 @pytest.mark.slow

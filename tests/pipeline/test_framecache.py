@@ -16,14 +16,13 @@ STEMS = ["000000", "000002"]
 
 
 class Decoding:
-    """A clip of two frames, of which the first has a truth, and what was decoded of it the last time."""
+    """A clip of two frames, and what was decoded of it the last time."""
 
     def __init__(self, project):
         self.project, self.paths, self.decoded = project, project.paths, []
         for index, stem in enumerate(STEMS):
             self.write("raw", stem, seed=index)
             self.write("teacher", stem, seed=index)
-        self.write("truth", STEMS[0], seed=5)
 
     def path(self, folder, stem):
         return self.project.root / "data" / folder / "a" / f"{stem}.png"
@@ -61,22 +60,16 @@ def test_inputs_are_fitted_raw_frames_and_targets_the_teachers_pictures(decode):
         np.testing.assert_array_equal(part.target(0), read_frame(decode.path("teacher", stem)))
 
 
-def test_truth_is_there_where_it_is_known(decode):
-    parts = decode()
-    np.testing.assert_array_equal(parts["training"].truth(0), photo(128, 160, seed=5))
-    assert parts["validation"].truth(0) is None
-
-
 def test_frames_are_decoded_once_however_they_are_split(decode):
     decode()
-    assert len(decode.decoded) == 5
+    assert len(decode.decoded) == 4
     decode()
     assert decode.decoded == []
     decode(STEMS[::-1])
     assert decode.decoded == []
 
 
-@pytest.mark.parametrize("folder", ["raw", "teacher", "truth"])
+@pytest.mark.parametrize("folder", ["raw", "teacher"])
 def test_only_a_changed_frame_is_decoded_again_and_its_old_picture_goes(decode, folder):
     before = decode()
     sizes = {file.name: file.stat().st_size for file in (decode.paths.cache / "frames").glob("*.u8")}
@@ -85,7 +78,7 @@ def test_only_a_changed_frame_is_decoded_again_and_its_old_picture_goes(decode, 
     training, validation = decode().values()
     assert decode.decoded == [f"{folder}/a/000000.png"]
     fitted = fit(changed, geometry=decode.project.params.geometry) if folder == "raw" else changed
-    now = {"raw": training.input, "teacher": training.target, "truth": training.truth}[folder](0)
+    now = {"raw": training.input, "teacher": training.target}[folder](0)
     np.testing.assert_array_equal(now, fitted)
     np.testing.assert_array_equal(validation.target(0), kept)
     assert {file.name: file.stat().st_size for file in (decode.paths.cache / "frames").glob("*.u8")} == sizes
@@ -113,7 +106,7 @@ def test_who_still_reads_the_old_frames_is_not_disturbed(decode):
 def test_another_geometry_is_decoded_again(decode):
     assert decode()["training"].inputs.shape[1:] == (64, 80, 3)
     stretched = decode(fit="stretch")["training"]
-    assert len(decode.decoded) == 5
+    assert len(decode.decoded) == 4
     np.testing.assert_array_equal(
         stretched.input(0), fit(photo(60, 80, seed=0), geometry=decode.project.params.geometry)
     )

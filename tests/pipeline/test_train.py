@@ -251,7 +251,7 @@ def test_without_a_split_it_is_said_what_to_run(project):
 
 
 def test_a_training_ends_early_when_it_gets_no_better_and_stays_ended(ready, capsys):
-    params = ready.change(train={"epochs": 50, "learning_rate": 1e-9, "ema_decay": 0.0, "patience_epochs": 1})
+    params = ready.change(train={"epochs": 50, "learning_rate": 1e-9, "patience_epochs": 1})
     train(ready.paths, params)
     rows = read_csv(ready.paths.training_log)
     assert len(rows) < 50

@@ -26,15 +26,13 @@ def doubled(pictures):
 
 
 def make(frames, *, seed=0, height=24, width=30):
-    """Targets are inputs with every pixel doubled: a crop is aligned if its target is that too. Truths are negatives.
+    """Targets are inputs with every pixel doubled: a crop is aligned if its target is that too.
 
-    Only the odd slots are meant; every second frame has a truth.
+    Only the odd slots are meant.
     """
     inputs = torch.from_numpy(np.stack([photo(height, width, seed=seed + index) for index in range(2 * frames)]))
-    targets = torch.cat([doubled(inputs), 255 - doubled(inputs)])
     slots = torch.arange(1, 2 * frames, 2)
-    truths = torch.where(torch.arange(frames) % 2 == 0, slots + 2 * frames, -1)
-    return Pairs(Frames(inputs, slots), Frames(targets, slots), truths)
+    return Pairs(Frames(inputs, slots), Frames(doubled(inputs), slots))
 
 
 PAIRS = make(7)
@@ -106,21 +104,10 @@ def test_frames_are_drawn_evenly():
     settings = Crops(per_epoch=2800, batch_size=100, side_px=8, scale=2)
     numbered = torch.arange(7, dtype=torch.uint8).view(7, 1, 1, 1).repeat(1, 8, 8, 3)
     frames = Frames(numbered, torch.arange(7))
-    pairs = Pairs(frames, Frames(doubled(numbered), frames.slots), torch.full((7,), -1))
+    pairs = Pairs(frames, Frames(doubled(numbered), frames.slots))
     counts = torch.bincount(torch.cat([small[:, 0, 0, 0] for small, _ in crops(pairs=pairs, settings=settings)]))
     assert counts.min() > 330
     assert counts.max() < 470
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_truth_is_asked_for_in_its_share_of_the_crops_of_frames_that_have_one(share):
-    settings = Crops(per_epoch=2100, batch_size=100, side_px=8, scale=2, truth_share=share)
-    to_truth = 0
-    for small, large in crops(settings=settings):
-        of_teacher = (large == doubled(small)).flatten(1).all(1)
-        assert torch.equal((large == 255 - doubled(small)).flatten(1).all(1), ~of_teacher)
-        to_truth += int((~of_teacher).sum())
-    assert to_truth / 2100 == pytest.approx(share * 4 / 7, abs=0.05)
 
 
 def test_a_frame_smaller_than_the_crop_is_taken_whole():
@@ -130,11 +117,11 @@ def test_a_frame_smaller_than_the_crop_is_taken_whole():
 
 
 def test_crops_are_the_same_wherever_the_frames_lie():
-    settings = Crops(per_epoch=64, batch_size=8, side_px=10, scale=2, truth_share=0.5)
+    settings = Crops(per_epoch=64, batch_size=8, side_px=10, scale=2)
     moved = PAIRS.to(CPU)
     assert len(moved.inputs.store) == 7
-    assert len(moved.targets.store) == 7 + 4
-    assert moved.bytes == PAIRS.bytes == 7 * 24 * 30 * 3 + 11 * 48 * 60 * 3
+    assert len(moved.targets.store) == 7
+    assert moved.bytes == PAIRS.bytes == 7 * (24 * 30 + 48 * 60) * 3
     assert same(crops(settings=settings), crops(pairs=moved, settings=settings))
 
 

@@ -29,6 +29,8 @@ class Residual(nn.Module):
 class StudentSR(nn.Module):
     """(N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clamped; any H and W.
 
+    Narrow and deep rather than wide: at the same speed it is better, and engines compute channels by sixteen.
+
     `channels` and `blocks` size the body; `fold` is the side of the squares of pixels that it takes as one (1: body at
     input size, 2: at half size).
     """
@@ -52,8 +54,8 @@ class StudentSR(nn.Module):
 
 
 def _strided(channels: int, *, fold: int) -> nn.Conv2d:
-    """What a pixel unshuffle by `fold` and a 3x3 convolution do, in one step."""
-    return nn.Conv2d(3, channels, 3 * fold, stride=fold, padding=fold)
+    """A convolution that takes each square of `fold` pixels and one pixel around it."""
+    return nn.Conv2d(3, channels, fold + 2, stride=fold, padding=1)
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
@@ -68,10 +70,10 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
 def start_as_bilinear(student: StudentSR) -> None:
     """Set the skip to a bilinear enlargement, and the tail to nothing, so that training starts from a picture."""
     fold = student.fold
-    side = 3 * fold
+    side = fold + 2
     impulses = torch.eye(3 * side * side).reshape(-1, 3, side, side)
     enlarged = F.interpolate(impulses, scale_factor=SCALE, mode="bilinear", align_corners=False)
-    middle = enlarged[..., SCALE * fold : 2 * SCALE * fold, SCALE * fold : 2 * SCALE * fold]
+    middle = enlarged[..., SCALE:-SCALE, SCALE:-SCALE]
     answers = F.pixel_unshuffle(middle, SCALE * fold).reshape(3, side, side, -1)
     student.skip.weight.copy_(answers.permute(3, 0, 1, 2))
     for parameter in (student.skip.bias, student.tail.weight, student.tail.bias):
@@ -97,17 +99,17 @@ class OriginalStudent(nn.Module):
 
 def student_s() -> StudentSR:
     """The smallest."""
-    return StudentSR(channels=32, blocks=2, fold=2)
+    return StudentSR(channels=16, blocks=4, fold=2)
 
 
 def student_m() -> StudentSR:
     """The default."""
-    return StudentSR(channels=48, blocks=2, fold=2)
+    return StudentSR(channels=32, blocks=4, fold=2)
 
 
 def student_l() -> StudentSR:
     """The best."""
-    return StudentSR(channels=64, blocks=3, fold=2)
+    return StudentSR(channels=48, blocks=5, fold=2)
 
 
 def student_original() -> OriginalStudent:

@@ -55,10 +55,10 @@ export class Engine {
             this.#fail(lost);
             return;
         }
-        const { resolve, reject } = this.waiting.get(id);
+        const call = this.waiting.get(id);
         this.waiting.delete(id);
-        if (error) reject(new Said(error));
-        else resolve(value);
+        if (error) call?.reject(new Said(error)); // none waits for what failed already
+        else call?.resolve(value);
     }
 
     #fail(reason) {

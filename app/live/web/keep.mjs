@@ -20,10 +20,14 @@ export class Film {
         this.recorder.start(CHUNK_MS);
     }
 
+    /** What is shown now; where its shape has changed since the start, with black beside it. */
     add(canvas, mirror) {
         const { width, height } = this.canvas;
+        const scale = Math.min(width / canvas.width, height / canvas.height);
+        const [shownWidth, shownHeight] = [scale * canvas.width, scale * canvas.height];
         this.context.setTransform(mirror ? -1 : 1, 0, 0, 1, mirror ? width : 0, 0);
-        this.context.drawImage(canvas, 0, 0, width, height);
+        this.context.clearRect(0, 0, width, height);
+        this.context.drawImage(canvas, (width - shownWidth) / 2, (height - shownHeight) / 2, shownWidth, shownHeight);
     }
 
     /** The film as a file. */

@@ -73,6 +73,8 @@ class Player {
         const changed = Object.entries(given(options.settings)).filter(isNews);
         this.#showOptions();
         if (changed.length > 0) this.#choose(Object.fromEntries(changed));
+        const renewed = changed.some(([name]) => NEW_ENGINE.has(name));
+        if (!renewed && this.#isOutdated()) this.#queue(() => this.#changeEngine());
     }
 
     /** Leave: the camera is let go at once. */
@@ -115,6 +117,7 @@ class Player {
     async #openEngine(names) {
         this.#closeEngine();
         this.#note(["The student is being loaded and tested…"]);
+        const addresses = this.#addresses();
         const models = await Promise.all(this.#chosenModels().map((model) => this.#load(model)));
         const automatic = this.settings.engine === "auto";
         const open = (engine) =>
@@ -127,6 +130,7 @@ class Player {
         }
         this.engine = engine;
         this.opened = models;
+        this.addresses = addresses;
         this.names = names.slice(names.indexOf(engine.engine) + 1); // to fall back to
         this.refused = refused;
         engine.onlost = (why) => this.#fallBack(why, engine);
@@ -212,6 +216,17 @@ class Player {
         });
     }
 
+    #addresses() {
+        const { model, compareWith } = this.settings;
+        const chosen = this.options.models.filter(({ name }) => name === model || name === compareWith);
+        return chosen.map(({ contract }) => contract).join(" ");
+    }
+
+    /** Whether other students run than are chosen: under the same name there may be one that was trained anew. */
+    #isOutdated() {
+        return Boolean(this.source && this.engine && this.addresses !== this.#addresses());
+    }
+
     async #load(model) {
         const key = model.contract;
         if (!this.models.has(key)) this.models.set(key, await loadModel(model));
@@ -271,11 +286,14 @@ class Player {
         this.#flow();
     }
 
+    #flows() {
+        return !this.paused && document.visibilityState === "visible";
+    }
+
     /** Frames flow while they are wanted and seen. */
     #flow() {
         if (!this.source || !this.pump) return;
-        const flowing = !this.paused && document.visibilityState === "visible";
-        if (flowing) {
+        if (this.#flows()) {
             this.pump.start();
             this.source.resume();
         } else {
@@ -481,7 +499,7 @@ class Player {
         this.recording = new AbortController();
         this.#showRecording(true);
         try {
-            const camera = { shoot: () => shoot(this.#runningSource()) };
+            const camera = { shoot: () => shoot(this.#runningSource()), rests: () => Boolean(this.source) && !this.#flows() };
             const { clip } = await record(camera, wish, new Inbox(options.capture), {
                 progress: (step) => this.#showProgress(step),
                 wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -507,9 +525,10 @@ class Player {
         return { name: clipName.value.trim(), frames: Number(clipFrames.value), perSecond: Number(clipPace.value) };
     }
 
-    #showProgress({ countdown, done, frames }) {
+    #showProgress({ countdown, rests, done, frames }) {
         const { ui } = this;
         ui.countdown.textContent = countdown ?? "";
+        if (rests) ui.trainingNote.textContent = "The picture rests. The recording goes on with it, or ends after a minute.";
         if (done) {
             Object.assign(ui.progress, { max: frames, value: done });
             ui.trainingNote.textContent = `${done} of ${frames} frames`;
@@ -527,9 +546,12 @@ class Player {
 
     #showConsent() {
         const { name, frames } = this.#wish();
-        this.ui.consentText.textContent =
+        const text =
             `I agree that ${frames || 0} frames of this camera are sent to the server of this page and stored there as pictures, ` +
             `without sound, in data/inbox/${name || "…"}. Whoever runs that server can see them and train with them.`;
+        if (text === this.ui.consentText.textContent) return;
+        this.ui.consentText.textContent = text;
+        this.ui.consent.checked = false; // that was given to another sentence
     }
 
     // -- showing

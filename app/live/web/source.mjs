@@ -2,6 +2,7 @@
 
 import { INSECURE, Said, UNDECODABLE, cameraSentence } from "./words.mjs";
 
+const PATIENCE_MS = 15_000; // for the first frame
 const STILL_MS = 250; // a photograph is shown anew this often, so that it is treated as any clip
 
 /** The camera. `deviceId` or else `facing` ("user", "environment"); `size` {width, height} is asked for, not demanded. */
@@ -52,7 +53,10 @@ export async function cameras() {
 async function playing(attributes, release, refusal) {
     const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true }, attributes);
     const source = new VideoSource(video, release);
-    const broken = new Promise((_, reject) => video.addEventListener("error", reject, { once: true }));
+    const broken = new Promise((_, reject) => {
+        video.addEventListener("error", reject, { once: true });
+        setTimeout(reject, PATIENCE_MS, new Error("no frame came"));
+    });
     broken.catch(() => {}); // also when it comes later
     try {
         await Promise.race([video.play(), broken]); // of what cannot be decoded, play() alone says nothing

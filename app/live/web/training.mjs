@@ -3,6 +3,7 @@
 import { Said } from "./words.mjs";
 
 const COUNTDOWN_S = 3;
+const REST_MS = 200;
 
 /** What is wrong with a wish, in words; or null. */
 export function refusal({ name, frames, perSecond }, limits) {
@@ -25,29 +26,35 @@ export function dueMs(index, perSecond) {
 
 /**
  * Count down, then take `frames` frames and send each before the next one is taken, so that a slow line makes the pace
- * slower and never fills the memory.
+ * slower and never fills the memory. While the camera's picture rests, which would give one frame many times, so does
+ * the recording.
  *
- * @param {{shoot: () => Promise<{blob: Blob, width: number, height: number}>}} camera
+ * @param {{shoot: () => Promise<{blob: Blob, width: number, height: number}>, rests: () => boolean}} camera
  * @param {object} wish {name, frames, perSecond}
  * @param {{progress: Function, wait: Function, now: Function, signal: AbortSignal}} clock
  * @returns {Promise<object>} what the server calls the clip
  * @throws {Said} where it was refused, cut off or cancelled; then the server has kept nothing
  */
-export async function record(camera, wish, inbox, { progress, wait, now, signal }) {
+export async function record(camera, wish, inbox, clock) {
+    const { progress, wait, now, signal } = clock;
     for (let left = COUNTDOWN_S; left > 0; left -= 1) {
         progress({ countdown: left });
         await wait(1000);
         stopIf(signal);
     }
+    await moving(camera, clock);
     let shot = await camera.shoot();
     const { width, height } = shot;
     const begun = { name: wish.name, frames: wish.frames, width, height, fps: wish.perSecond, mime: "image/png" };
     const { id } = await inbox.begin(begun);
     try {
-        const started = now();
+        let started = now();
         for (let index = 0; index < wish.frames; index += 1) {
             await wait(Math.max(0, started + dueMs(index, wish.perSecond) - now()));
             stopIf(signal);
+            await moving(camera, clock);
+            const late = now() - started - dueMs(index, wish.perSecond);
+            if (late > dueMs(1, wish.perSecond)) started += late; // after a rest nothing is caught up with
             if (index > 0) shot = await camera.shoot();
             if (shot.width !== width || shot.height !== height) throw new Said("The camera changed its size. Record again.");
             await inbox.put(id, index, shot.blob);
@@ -57,6 +64,14 @@ export async function record(camera, wish, inbox, { progress, wait, now, signal 
     } catch (error) {
         await inbox.abort(id).catch(() => {}); // what is left there is swept away by the server
         throw error;
+    }
+}
+
+async function moving(camera, { progress, wait, signal }) {
+    while (camera.rests()) {
+        progress({ rests: true });
+        await wait(REST_MS);
+        stopIf(signal);
     }
 }
 

@@ -121,9 +121,7 @@ async function enhance(frame, geometry, view, running) {
         backend.before();
         clock.stop("before");
         const answers = [];
-        for (const { session, contract } of running) {
-            answers.push((await session.run({ [contract.input]: backend.feed() }))[contract.output]);
-        }
+        for (const student of running) answers.push(await answerOf(student, geometry));
         await backend.settled();
         clock.stop("run");
         backend.after(answers, view);
@@ -134,6 +132,17 @@ async function enhance(frame, geometry, view, running) {
     } finally {
         frame.close();
     }
+}
+
+async function answerOf({ title, session, contract }, { width, height }) {
+    const answer = (await session.run({ [contract.input]: backend.feed() }))[contract.output];
+    const [answerHeight, answerWidth] = answer.dims.slice(2);
+    if (answerWidth !== width || answerHeight !== height) {
+        throw new Said(
+            `${title} gives ${answerWidth}x${answerHeight} where ${width}x${height} is shown. Take students of the same scale.`,
+        );
+    }
+    return answer;
 }
 
 function fit(size, geometry) {

@@ -150,6 +150,24 @@ def test_a_deleted_clip_comes_back_as_it_was(desk):
     assert deleted(desk.paths) == []
 
 
+def test_a_clip_that_somebody_named_oddly_by_hand_comes_back_too(project):
+    make_clip(project.paths, 'it\'s "odd" $(x)', [photo(60, 80)])
+    before = tree(project.paths.root / "data")
+    delete(all_clips(project.paths)[0], project.paths)
+    (clip,) = deleted(project.paths)
+    restore(clip, project.paths)
+    assert tree(project.paths.root / "data") == before
+
+
+def test_a_note_in_the_trash_leads_nowhere_else(project):
+    gone = trash(project.paths) / "a"
+    (gone / "raw").mkdir(parents=True)
+    write_json(gone / "deleted.json", {"name": "../../evil", "when": 0, "homes": ["raw"]})
+    (clip,) = deleted(project.paths)
+    restore(clip, project.paths)
+    assert (project.paths.raw / "evil").is_dir()
+
+
 def test_a_deleted_clip_does_not_overwrite_one_of_its_name(desk):
     delete(clip_of(desk, "desk"), desk.paths)
     make_clip(desk.paths, "desk", [photo(60, 80, seed=9)])

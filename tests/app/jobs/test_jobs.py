@@ -12,6 +12,8 @@ from making import ROOT, Project, until
 from small_pipeline import HELD_FRAME, ended, give_pipeline, hold, waits_in
 
 from app.jobs import Job, cancel, find, jobs, kill, start, unfinished
+from app.jobs.keeper import is_over
+from app.jobs.other_dvc import other_dvc
 from app.jobs.progress import current_stage, failed_stage, read_progress
 from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
@@ -133,6 +135,42 @@ def test_a_job_outlives_the_process_that_started_it_and_is_found_again(paths: Pa
     assert job.state == "running"
     release.unlink()
     assert ended(job, paths).state == "done"
+
+
+def test_a_job_waits_for_a_dvc_that_somebody_runs_in_a_terminal(paths: Paths) -> None:
+    release = hold(paths)
+    terminal = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", "--single-item", "capture"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: waits_in("capture", paths))
+    job = start("repro", ["--single-item", "capture"], paths=paths)
+    until(lambda: f"process {terminal.pid}" in find(job.number, paths).tail())
+    assert find(job.number, paths).state == "queued"
+    release.unlink()
+    assert terminal.wait() == 0
+    over = ended(job, paths)
+    assert over.state == "done"
+    assert "Waits for dvc" not in over.tail()
+
+
+@pytest.mark.parametrize(("file", "text"), [("lock", "no number"), ("rwlock", "[]"), ("rwlock", '{"write": {"a": 3}}')])
+def test_what_dvc_left_behind_makes_nobody_wait(paths: Paths, file: str, text: str) -> None:
+    notes = paths.root / ".dvc/tmp"
+    notes.mkdir()
+    (notes / file).write_text(text)
+    assert other_dvc(paths) == []
+    (notes / "lock").write_text(f" {os.getpid()}\n")  # given to another process since
+    assert other_dvc(paths) == []
+
+
+def test_nobody_waits_for_a_job_whose_folder_is_gone_or_broken(paths: Paths) -> None:
+    folder = paths.logs / "jobs/000001"
+    assert is_over(folder)
+    folder.mkdir(parents=True)
+    (folder / "request.json").write_text("broken")
+    assert is_over(folder)
 
 
 def test_a_failure_is_kept_with_its_exit_status_and_last_words(paths: Paths) -> None:

@@ -1,10 +1,13 @@
 """Frames from a browser: a clip when all have come, otherwise nothing; every refusal is one sentence."""
 
+import asyncio
 import json
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import cv2
@@ -18,6 +21,7 @@ from starlette.testclient import TestClient
 from app.live import access, routes
 from app.live.inbox import Inbox, Limits
 from pipeline.capture import adopt
+from pipeline.files import write_bytes
 from pipeline.frames import encode_frame, find_frames, read_frame
 
 ANNOUNCED = {"name": "desk", "frames": 2, "width": 40, "height": 30, "fps": 5, "mime": "image/png"}
@@ -96,7 +100,7 @@ def test_an_announcement_out_of_bounds_is_refused(
     assert nothing_is_stored(project)
 
 
-@pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b"\xff", b"[" * 4000])
 def test_an_announcement_that_is_none_is_refused(browser: TestClient, body: bytes) -> None:
     assert "announced wrongly" in refusal(browser.post("/capture/begin", content=body), 400)
 
@@ -190,6 +194,11 @@ def test_only_the_page_itself_may_send(browser: TestClient, project: Project, he
     assert nothing_is_stored(project)
 
 
+def test_where_capture_is_off_an_older_token_is_none(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARPCAM_CAPTURE", "off")
+    refusal(browser.post("/capture/begin", json=ANNOUNCED), 403)
+
+
 def test_a_token_expires(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + access.LASTS_S + 2)
@@ -199,6 +208,80 @@ def test_a_token_expires(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -
 def test_a_token_of_another_secret_is_none(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(st, "get_option", lambda _: "another secret")
     refusal(browser.post("/capture/begin", json=ANNOUNCED), 403)
+
+
+@pytest.mark.parametrize("way", ["end", "abort"])
+def test_an_upload_that_ends_while_a_frame_is_written_is_never_half_a_clip(
+    project: Project, inbox: Inbox, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    id_ = inbox.begin("one", ANNOUNCED | {"frames": 1}, taken=project.paths.raw)
+    writing, may_go_on = Event(), Event()
+
+    def slow(path: Path, data: bytes) -> None:
+        writing.set()
+        assert may_go_on.wait(10)
+        write_bytes(path, data)
+
+    monkeypatch.setattr("app.live.inbox.write_bytes", slow)
+    with ThreadPoolExecutor() as threads:
+        put = threads.submit(inbox.put, "one", id_, 0, encode_frame(FRAMES[0]))
+        assert writing.wait(10)
+        over = threads.submit(getattr(inbox, way), "one", id_)
+        wait([over], timeout=0.2)
+        may_go_on.set()
+        put.result()
+        over.result()
+    assert [path.name for path in project.paths.inbox.glob("*/*.png")] == (["000000.png"] if way == "end" else [])
+    assert not list(project.paths.inbox.glob(".*"))
+
+
+def test_a_slow_line_is_not_taken_for_one_that_was_cut(browser: TestClient, project: Project, inbox: Inbox) -> None:
+    upload = begin(browser, frames=1)
+    (folder,) = project.paths.inbox.glob(".*.upload")
+
+    long_ago = time.time() - 2 * inbox.idle_s
+    os.utime(folder, (long_ago, long_ago))
+    data = encode_frame(FRAMES[0])
+    asyncio.run(_put_while_swept(inbox, upload, [data[:100], data[100:]]))
+    assert browser.post(f"/capture/{upload}/end").status_code == 200
+
+
+async def _put_while_swept(inbox: Inbox, upload: str, parts: list[bytes]) -> None:
+    """The frame in parts; between two of them the inbox is swept."""
+
+    async def receive() -> Any:
+        part = parts.pop(0)
+        if not parts:
+            inbox.sweep()
+        return {"type": "http.request", "body": part, "more_body": bool(parts)}
+
+    async def send(message: Any) -> None:
+        assert message.get("status", 200) == 200
+
+    await Starlette(routes=routes.ROUTES)(_scope(f"/capture/{upload}/0"), receive, send)
+
+
+def _scope(path: str) -> dict[str, Any]:
+    """A PUT of the page's own."""
+    headers = {"host": "testserver", "origin": "http://testserver", access.TOKEN_HEADER: access.issue("one")}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return {"type": "http", "method": "PUT", "path": path, "query_string": b"", "headers": raw}
+
+
+def test_a_line_that_is_cut_in_the_middle_of_a_frame_leaves_nothing_of_it(inbox: Inbox, project: Project) -> None:
+    id_ = inbox.begin("one", ANNOUNCED, taken=project.paths.raw)
+    answers: list[Any] = []
+    parts = iter([{"type": "http.request", "body": encode_frame(FRAMES[0])[:100], "more_body": True}])
+
+    async def receive() -> Any:
+        return next(parts, {"type": "http.disconnect"})
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    asyncio.run(Starlette(routes=routes.ROUTES)(_scope(f"/capture/{id_}/0"), receive, send))
+    assert answers[0]["status"] == 400
+    assert not list(project.paths.inbox.glob(".*/*.png"))
 
 
 def test_what_was_cut_off_in_the_middle_is_removed(browser: TestClient, project: Project, inbox: Inbox) -> None:

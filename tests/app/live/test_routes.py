@@ -33,7 +33,7 @@ def test_a_model_is_served_by_its_hash_and_kept_for_ever(client: TestClient) -> 
     assert answer.content == b"model"
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-    assert client.get(f"/registry/{HASH}/student_sr.json").headers["content-type"] == "application/json"
+    assert client.get(f"/registry/{HASH}/student_sr.json?{HASH}").headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The page Data in its empty, normal and broken states."""
 
+import errno
+
 import pytest
 from making import ROOT, make_clip, photo, until
 from streamlit.testing.v1 import AppTest
@@ -128,6 +130,16 @@ def test_broken_files_are_sentences(desk):
     press(page, "Leave out of training")
     assert "params.yaml is broken" in page.error[0].value
     assert desk.paths.params.read_text() == "seed: ["
+
+
+def test_a_full_disk_is_a_sentence(desk, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("app.data.job_view.start", full)
+    page = run_page()
+    press(page, "Check the pairs")
+    assert "No space left on device" in page.error[0].value
 
 
 def test_the_checks_run_as_a_job(desk):

@@ -11,6 +11,7 @@ from app.jobs import jobs, start
 from pipeline.files import write_json
 
 PAGE = ROOT / "app/pages/home.py"
+NO_NUMBER = '{"verdict": ["Good."], "gate": {"passed": true}, "methods": {"student": {"teacher": {"ssim": 1}}}}'
 SCORES = {"psnr": 31.5, "ssim": 0.91, "l1": 0.02}
 
 
@@ -39,7 +40,7 @@ def run_page() -> AppTest:
 
 
 def said(page: AppTest) -> str:
-    return "\n".join(str(element.value) for element in [*page.markdown, *page.caption, *page.error])
+    return "\n".join(str(element.value) for element in [*page.markdown, *page.caption, *page.warning, *page.error])
 
 
 def test_a_fresh_clone_is_led_through_its_first_run(small: Project) -> None:
@@ -83,13 +84,21 @@ def test_then_the_student_the_registry_and_the_own_camera(fresh: Project) -> Non
     assert run_page().metric[0].value == "1 clip"
 
 
+def test_a_registry_that_cannot_be_read_is_one_sentence(fresh: Project) -> None:
+    evaluated(fresh, passed=True)
+    (fresh.root / "mlflow.db").write_bytes(b"no database" * 1000)
+    page = run_page()
+    assert "does not answer as it should" in said(page)
+    assert page.metric[1].value == "3 of 3"
+
+
 @pytest.mark.parametrize("content", ["seed: [7", "seed: 7"])
 def test_broken_parameters_come_before_everything(small: Project, content: str) -> None:
     (small.root / "params.yaml").write_text(content)
     assert "params.yaml" in run_page().error[0].value
 
 
-@pytest.mark.parametrize("content", ["no JSON", "{}", '{"verdict": []}', '{"verdict": 3, "gate": 1}'])
+@pytest.mark.parametrize("content", ["no JSON", "{}", '{"verdict": []}', '{"verdict": 3, "gate": 1}', NO_NUMBER])
 def test_a_broken_evaluation_is_as_none(small: Project, content: str) -> None:
     small.paths.evaluation.parent.mkdir()
     small.paths.evaluation.write_text(content)

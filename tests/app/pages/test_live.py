@@ -11,6 +11,7 @@ from making import Project
 from streamlit.testing.v1 import AppTest
 
 from app.live import assets
+from app.live.options import named
 from pipeline.runtime import sha256
 
 PAGE = Path(__file__).parents[3] / "app/pages/live.py"
@@ -66,11 +67,33 @@ def test_models_are_offered_and_laid_out(students: Project) -> None:
     options = options_of(run_page())
     assert [model["name"] for model in options["models"]] == ["student_sr", "bundled:student_s"]
     for model in options["models"]:
-        for address in (model["contract"], model["onnx"]):
-            assert (students.root / "weights" / address.removeprefix("/")).is_file()
+        contract, _, hashed = model["contract"].partition("?")
+        assert sha256(students.root / "weights" / contract.removeprefix("/")) == hashed
         assert sha256(students.root / "weights" / model["onnx"].removeprefix("/")) == model["sha256"]
     assert options["sample"] is None
     assert options["capture"]["limits"]["frames"] > 0
+
+
+def test_another_contract_of_the_same_network_has_another_address(students: Project) -> None:
+    before, *_ = options_of(run_page())["models"]
+    contract = json.loads(students.paths.contract.read_text())
+    students.paths.contract.write_text(json.dumps(contract | {"geometry": {"fit": "stretch"}}))
+    after, *_ = options_of(run_page())["models"]
+    assert after["onnx"] == before["onnx"]
+    assert after["contract"] != before["contract"]
+
+
+def test_a_student_that_is_asked_for_and_not_there_is_one_sentence(students: Project) -> None:
+    page = run_page(query={"model": "version:9", "compareWith": "bundled:student_s"})
+    assert any('no student "version:9"' in caption.value for caption in page.caption)
+    assert options_of(page)["settings"] == {"compareWith": "bundled:student_s"}
+
+
+def test_a_version_is_found_by_its_number_where_it_is_champion() -> None:
+    models = [{"name": "champion", "version": "version:3"}, {"name": "version:2", "version": "version:2"}]
+    asked = {"model": "version:3", "compareWith": "version:2", "view": "side"}
+    assert named(asked, models) == ({"model": "champion", "compareWith": "version:2", "view": "side"}, [])
+    assert named({"compareWith": "bicubic"}, models) == ({"compareWith": "bicubic"}, [])
 
 
 def test_a_choice_in_the_address_is_passed_on(students: Project) -> None:

@@ -1,5 +1,7 @@
 """The page Parameters: what is edited is judged by the types, and saved without losing anything."""
 
+import json
+
 import pytest
 from making import ROOT
 from streamlit.testing.v1 import AppTest
@@ -132,11 +134,37 @@ def test_a_file_broken_by_hand_is_shown_with_its_line_and_mended_here(versioned,
     assert not page.error
 
 
+def test_a_broken_file_that_an_editor_changed_meanwhile_is_shown_as_it_is_now(project):
+    project.paths.params.write_text("seed: [")
+    page = run_page()
+    page.text_area[0].set_value("seed: [8").run()
+    project.paths.params.write_text("seed: [9")
+    page.run()
+    assert page.text_area[0].value == "seed: [9"
+
+
 def test_without_the_file_it_says_where_to_run(project):
     project.paths.params.unlink()
     assert "No params.yaml here" in run_page().error[0].value
 
 
-def test_a_broken_lock_is_a_sentence(versioned):
-    (versioned.root / "dvc.lock").write_text("stages: [")
-    assert "dvc.lock is broken" in run_page().error[0].value
+@pytest.mark.parametrize("content", ["stages: [", "stages: {capture: 3}", "<<<<<<< HEAD"])
+def test_a_broken_lock_is_a_sentence_beside_the_form(versioned, content):
+    (versioned.root / "dvc.lock").write_text(content)
+    page = run_page()
+    assert "dvc.lock is broken" in page.error[0].value
+    page.number_input(key=EPOCHS).set_value(5).run()
+    press(page, "Save")
+    assert load_params(versioned.paths.params).train.epochs == 5
+
+
+def test_what_a_change_will_cost_is_said_before_it_is_saved(versioned):
+    durations = versioned.paths.logs / "durations.jsonl"
+    took = {"capture": 100.0, "split": 20.0}
+    lines = [{"stage": name, "started": 1.0, "seconds": took[name], "status": "done"} for name in took]
+    durations.write_text("\n".join(json.dumps(line) for line in lines))
+    page = run_page()
+    page.number_input(key="param:split.gap_frames").set_value(5).run()
+    assert "A run takes about 20 s, as last time." in words(page)
+    page.number_input(key="param:capture.demo.frames").set_value(4).run()
+    assert "A run takes about 2 min, as last time; teacher never ended here before" in words(page)

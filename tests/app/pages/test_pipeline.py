@@ -1,5 +1,6 @@
 """The page of the pipeline in its empty, normal and broken states, its jobs real."""
 
+import dataclasses
 import shutil
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.jobs import find, jobs, start
 from pipeline.files import write_json
+from pipeline.forecast import Forecast, forecast_file, state
 from pipeline.paths import Paths
 
 PAGE = ROOT / "app/pages/pipeline.py"
@@ -51,7 +53,20 @@ def test_a_fresh_clone_sees_the_stages_and_what_a_press_would_run() -> None:
     assert "A press runs **capture, teacher, train**" in said(page)
     assert "never run" in said(page)
     assert "No job yet" in said(page)
+    assert "hours and gigabytes the teacher will take: see the page Data" in said(page)
     assert not page.button("run").disabled
+
+
+def test_what_the_teacher_costs_is_said_before_it_starts(small: Project) -> None:
+    cost = Forecast(frames=9, total=10, chain="bundled", seconds=7200.0, bytes=3 * 10**9, cache_bytes=0)
+    write_json(
+        forecast_file(small.paths), {"state": state(small.paths, small.params), "forecast": dataclasses.asdict(cost)}
+    )
+    page = run_page()
+    assert "about 2.0 h on this machine, and 3 GB on disk" in said(page)
+    page.segmented_control("scope").set_value("this").run()
+    page.selectbox("stage").set_value("train").run()
+    assert "GB on disk" not in said(page)
 
 
 def test_scope_stage_and_force_change_what_a_press_would_run(small: Project) -> None:

@@ -5,13 +5,14 @@ from contextlib import closing
 from datetime import datetime
 
 import pytest
-from making import ROOT, git
+from making import ROOT, git, photo
 from streamlit.testing.v1 import AppTest
 from tracked import FRAME, make_run
 
 from app import lineage
 from pipeline import tracking
-from pipeline.runs import all_runs
+from pipeline.frames import write_frame
+from pipeline.runs import all_runs, curves, pictures
 
 PAGE = ROOT / "app/pages/runs.py"
 
@@ -109,6 +110,11 @@ def test_a_run_without_files_has_curves_and_no_pictures(two_runs, tmp_path, proj
     assert page.dataframe[0].value["status"].tolist() == ["running"]
 
 
+def test_a_database_that_cannot_be_opened_is_one_sentence(project):
+    (project.root / "mlflow.db").mkdir()
+    assert "does not answer as it should (unable to open database file)" in run_page().warning[0].value
+
+
 def test_a_broken_database_is_one_sentence_beside_what_was_last_known(two_runs, project):
     run_page()
     (project.root / "mlflow.db").write_bytes(b"no database" * 1000)
@@ -116,6 +122,48 @@ def test_a_broken_database_is_one_sentence_beside_what_was_last_known(two_runs, 
     assert "does not answer as it should" in page.warning[0].value
     assert "Shown is what was last known" in page.warning[0].value
     assert len(page.dataframe[0].value) == 2
+
+
+def test_pictures_that_cannot_be_compared_are_said_to_be(two_runs, project):
+    better, worse = ({run.id: run for run in all_runs(project.paths)}[run_id] for run_id in two_runs)
+    of_better, of_worse = (pictures(run, project.paths)[FRAME] for run in (better, worse))
+    write_frame(of_better["best"], photo(40, 40))
+    of_worse["best"].write_bytes(b"no picture")
+    page = run_page()
+    page.toggle(key="errors").set_value(True).run()
+    assert not page.exception
+    shown = "\n".join(each.value for each in page.caption)
+    assert f"No error map of {better.id[:4]}" in shown
+    assert f"No error map of {worse.id[:4]}" in shown
+
+
+@pytest.mark.parametrize("content", ["stages: [", "stages: {capture: 3}", "<<<<<<< HEAD"])
+def test_a_broken_lock_is_a_sentence_and_runs_are_shown(two_runs, project, content):
+    (project.root / "dvc.lock").write_text(content)
+    page = run_page()
+    assert any("dvc.lock is broken" in each.value for each in page.warning)
+    assert page.code
+
+
+def test_a_commit_with_broken_parameters_does_no_harm(project, with_database):
+    project.paths.params.write_text("seed: [")
+    git(project.root, "commit", "-aqm", "broken")
+    tracking.start(name="s", params={"seed": 7}, tags={"git.commit": git(project.root, "rev-parse", "HEAD")})
+    assert lineage.commands(all_runs(project.paths)[0], project.paths)[-1] == "dvc repro"
+
+
+def test_a_run_that_was_killed_and_went_on_shows_its_new_curves(project, with_database, tmp_path):
+    killed = make_run(tmp_path, status="KILLED", epochs=2)
+    (run,) = all_runs(project.paths)
+    assert len(curves(run, project.paths)["val_psnr"]) == 2
+    again = tracking.start(name="student_m", params={}, resume_id=killed)
+    again.log_metrics({"val_psnr": 33.0}, step=2)
+    (run,) = all_runs(project.paths)
+    assert curves(run, project.paths)["val_psnr"][-1] == (2, 33.0)
+    again.log_metrics({"val_psnr": 34.0}, step=3)
+    again.end("FINISHED")
+    (run,) = all_runs(project.paths)
+    assert curves(run, project.paths)["val_psnr"][-1] == (3, 34.0)
 
 
 def test_commands_take_back_commit_data_and_every_parameter_that_was_changed(project, with_database):

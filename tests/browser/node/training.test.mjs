@@ -21,7 +21,7 @@ function world({ cutAt = Infinity, shotMs = 0 } = {}) {
         end: async () => ({ clip: "desk-1" }),
         abort: async (id) => { log.push(["abort", id]); },
     };
-    const camera = { shoot: async () => { clock.now += shotMs; return { blob: "png", width: 640, height: 480 }; } };
+    const camera = { shoot: async () => { clock.now += shotMs; return { blob: "png", width: 640, height: 480 }; }, rests: () => false };
     const abort = new AbortController();
     const seen = [];
     const hooks = {
@@ -47,6 +47,21 @@ test("a slow line makes the pace slower, never a queue", async () => {
     await record(camera, wish, inbox, hooks);
     const times = log.filter(([what]) => what === "put").map(([, , at]) => at);
     assert.deepEqual(times.slice(1).map((at, index) => at >= times[index] + 800), [true, true, true, true]);
+});
+
+test("while the picture rests so does the recording, and nothing is caught up with", async () => {
+    const { log, inbox, camera, hooks, seen } = world();
+    camera.rests = () => hooks.now() > 3400 && hooks.now() < 9000;
+    await record(camera, wish, inbox, hooks);
+    const times = log.filter(([what]) => what === "put").map(([, , at]) => at);
+    assert.deepEqual(times.slice(1).map((at, index) => at - times[index] >= 500), [true, true, true, true]);
+    assert.ok(times[1] >= 9000);
+    assert.ok(seen.some(({ rests }) => rests));
+
+    const left = world();
+    left.camera.rests = () => true;
+    left.hooks.progress = ({ rests }) => rests && left.abort.abort();
+    await assert.rejects(record(left.camera, wish, left.inbox, left.hooks), /cancelled/);
 });
 
 test("what is cut off or cancelled is taken back on the server", async () => {

@@ -241,7 +241,7 @@ def test_a_network_is_read_once_and_shared_with_its_tamed_form(engine, monkeypat
         ("original", "python -m pipeline.weights get original"),
         ("denoise_first", "python -m pipeline.weights get original"),
         ("light", "python -m pipeline.weights get light"),
-        ("bundled", "python -m pipeline.restorer --photos FOLDER"),
+        ("bundled", "git checkout weights/bundled/restorer.safetensors"),
     ],
 )
 def test_without_weights_the_stage_names_the_command_before_the_first_frame(chain, command, project, monkeypatch):

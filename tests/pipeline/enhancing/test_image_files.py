@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -130,6 +131,42 @@ def test_what_is_broken_is_said_in_a_sentence(tmp_path, name):
         file.write_bytes(data)
         with pytest.raises(SharpcamError, match=r"is no picture that can be read .*\. Repair or remove it\."):
             read_picture(file)
+
+
+@pytest.mark.parametrize("told", [b"garbage", b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\x05\0\x12\x01"], ids=range(3))
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_broken_exif_costs_no_picture(tmp_path, told):
+    Image.fromarray(photo(20, 30)).save(tmp_path / "a.png", exif=b"Exif\0\0" + told)
+    found = read_picture(tmp_path / "a.png")
+    assert found.upright().size == (30, 20)
+    for name in ("b.tif", "b.jpg", "b.webp", "b.png"):
+        write_picture(tmp_path / name, found)
+        assert read_picture(tmp_path / name).size == (30, 20)
+
+
+PHOTOMETRIC, PLANAR, EXTRA = 262, 284, 338
+
+
+def tiff(path: Path, given: Picture, tag: int, before: int, after: int) -> Path:
+    """A TIFF of that picture, one of whose tags was changed."""
+    write_picture(path, given)
+    entry, changed = (struct.pack("<HHIHH", tag, 3, 1, value, 0) for value in (before, after))
+    assert path.read_bytes().count(entry) == 1
+    path.write_bytes(path.read_bytes().replace(entry, changed))
+    return path
+
+
+def test_deep_tiffs_are_read_as_their_tags_mean_them(tmp_path):
+    given = picture(np.uint16, alpha=True)
+    assert read_picture(tiff(tmp_path / "a.tif", given, EXTRA, 2, 0)).alpha is None
+    multiplied = np.rint(given.colour * (given.alpha / 65535)[..., None]).astype(np.uint16)
+    found = read_picture(tiff(tmp_path / "b.tif", replace(given, colour=multiplied), EXTRA, 2, 1))
+    np.testing.assert_allclose(found.colour, given.colour, atol=40)
+    grey = np.repeat(given.colour[..., :1], 3, axis=2)
+    white_is_zero = tiff(tmp_path / "c.tif", Picture(65535 - grey, grey=True), PHOTOMETRIC, 1, 0)
+    np.testing.assert_array_equal(read_picture(white_is_zero).colour, grey)
+    with pytest.raises(SharpcamError, match="Save it as interleaved"):
+        read_picture(tiff(tmp_path / "d.tif", given, PLANAR, 1, 2))
 
 
 def test_what_is_no_single_picture_of_these_formats_is_refused(tmp_path):

@@ -10,6 +10,7 @@ from making import photo
 from pipeline.enhancing.tiling import spans
 from pipeline.enhancing.upscaler import OVERLAP_PX, Upscaler, load_upscaler
 from pipeline.errors import SharpcamError
+from training.models import MODELS
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +78,21 @@ def test_a_blank_answer_is_no_picture(upscaler, monkeypatch):
     with pytest.raises(SharpcamError, match="blank picture"):
         broken.enhance(photo(60, 80))
     assert not broken.enhance(np.zeros((60, 80, 3), np.uint8)).any()  # black stays black
+    night = (photo(60, 80) // 20).astype(np.uint8)
+    assert not broken.enhance(night).any()  # and what is nearly black may become it
+    assert not broken.enhance(np.array([[[1, 0, 0]]], np.uint8)).any()
+
+
+@pytest.mark.parametrize("name", ["student_s", "student_m", "student_l"])
+def test_no_student_looks_beyond_the_overlap(name):
+    import torch
+
+    torch.manual_seed(0)
+    model = MODELS[name]().double()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    side = 4 * OVERLAP_PX
+    frame = torch.rand(1, 3, side, side, dtype=torch.float64, requires_grad=True)
+    middle = model(frame)[..., side : side + 2, side : side + 2]  # of the answer, which is twice as large
+    seen = torch.autograd.grad(middle.sum(), frame)[0].abs().sum(dim=(0, 1)).nonzero()
+    assert (seen - side // 2).abs().max() <= OVERLAP_PX

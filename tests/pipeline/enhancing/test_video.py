@@ -10,18 +10,19 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from making import Project, kill, photo, until
+from making import Project, kill, make_video, photo, until
 
 from pipeline.enhance import main
 from pipeline.enhancing.encoding import CODECS, Encoding
 from pipeline.enhancing.upscaler import Upscaler, load_upscaler
-from pipeline.enhancing.video import enhance_video, look_at, part_of
+from pipeline.enhancing.video import check_end, enhance_video, look_at, part_of
 from pipeline.errors import SharpcamError
 
 ENGINE = ("--engine", "onnxruntime-fp32", "--threads", "1")
 FAST = Encoding(preset="fast", quality=10)
 RATE, TICKS, SOUND_HZ = 25, 1000, 48_000
 FRAMES = 12
+FIRST = {".mp4": {"movflags": "+faststart"}, ".mkv": {}, ".webm": {}}  # so that a cut costs no index
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def film(
     with av.open(str(path), "w") as container:
         video = container.add_stream(codec, rate=RATE)
         video.width, video.height = size
-        video.pix_fmt = "yuv420p" if codec == "libx264" else "yuv444p"
+        video.pix_fmt = "yuv444p" if codec == "ffv1" else "yuv420p"
         video.codec_context.time_base = Fraction(1, TICKS)
         if colours:
             context = video.codec_context
@@ -270,6 +271,67 @@ def test_a_truncated_video_gives_a_sentence_and_no_file(suffix, upscaler, tmp_pa
     with pytest.raises(SharpcamError, match="is no video that can be decoded to its end"):
         enhance_video(source, tmp_path / f"b{suffix}", upscaler, FAST)
     assert not (tmp_path / f"b{suffix}").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "sound"), [("a.mkv", "aac"), ("a.webm", "libopus"), ("a.mp4", "aac"), ("a.avi", "mp3")]
+)
+def test_a_truncated_video_with_sound_is_refused_before_the_first_frame(name, sound, upscaler, tmp_path):
+    """FFmpeg reads what is left of most of them as if nothing were missing."""
+    codec = "libvpx-vp9" if name.endswith(".webm") else "libx264"
+    whole = film(tmp_path / f"whole-{name}", sound=sound, codec=codec, pts=[40 * index for index in range(50)])
+    source = tmp_path / name
+    with av.open(str(whole)) as given, av.open(str(source), "w", container_options=FIRST[source.suffix]) as cut:
+        copies = {stream.index: cut.add_stream_from_template(stream) for stream in given.streams}
+        for packet in given.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                cut.mux(packet)
+    check_end(look_at(source))
+    source.write_bytes(source.read_bytes()[: source.stat().st_size * 7 // 10])
+    with pytest.raises(SharpcamError, match="its end is missing"):
+        enhance_video(source, tmp_path / "b.mkv", Dying(upscaler, 0), FAST)
+    assert not part_of(tmp_path / "b.mkv").exists()
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi"])
+def test_the_shortest_videos_are_whole(suffix, frames, upscaler, tmp_path):
+    source = make_video(tmp_path / f"a{suffix}", [photo(48, 64)] * frames, codec="mpeg4")
+    assert enhance_video(source, tmp_path / "b.mkv", upscaler, FAST)[0] == frames
+
+
+def test_a_video_that_was_cut_between_key_frames_keeps_its_sound_where_it_was(upscaler, tmp_path):
+    """What comes before the first key frame is never shown."""
+    whole = film(tmp_path / "whole.mp4", sound="aac", pts=[40 * index for index in range(50)])
+    source = tmp_path / "a.mkv"
+    with av.open(str(whole)) as given, av.open(str(source), "w") as cut:
+        copies = {stream.index: cut.add_stream_from_template(stream) for stream in given.streams}
+        for packet in given.demux():
+            if packet.size and (packet.stream_index or packet.pts > 0):
+                packet.stream = copies[packet.stream_index]
+                cut.mux(packet)
+    shown = sorted(frame.pts for frame in av.open(str(source)).decode(video=0))
+    assert shown[0] > 200
+    assert enhance_video(source, tmp_path / "b.mkv", upscaler, FAST)[0] == len(shown)
+    heard, before = packets(tmp_path / "b.mkv", "audio"), packets(source, "audio")
+    shift = times(tmp_path / "b.mkv")[0] - shown[0] / TICKS
+    assert abs(heard[0][0] - before[0][0] - shift) < 0.002
+    assert [data for _, data in heard] == [data for _, data in before]
+
+
+def test_what_an_encoder_does_not_take_is_said_before_the_first_frame(upscaler, tmp_path):
+    tiny = film(tmp_path / "a.mkv", size=(1, 1), codec="ffv1")
+    for encoding in (Encoding("h265", "fast"), Encoding("vp9", "fast", 100)):
+        with pytest.raises(
+            SharpcamError, match=r"does not take 2x2 with crf \d+ .* Choose another --codec or --quality"
+        ):
+            enhance_video(tiny, tmp_path / "b.mkv", upscaler, encoding)
+    assert enhance_video(tiny, tmp_path / "b.mkv", upscaler, FAST) == (FRAMES, (2, 2))
+
+
+def test_no_quality_loss_can_be_asked_for():
+    assert Encoding(quality=0).options["crf"] == "0"
 
 
 def test_no_frames_no_video_and_no_container_are_sentences(upscaler, tmp_path):

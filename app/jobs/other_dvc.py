@@ -1,0 +1,43 @@
+"""Whether somebody runs dvc in this project, in a terminal: DVC refuses to run twice at once, so a job waits for it.
+
+Read from what DVC notes of itself in .dvc/tmp; its lock is not touched.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from pipeline.paths import Paths
+
+
+def other_dvc(paths: Paths) -> list[int]:
+    """The processes that hold DVC's locks in this project, by number, without those that a killed dvc left there."""
+    notes = paths.root / ".dvc/tmp"
+    return sorted({number for number in (*_lock(notes / "lock"), *_rwlock(notes / "rwlock")) if _is_dvc(number)})
+
+
+def _lock(file: Path) -> Iterator[int]:
+    """Who locks the whole project, or last did."""
+    with suppress(OSError, ValueError):
+        yield int(file.read_text(encoding="utf-8"))
+
+
+def _rwlock(file: Path) -> Iterator[int]:
+    """Who reads or writes single files, as while a stage runs."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        known = json.loads(file.read_text(encoding="utf-8"))
+        for holder in known.get("write", {}).values():
+            yield int(holder["pid"])
+        for holders in known.get("read", {}).values():
+            yield from (int(holder["pid"]) for holder in holders)
+
+
+def _is_dvc(number: int) -> bool:
+    """Whether that process is there and is a dvc: the system may have given its number to another one."""
+    try:
+        return any(Path(word).name == "dvc" for word in psutil.Process(number).cmdline())
+    except psutil.Error:
+        return False
