@@ -43,7 +43,7 @@ mlflow: setup ## only the MLflow UI
 
 test: setup ## the tests, without those marked slow
 	python tests/chromium.py
-	python -m pytest -m "not slow"
+	python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: setup ## every test
 	python tests/chromium.py

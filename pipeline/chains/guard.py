@@ -24,14 +24,16 @@ def defect(picture: Picture) -> str:
 def glitch(before: Picture, after: Picture) -> str:
     """What is wrong with `after`, made of `before` by a step that keeps the view; else empty. Sizes may differ.
 
+    They are compared at the smaller of the two sizes, since the larger one holds detail that the other cannot have.
     Colour is compared as light: a lens spreads light without loss, so that undoing its blur keeps the mean light of a
     box, while the mean of its encoded values differs by up to 0.1 wherever there is fine texture.
     """
-    reference = _at_size_of(after, before)
-    if np.percentile(np.abs(after - reference), 99.9) > LARGEST_CHANGE:
-        return "changed too much"
     boxes = max(1, after.shape[1] // BOX_PX), max(1, after.shape[0] // BOX_PX)
-    shift = cv2.resize(_light(after) - _light(reference), boxes, interpolation=cv2.INTER_AREA)
+    size = min(before.shape[1], after.shape[1]), min(before.shape[0], after.shape[0])
+    one, other = _reduced(before, size), _reduced(after, size)
+    if np.percentile(np.abs(other - one), 99.9) > LARGEST_CHANGE:
+        return "changed too much"
+    shift = cv2.resize(_light(other) - _light(one), boxes, interpolation=cv2.INTER_AREA)
     if np.abs(shift).max() > LARGEST_SHIFT:
         return "colour shifted"
     return ""
@@ -41,9 +43,7 @@ def _light(picture: Picture) -> Picture:
     return np.asarray(picture.clip(0, 1) ** GAMMA, dtype=np.float32)
 
 
-def _at_size_of(picture: Picture, other: Picture) -> Picture:
-    if other.shape == picture.shape:
-        return other
-    shrinks = other.shape[0] > picture.shape[0]
-    kernel = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(other, (picture.shape[1], picture.shape[0]), interpolation=kernel), dtype=np.float32)
+def _reduced(picture: Picture, size: tuple[int, int]) -> Picture:
+    if (picture.shape[1], picture.shape[0]) == size:
+        return picture
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.float32)

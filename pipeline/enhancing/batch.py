@@ -168,7 +168,7 @@ def problem_of(error: Exception, task: Task) -> str:
     if isinstance(error, MemoryError):
         return f"There is not enough memory for {task.source}. Use fewer --jobs, or a machine with more."
     if isinstance(error, OSError):
-        if error.filename == str(task.source):
+        if error.filename == str(task.source) and not isinstance(error, FileExistsError):
             return f"{task.source} cannot be read ({error.strerror}). Check the file."
         if error.errno in DISK_ERRORS:
             raise error

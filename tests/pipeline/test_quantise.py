@@ -35,7 +35,7 @@ def test_every_convolution_has_whole_weights_and_reads_whole_numbers(int8):
     types = {tensor.name: tensor.data_type for tensor in int8.graph.initializer}
     makers = {name: node for node in int8.graph.node for name in node.output}
     convolutions = [node for node in int8.graph.node if node.op_type == "Conv"]
-    assert len(convolutions) == 7
+    assert len(convolutions) == 11
     for node in convolutions:
         read, weight, *bias = (makers[name] for name in node.input)
         assert makers[read.input[0]].op_type == "QuantizeLinear"

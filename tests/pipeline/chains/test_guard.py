@@ -34,6 +34,14 @@ def test_undoing_the_blur_of_fine_texture_passes():
     assert glitch(seen, stripes) == ""
 
 
+def test_detail_that_only_the_larger_picture_can_hold_is_no_change():
+    fine = np.zeros((128, 160, 3), np.float32)
+    fine[::2, ::2] = fine[1::2, 1::2] = 0.9
+    seen = cv2.resize(fine, (80, 64), interpolation=cv2.INTER_AREA)
+    assert np.abs(fine - twice(seen)).max() > 0.4
+    assert glitch(seen, fine) != "changed too much"
+
+
 def test_a_reduced_picture_passes():
     assert glitch(twice(PICTURE), PICTURE) == ""
 
