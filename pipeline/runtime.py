@@ -21,7 +21,8 @@ from pipeline.paths import Paths
 INT8_SUFFIX = "_int8"  # of the file's stem
 TORCH_MOST = 1e-4  # by which an exported student may differ from torch, of 0..1
 INT8_MOST_DB = 0.15  # int8 is chosen only where it costs no more
-TOLERANCE = {"fp32": 1, "bf16": 4, "int8": 4}  # grey levels at a known answer, by the engine's precision
+# Grey levels at a known answer, by the precision; rounding adds up over the layers, a wrong kernel is off by dozens.
+TOLERANCE = {"fp32": 1, "bf16": 4, "int8": 10}
 MEASURED_S = 0.3  # of each engine, and at least so many frames:
 MEASURED_FRAMES = 5
 HOPELESS = 3.0  # times the best so far: such an engine is measured no longer
