@@ -24,12 +24,12 @@ def defect(picture: Picture) -> str:
 def glitch(before: Picture, after: Picture) -> str:
     """What is wrong with `after`, made of `before` by a step that keeps the view; else empty. Sizes may differ.
 
-    They are compared at the smaller of the two sizes, since the larger one holds detail that the other cannot have.
-    Colour is compared as light: a lens spreads light without loss, so that undoing its blur keeps the mean light of a
-    box, while the mean of its encoded values differs by up to 0.1 wherever there is fine texture.
+    They are compared at the smaller of the two sizes, pixels as well as boxes: the larger one holds detail that the
+    other cannot have. Colour is compared as light: a lens spreads light without loss, so that undoing its blur keeps
+    the mean light of a box, while the mean of its encoded values differs by up to 0.1 wherever there is fine texture.
     """
-    boxes = max(1, after.shape[1] // BOX_PX), max(1, after.shape[0] // BOX_PX)
     size = min(before.shape[1], after.shape[1]), min(before.shape[0], after.shape[0])
+    boxes = max(1, size[0] // BOX_PX), max(1, size[1] // BOX_PX)
     one, other = _reduced(before, size), _reduced(after, size)
     if np.percentile(np.abs(other - one), 99.9) > LARGEST_CHANGE:
         return "changed too much"

@@ -42,6 +42,13 @@ def test_detail_that_only_the_larger_picture_can_hold_is_no_change():
     assert glitch(seen, fine) != "changed too much"
 
 
+def test_light_that_moves_by_a_few_pixels_of_the_smaller_picture_is_no_shift_of_colour():
+    spot = np.full((64, 80, 3), 0.1, np.float32)
+    spot[30:34, 38:42] = 1
+    seen = cv2.GaussianBlur(spot, (0, 0), 4)
+    assert glitch(seen, cv2.resize(spot, None, fx=4, fy=4, interpolation=cv2.INTER_NEAREST)) != "colour shifted"
+
+
 def test_a_reduced_picture_passes():
     assert glitch(twice(PICTURE), PICTURE) == ""
 
