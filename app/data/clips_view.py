@@ -2,6 +2,7 @@
 
 import base64
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,10 @@ def show_table(clips: list[Clip], params: Params | None, paths: Paths) -> None:
             st.session_state["data-picked"] = picked
             st.session_state[CHOSEN] = picked[0]
             st.rerun()
-        if was_waiting and not waiting:
+        if was_waiting and next(ticks) and not waiting:  # in the page's own run it would swallow a click
             st.rerun()
 
+    ticks = count()
     was_waiting = thumbnails.find([frame for frame in firsts if frame], paths)[1]
     st.fragment(draw, run_every=REFRESH_S if was_waiting else None)()
 

@@ -116,9 +116,10 @@ def show_pair(call: Call, pairs: dict[str, tuple[Path, Path]]) -> None:
             key=f"slider-{call.job.number}-{name}",
         )
     with st.container(horizontal=True):
-        st.download_button(f"Download {made.name}", made.read_bytes, file_name=made.name, key="one")
+        # A run of the page would replace what the next click asks for while that is on its way.
+        st.download_button(f"Download {made.name}", made.read_bytes, made.name, key="one", on_click="ignore")
         if len(pairs) > 1:
-            st.download_button("Download all", lambda: as_zip(call), file_name="enhanced.zip", key="all")
+            st.download_button("Download all", lambda: as_zip(call), "enhanced.zip", key="all", on_click="ignore")
 
 
 @st.cache_data(max_entries=16, show_spinner="Making a preview…")

@@ -167,9 +167,8 @@ def show_files(paths: Paths) -> None:
         for suffix, words in SUFFIXES.items():
             file = folder / f"{stem}{suffix}"
             if file.exists():
-                st.download_button(
-                    f"{words} ({size(file.stat().st_size)})", file.read_bytes, file.name, key=f"get{suffix}"
-                )
+                label = f"{words} ({size(file.stat().st_size)})"
+                st.download_button(label, file.read_bytes, file.name, key=f"get{suffix}", on_click="ignore")
     geometry = contract.get("geometry", {})
     st.caption(
         f"{contract.get('model', '')} for {geometry.get('width')}x{geometry.get('height')}, {geometry.get('fit')}. "

@@ -132,6 +132,14 @@ def test_broken_files_are_sentences(desk):
     assert desk.paths.params.read_text() == "seed: ["
 
 
+def test_a_thumbnail_that_comes_while_the_page_is_drawn_swallows_no_click(desk, monkeypatch):
+    page = run_page()
+    waiting = iter([True])
+    monkeypatch.setattr("app.data.thumbnails.find", lambda *_: ({}, next(waiting, False)))
+    press(page, "Leave out of training")
+    assert len(load_params(desk.paths.params).split.leave_out) == 1
+
+
 def test_a_full_disk_is_a_sentence(desk, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
