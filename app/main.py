@@ -16,5 +16,6 @@ TITLES = {  # file in pages/ -> title and icon, in the order of the menu
     "enhance.py": ("Enhance", ":material/auto_awesome:"),
 }
 
-st.set_page_config(page_title="sharpcam", page_icon=":material/photo_camera:", layout="wide")
+# A file of its own: an icon from Streamlit's set would be fetched from a server elsewhere.
+st.set_page_config(page_title="sharpcam", page_icon=str(PAGES.with_name("icon.svg")), layout="wide")
 st.navigation([st.Page(PAGES / name, title=title, icon=icon) for name, (title, icon) in TITLES.items()]).run()
