@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, PositiveFloat, PositiveInt, ValidationError
 
+from pipeline.cleanup import size
 from pipeline.errors import SharpcamError
 from pipeline.files import write_bytes, write_json
 from pipeline.frames import decode_frame, encode_frame, frame_name
@@ -30,10 +31,11 @@ IDLE_S = 60  # an upload that is silent for longer was cut off
 
 @dataclass(frozen=True)
 class Limits:
-    """What one clip may take."""
+    """What one clip may take, and what all that wait in the inbox may."""
 
     frames: int = 2000
     bytes: int = 2_000_000_000
+    inbox_bytes: int = 20_000_000_000
     per_second: float = 30
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,8 +95,18 @@ class Inbox:
         for folder in (self.folder, taken):
             if (folder / clip.name).exists():
                 raise RefusedError(f'There is a clip "{clip.name}" already. Choose another name.', HTTPStatus.CONFLICT)
+        self._check_room()
         with self._lock:
             return self._open(session, clip)
+
+    def _check_room(self) -> None:
+        waiting = size(self.folder)
+        if waiting >= self.limits.inbox_bytes:
+            sentence = (
+                f"The server's inbox is full ({waiting / 1e9:.1f} GB). "
+                "Ask for the stage capture to be run there: it adopts what waits."
+            )
+            raise RefusedError(sentence, HTTPStatus.INSUFFICIENT_STORAGE)
 
     def _open(self, session: str, clip: Announcement) -> str:
         if len(self._uploads) >= UPLOADS:

@@ -156,6 +156,17 @@ def test_a_clip_is_not_larger_than_the_limit(project: Project, inbox: Inbox) -> 
         refusal(browser.put(f"/capture/{upload}/1", content=encode_frame(FRAMES[1])), 413)
 
 
+def test_a_full_inbox_takes_no_other_clip_until_it_was_adopted(project: Project, inbox: Inbox) -> None:
+    with visitor("one") as browser:
+        upload = begin(browser, frames=1)
+        browser.put(f"/capture/{upload}/0", content=encode_frame(FRAMES[0]))
+        browser.post(f"/capture/{upload}/end")
+        inbox.limits = Limits(inbox_bytes=len(encode_frame(FRAMES[0])))
+        assert "inbox is full" in refusal(browser.post("/capture/begin", json=ANNOUNCED | {"name": "other"}), 507)
+        adopt(project.paths)
+        begin(browser, name="other")
+
+
 def test_of_two_uploads_with_one_name_the_second_is_told(browser: TestClient, project: Project) -> None:
     first = begin(browser, frames=1)
     with visitor("two") as other:
