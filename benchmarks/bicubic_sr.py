@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.trials import RATES
 from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
 from pipeline.photos import PICTURES, load_photos, read_photo
@@ -26,8 +27,7 @@ from training.descent import Descent, Run
 from training.models import MODELS
 from training.restoration import to_uint8
 
-RATES = {"student_s": 4e-3, "student_m": 4e-3, "student_l": 2e-3}  # narrow networks learn best in larger steps
-FAMILY = tuple(RATES)
+FAMILY = ("student_s", "student_m", "student_l")
 DESCENT = Descent(learning_rate=2e-3, warmup_steps=200, weight_decay=0, ema_decay=0.999, bf16=True, workers=1)
 BATCH_SIZE, CROP_PX, STEPS, SEED = 16, 48, 200_000, 3
 CHECKPOINT_S = 120

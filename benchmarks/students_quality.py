@@ -2,13 +2,14 @@
 
 python -m benchmarks.students_quality --crops 8000 [--models student_s student_original] [--set learning_rate=0.001]
 
-Stopped at any moment, the same command goes on. Every model trains from scratch on the data of the project here.
+Stopped at any moment, the same command goes on. Every model trains from scratch on the data of the project here, each
+with the learning rate that suits it, which --set learning_rate overrides.
 """
 
 import argparse
 import sys
 
-from benchmarks.trials import Trial, Verdict, add_arguments, mean, run_trials
+from benchmarks.trials import RATES, Trial, Verdict, add_arguments, mean, run_trials
 from pipeline.paths import Paths
 from pipeline.stage import in_words
 
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--models", nargs="+", choices=FAMILY, default=FAMILY)
     add_arguments(parser, crops=8000)
     asked = parser.parse_args(arguments)
-    trials = [Trial(name, {"model": name}) for name in asked.models]
+    trials = [Trial(name, {"model": name, "learning_rate": RATES[name]}) for name in asked.models]
     return in_words(lambda: print(table(run_trials(trials, Paths(), asked), crops=asked.crops)))
 
 

@@ -53,6 +53,7 @@ def test_what_can_be_run_is_listed_champion_first(trained):
 
 
 def test_none_named_is_the_champion_else_the_student_here_else_a_bundled_one(trained):
+    bundle(trained, "student_l")
     bundle(trained, "student_m")
     register(trained.paths)
     assert models.find(None, trained.paths).name == "student_sr"
