@@ -77,8 +77,10 @@ def objection(chosen: Version, champion: Version | None) -> str:
     data = {version.tags.get("data_sha256") for version in (chosen, champion)}
     if len(data) > 1 or None in data:
         return f"Versions {chosen.number} and {champion.number} were not evaluated on the same data: not comparable."
-    gain = float(chosen.tags[JUDGED_BY]) - float(champion.tags[JUDGED_BY])
-    if gain < 0:
+    new, old = chosen.figure(JUDGED_BY), champion.figure(JUDGED_BY)
+    if new is None or old is None:
+        return f"Of versions {chosen.number} and {champion.number} one has no readable {JUDGED_BY}: not comparable."
+    if (gain := new - old) < 0:
         return f"Version {chosen.number} is {-gain:.3f} dB worse than the champion, version {champion.number}."
     return ""
 

@@ -33,6 +33,13 @@ class Version:
         """Hash of the float ONNX file."""
         return self.tags.get("onnx_sha256", "")
 
+    def figure(self, tag: str) -> float | None:
+        """The number in a tag; None where there is none, as tags can be edited by hand."""
+        try:
+            return float(self.tags[tag])
+        except (KeyError, ValueError):
+            return None
+
 
 def versions(paths: Paths) -> list[Version]:
     """All versions, the newest first; none where there is no store yet. Raises SharpcamError if it does not answer."""

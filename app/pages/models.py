@@ -137,7 +137,7 @@ def show_versions(versions: list[Version]) -> None:
     for version in versions:
         row: dict[str, Any] = {"version": version.number, "is": " ".join(version.aliases)}
         row |= {"model": version.tags.get("model", ""), "gate": version.tags.get("gate", "")}
-        row |= {name: float(version.tags[tag]) for name, tag in NUMBERS.items() if tag in version.tags}
+        row |= {name: version.figure(tag) for name, tag in NUMBERS.items() if tag in version.tags}
         row |= {"commit": version.tags.get("git.commit", "")[:8], "registered": made(version)}
         row |= {"run": version.run_id[:8], "data": version.tags.get("data_sha256", "")[:8]}
         rows.append(row)

@@ -50,10 +50,11 @@ def test_one_that_is_as_good_or_better_takes_the_place(project, enter):
     [
         ({"psnr": 29.9}, "Version 2 is 0.100 dB worse than the champion, version 1."),
         ({"psnr": 31, "data": "other"}, "Versions 2 and 1 were not evaluated on the same data: not comparable."),
+        ({"psnr": "edited by hand"}, "Of versions 2 and 1 one has no readable evaluation.student.teacher.psnr"),
         ({"psnr": 31, "gate": "failed"}, "Version 2 did not pass the gate."),
         ({"psnr": 31, "gate": "unknown"}, "Version 2 was never evaluated."),
     ],
-    ids=["worse", "other data", "gate failed", "never evaluated"],
+    ids=["worse", "other data", "no number", "gate failed", "never evaluated"],
 )
 def test_an_objection_refuses_unless_it_is_forced(project, enter, known, reason):
     enter()
