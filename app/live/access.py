@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 ROLE = "capture"
 LASTS_S = 2 * 3600
+UPLOAD_LASTS_S = 24 * 3600  # 2000 frames at one in ten seconds take six hours
 TOKEN_HEADER = "x-sharpcam-token"
 
 
@@ -33,15 +34,16 @@ def issue(session: str) -> str:
     return _signer().dumps(session)
 
 
-def holder(request: HTTPConnection) -> str | None:
-    """The session whose token the request carries; none where it comes from elsewhere or the token is not valid."""
+def holder(request: HTTPConnection, *, lasts_s: int = LASTS_S) -> str | None:
+    """The session whose token the request carries; none where it comes from elsewhere, or the token is not valid or
+    older than `lasts_s`."""
     if not _is_allowed():  # a token of an earlier server with the same secret
         return None
     origin, host = request.headers.get("origin", ""), request.headers.get("host", "")
     if not host or urlsplit(origin).netloc != host:
         return None
     try:
-        return str(_signer().loads(request.headers.get(TOKEN_HEADER, ""), max_age=LASTS_S))
+        return str(_signer().loads(request.headers.get(TOKEN_HEADER, ""), max_age=lasts_s))
     except BadSignature:
         return None
 

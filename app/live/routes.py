@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from app.live import assets
-from app.live.access import holder
+from app.live.access import LASTS_S, UPLOAD_LASTS_S, holder
 from app.live.inbox import Inbox, RefusedError
 from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
@@ -73,11 +73,14 @@ INBOX = Inbox(PATHS.inbox)
 Work = Callable[[Request, str], Awaitable[dict[str, Any]]]
 
 
-def in_words(work: Work) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint for the page's own browser; what goes wrong is a sentence and a fitting status."""
+def in_words(work: Work, *, lasts_s: int = UPLOAD_LASTS_S) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint for the page's own browser; what goes wrong is a sentence and a fitting status.
+
+    To begin takes a fresh token. Its session's upload then goes on with it for longer: a recording may take hours.
+    """
 
     async def answer(request: Request) -> Response:
-        if (session := holder(request)) is None:
+        if (session := holder(request, lasts_s=lasts_s)) is None:
             return _refusal("Only the live page may send frames. Reload it and begin again.", HTTPStatus.FORBIDDEN)
         try:
             return JSONResponse(await work(request, session))
@@ -159,7 +162,7 @@ ROUTES = [
     Mount("/live/ort", Shelf(assets.INTO, r"[a-z0-9.-]+\.(mjs|wasm)")),
     Mount("/live/sample", Shelf(PATHS.demo_clip.parent, r"box\.webm")),
     Mount("/registry", Shelf(PATHS.registry, r"[0-9a-f]{64}/[A-Za-z0-9._-]+\.(onnx|json)", cache=FOR_EVER)),
-    Route("/capture/begin", in_words(begin), methods=["POST"]),
+    Route("/capture/begin", in_words(begin, lasts_s=LASTS_S), methods=["POST"]),
     Route("/capture/{id:str}/end", in_words(end), methods=["POST"]),
     Route("/capture/{id:str}/{index:int}", in_words(put), methods=["PUT"]),
     Route("/capture/{id:str}", in_words(abort), methods=["DELETE"]),

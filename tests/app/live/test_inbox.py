@@ -216,6 +216,29 @@ def test_a_token_expires(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -
     refusal(browser.post("/capture/begin", json=ANNOUNCED), 403)
 
 
+def test_an_upload_goes_on_when_the_token_it_began_with_has_expired(
+    browser: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = begin(browser)
+    began = time.time()
+    with visitor("two") as other:
+        monkeypatch.setattr(time, "time", lambda: began + access.LASTS_S + 2)
+        refusal(browser.post("/capture/begin", json=ANNOUNCED | {"name": "other"}), 403)
+        refusal(other.put(f"/capture/{upload}/0", content=encode_frame(FRAMES[0])), 404)
+    elsewhere = {"origin": "https://elsewhere.example"}
+    refusal(browser.put(f"/capture/{upload}/0", content=encode_frame(FRAMES[0]), headers=elsewhere), 403)
+    for index, frame in enumerate(FRAMES):
+        assert browser.put(f"/capture/{upload}/{index}", content=encode_frame(frame)).status_code == 200
+    assert browser.post(f"/capture/{upload}/end").json() == {"clip": "desk"}
+
+
+def test_no_upload_goes_on_for_ever(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = begin(browser)
+    began = time.time()
+    monkeypatch.setattr(time, "time", lambda: began + access.UPLOAD_LASTS_S + 2)
+    refusal(browser.put(f"/capture/{upload}/0", content=encode_frame(FRAMES[0])), 403)
+
+
 def test_a_token_of_another_secret_is_none(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(st, "get_option", lambda _: "another secret")
     refusal(browser.post("/capture/begin", json=ANNOUNCED), 403)
