@@ -11,45 +11,64 @@ from pipeline.paths import Paths
 from pipeline.runtime import sha256
 
 PLAYER = "/live/web/player.mjs"
+REGISTRY = "/registry"
 BASE = {"ort": "/live/ort/", "web": "/live/web/"}
 SAMPLE_TITLE = "Sample clip"
 BICUBIC = "bicubic"
-VERSIONS = 6  # of the registry that are offered unasked
+VERSIONS = 6  # of the registry that are laid out unasked; each may take seconds
 
 
-def describe(model: Model, paths: Paths, *, root: str = "/registry") -> dict[str, str]:
+def describe(model: Model, paths: Paths, *, root: str = REGISTRY) -> dict[str, str]:
     """The model as the player knows it, laid out under its hash. Raises SharpcamError where its files do not fit.
 
     The same network may get another contract, and browsers keep files for ever: its address holds its hash too.
     """
     folder = lay_out(model, paths)
     contract = folder / model.contract.name
-    address = f"{root}/{folder.name}"
+    onnx = float_file(read_contract(contract))
+    return _entry(model, root, folder.name, onnx=onnx, mark=sha256(contract))
+
+
+def announce(model: Model, paths: Paths) -> dict[str, str]:
+    """The same of a version that is laid out only when its files are asked for: nobody waits for it before."""
+    return _entry(
+        model, REGISTRY, model.contract.parent.name, onnx=paths.student_onnx.name, mark=f"version={model.version}"
+    )
+
+
+def _entry(model: Model, root: str, hashed: str, *, onnx: str, mark: str) -> dict[str, str]:
     return {
         "name": model.name,
         "title": model.title,
-        "contract": f"{address}/{contract.name}?{sha256(contract)}",
-        "onnx": f"{address}/{float_file(read_contract(contract))}",
-        "sha256": folder.name,
+        "contract": f"{root}/{hashed}/{model.contract.name}?{mark}",
+        "onnx": f"{root}/{hashed}/{onnx}",
+        "sha256": hashed,
     } | ({"version": f"version:{model.version}"} if model.version else {})
 
 
 def models(paths: Paths, *, asked: Collection[str]) -> tuple[list[dict[str, str]], list[str]]:
-    """The models that the player may run, laid out, and sentences on those that cannot be. Fetching takes seconds.
+    """The models that the player may run, and sentences on those that cannot be. Fetching takes seconds.
 
-    Of the registry the first versions, and those that are `asked` for by name.
+    Of the registry the first versions, and those that are `asked` for by name, are laid out; others are when chosen.
     """
     known = available(paths)
     versions = [model.name for model in known if model.version is not None]
-    left_out = {name for name in versions[VERSIONS:] if name not in asked}
+    later = {name for name in versions[VERSIONS:] if name not in asked}
     described, notes = [], list(dict.fromkeys(model.note for model in known if model.note))
     for model in known:
-        if model.name not in left_out:
-            try:
-                described.append(describe(model, paths))
-            except SharpcamError as error:
-                notes.append(str(error))
+        try:
+            described.append((announce if model.name in later else describe)(model, paths))
+        except SharpcamError as error:
+            notes.append(str(error))
     return described, notes
+
+
+def fetch(hashed: str, paths: Paths) -> None:
+    """Lay out the version whose float file has that hash, if there is one. Raises SharpcamError where that fails."""
+    for model in available(paths):
+        if model.version is not None and model.contract.parent.name == hashed:
+            lay_out(model, paths)
+            return
 
 
 def named(settings: dict[str, Any], models: list[dict[str, str]]) -> tuple[dict[str, Any], list[str]]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import mimetypes
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from app.live import assets
+from app.live import assets, options
 from app.live.access import LASTS_S, UPLOAD_LASTS_S, holder
 from app.live.inbox import Inbox, RefusedError
 from pipeline.errors import SharpcamError
@@ -67,6 +68,23 @@ class Shelf(StaticFiles):
         response.headers["vary"] = "accept-encoding"
         response.headers["content-type"] = mimetypes.guess_type(full_path)[0] or "application/octet-stream"
         return response
+
+
+class Registry(Shelf):
+    """Students under their hashes. A registered one that is not here yet is fetched when it is asked for."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        try:
+            return await super().get_response(path, scope)
+        except SharpcamError as error:
+            return _refusal(str(error), HTTPStatus.BAD_GATEWAY)
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        file, found = super().lookup_path(path)
+        if found is not None:
+            return file, found
+        options.fetch(path.partition("/")[0], PATHS)
+        return super().lookup_path(path)
 
 
 INBOX = Inbox(PATHS.inbox)
@@ -161,7 +179,7 @@ ROUTES = [
     Mount("/live/web", Shelf(WEB, r"[a-z0-9_/-]+\.(mjs|css|svg)")),
     Mount("/live/ort", Shelf(assets.INTO, r"[a-z0-9.-]+\.(mjs|wasm)")),
     Mount("/live/sample", Shelf(PATHS.demo_clip.parent, r"box\.webm")),
-    Mount("/registry", Shelf(PATHS.registry, r"[0-9a-f]{64}/[A-Za-z0-9._-]+\.(onnx|json)", cache=FOR_EVER)),
+    Mount(options.REGISTRY, Registry(PATHS.registry, r"[0-9a-f]{64}/[A-Za-z0-9._-]+\.(onnx|json)", cache=FOR_EVER)),
     Route("/capture/begin", in_words(begin, lasts_s=LASTS_S), methods=["POST"]),
     Route("/capture/{id:str}/end", in_words(end), methods=["POST"]),
     Route("/capture/{id:str}/{index:int}", in_words(put), methods=["PUT"]),

@@ -45,11 +45,18 @@ export async function loadModel(model, fetching = fetch, digest = globalThis.cry
 async function get(url, title, fetching, read) {
     try {
         const answer = await fetching(url);
-        if (!answer.ok) throw new Error(`status ${answer.status}`);
+        if (!answer.ok) throw await refusal(answer);
         return await read(answer);
     } catch (error) {
+        if (error instanceof Said) throw error;
         throw new Said(`${title} could not be fetched (${error.message}). Is the server still running? Reload the page.`);
     }
+}
+
+/** The server's own sentence, where it says one. */
+async function refusal(answer) {
+    const { error } = await answer.json().catch(() => ({}));
+    return error ? new Said(error) : new Error(`status ${answer.status}`);
 }
 
 function hex(buffer) {

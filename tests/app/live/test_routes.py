@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from app.isolation import ISOLATION
 from app.live import routes
 from app.server import app
+from pipeline import registry
 
 HASH = "ab" * 32
 
@@ -104,6 +105,18 @@ def test_the_sample_clip_can_be_sought_in(client: TestClient, project: Project) 
 def test_a_registry_that_is_not_there_yet_is_404(project: Project) -> None:
     with TestClient(Starlette(routes=routes.ROUTES)) as client:
         assert client.get(f"/registry/{HASH}/student_sr.onnx").status_code == 404
+
+
+@pytest.mark.usefixtures("with_database")
+def test_a_version_that_cannot_be_fetched_is_a_sentence_that_is_not_kept(project: Project) -> None:
+    (project.root / "student").mkdir()
+    registry.add(project.root / "student", tags={"onnx_sha256": HASH}, run_id=None)
+    with TestClient(Starlette(routes=routes.ROUTES)) as client:
+        answer = client.get(f"/registry/{HASH}/student_sr.json")
+        assert "Version 1" in answer.json()["error"]
+        assert answer.status_code == 502
+        assert "cache-control" not in answer.headers
+        assert client.get(f"/registry/{'cd' * 32}/student_sr.json").status_code == 404
 
 
 def test_the_dashboard_serves_them_under_isolation(project: Project) -> None:

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 import streamlit as st
 from making import Project
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from app.live import assets
-from app.live.options import named
+from app.live.options import VERSIONS, named
+from app.live.routes import ROUTES
+from pipeline import registry
 from pipeline.runtime import sha256
 
 PAGE = Path(__file__).parents[3] / "app/pages/live.py"
@@ -72,6 +76,32 @@ def test_models_are_offered_and_laid_out(students: Project) -> None:
         assert sha256(students.root / "weights" / model["onnx"].removeprefix("/")) == model["sha256"]
     assert options["sample"] is None
     assert options["capture"]["limits"]["frames"] > 0
+
+
+@pytest.mark.usefixtures("with_database")
+def test_every_version_is_offered_and_an_old_one_is_fetched_when_it_is_chosen(project: Project) -> None:
+    folder = project.root / "student"
+    for number in range(VERSIONS + 1):
+        register_student(folder, onnx=str(number).encode())
+    page = run_page()
+    offered = options_of(page)["models"]
+    assert [model["name"] for model in offered] == [f"version:{number}" for number in range(VERSIONS + 1, 0, -1)]
+    oldest = offered[-1]
+    assert not (project.paths.registry / oldest["sha256"]).exists()
+    with TestClient(Starlette(routes=ROUTES)) as client:
+        assert client.get(oldest["contract"]).json() == json.loads((folder / "student_sr.json").read_text()) | {
+            "files": {"student_sr.onnx": oldest["sha256"]}
+        }
+        assert client.get(oldest["onnx"]).content == b"0"
+
+
+def register_student(folder: Path, *, onnx: bytes) -> None:
+    """A version of the registry that holds a contract and this file."""
+    folder.mkdir(exist_ok=True)
+    file = folder / "student_sr.onnx"
+    file.write_bytes(onnx)
+    (folder / "student_sr.json").write_text(json.dumps({"model": "student_m", "files": {file.name: sha256(file)}}))
+    registry.add(folder, tags={"onnx_sha256": sha256(file), "model": "student_m"}, run_id=None)
 
 
 def test_another_contract_of_the_same_network_has_another_address(students: Project) -> None:

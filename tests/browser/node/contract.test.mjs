@@ -23,7 +23,7 @@ const model = { name: "s", title: "Student S", contract: "s.json", onnx: "s.onnx
 
 const answers = (changes = {}) => async (url) => {
     const body = { "s.json": contract, "s.onnx": bytes, ...changes }[url];
-    if (body === undefined) return { ok: false, status: 404 };
+    if (body === undefined) return { ok: false, status: 404, json: async () => JSON.parse("Not Found") };
     return { ok: true, json: async () => body, arrayBuffer: async () => body.buffer.slice(0) };
 };
 
@@ -48,6 +48,12 @@ test("a model is taken with its hash, and no other", async () => {
     await assert.rejects(loadModel(model, answers({ "s.onnx": changed }), webcrypto.subtle), /hash differs/);
     await assert.rejects(loadModel({ ...model, sha256: "0" }, answers(), webcrypto.subtle), /hash differs/);
     await assert.rejects(loadModel(model, answers({ "s.onnx": undefined }), webcrypto.subtle), /404/);
+});
+
+test("why the server has no such model is said in its own words", async () => {
+    const refusing = async () => ({ ok: false, status: 502, json: async () => ({ error: "Version 3 holds no student." }) });
+    const isItsOwn = (error) => error instanceof Said && error.message === "Version 3 holds no student.";
+    await assert.rejects(loadModel(model, refusing, webcrypto.subtle), isItsOwn);
 });
 
 test("where the browser computes no hashes it is known that none was checked", async () => {
