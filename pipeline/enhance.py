@@ -22,7 +22,7 @@ from pipeline.engines import ENGINES, REFERENCE, cores
 from pipeline.enhancing.batch import COMPARED, REPORT, Manifest, Room, Row, Task, find_tasks, key_of, report, run_all
 from pipeline.enhancing.camera_view import watch
 from pipeline.enhancing.comparison import TEACHER, Comparison, compare
-from pipeline.enhancing.encoding import CODECS, CONTAINERS, Encoding
+from pipeline.enhancing.encoding import CODECS, CONTAINERS, USUAL, Encoding
 from pipeline.enhancing.image_files import (
     FORMATS,
     MEGAPIXELS,
@@ -65,7 +65,7 @@ class Work:
     def identity(self, task: Task) -> dict[str, Any]:
         """All that decides what becomes of a file, besides its content."""
         if is_video(task.source):
-            return {"enhancer": self.videos_by.identity, "encoding": self.encoding.options}
+            return {"enhancer": self.videos_by.identity, "encoding": self.encoding.suited(task.target).options}
         return {"enhancer": self.pictures_by.identity, "quality": self.quality}
 
     def run(self, task: Task, advance: Advance) -> Row:
@@ -337,7 +337,7 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
     add("--overwrite", action="store_true", help="replace outputs that exist; never an input")
     add("--dry-run", action="store_true", help="say what would be done")
     add("--megapixels", type=float, default=MEGAPIXELS, help="largest picture that is opened (%(default)g)")
-    add("--codec", default="h264", help=f"of videos: {', '.join(CODECS)}")
+    add("--codec", help=f"of videos: {', '.join(CODECS)}; else {USUAL}, and vp9 in .webm")
     add("--preset", help="of videos: fast, good (default) or small; fast is a camera's default")
     add("--quality", type=_quality, help="JPEG, WebP: 1 to 100, more is better (95); videos: the codec's rate factor")
     add(

@@ -255,7 +255,8 @@ def screen_of(encoding: Encoding, fps: float, *, output: Path | None, virtual: b
                 raise SharpcamError(f"{output} exists already. Choose another OUTPUT.")
             container = container_of(output)
             temporary = stack.enter_context(whole_file(output))
-            screen: Screen = Recording(stack.enter_context(written(temporary, container=container)), encoding, fps)
+            opened = stack.enter_context(written(temporary, container=container))
+            screen: Screen = Recording(opened, encoding.suited(output), fps)
         else:
             screen = VirtualCamera(fps) if virtual else Window()
         yield screen

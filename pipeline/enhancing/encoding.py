@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +15,7 @@ from pipeline.stage import DISK_ERRORS
 
 PRESETS = ("fast", "good", "small")
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+USUAL, USUAL_IN = "h264", {".webm": "vp9"}  # codecs, where none is asked for
 
 
 class Codec(NamedTuple):
@@ -73,20 +74,24 @@ class Colours(NamedTuple):
 class Encoding:
     """What is asked of the encoder."""
 
-    codec: str = "h264"
+    codec: str | None = None  # None: what is usual in the file's container
     preset: str = "good"
     quality: int | None = None
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if self.codec not in CODECS:
+        if self.codec not in (None, *CODECS):
             raise SharpcamError(f'There is no codec "{self.codec}"; there are: {", ".join(CODECS)}.')
         if self.preset not in PRESETS:
             raise SharpcamError(f'There is no preset "{self.preset}"; there are: {", ".join(PRESETS)}.')
 
+    def suited(self, file: Path) -> "Encoding":
+        """This for a file of that name: with its codec."""
+        return replace(self, codec=self.codec or USUAL_IN.get(file.suffix.lower(), USUAL))
+
     @property
     def table(self) -> Codec:
-        return CODECS[self.codec]
+        return CODECS[self.codec or USUAL]
 
     @property
     def options(self) -> dict[str, str]:

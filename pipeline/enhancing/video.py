@@ -182,7 +182,7 @@ def enhance_video(
     `upright`: the pixels are turned as players do; else the file says how. `advance` is told of frames that are done.
     Raises SharpcamError where the video cannot be decoded to its end, or the file does not become what it should.
     """
-    container = container_of(target)
+    container, encoding = container_of(target), encoding.suited(target)
     facts = look_at(source)
     check_container(facts, encoding, container)
     check_end(facts)

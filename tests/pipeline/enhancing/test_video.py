@@ -50,6 +50,7 @@ def film(
 ) -> Path:
     """A video of FRAMES frames, `pts` in ms, with a tone that begins with it."""
     pts = pts or [1000 * index // RATE for index in range(FRAMES)]
+    path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         video = container.add_stream(codec, rate=RATE)
         video.width, video.height = size
@@ -380,3 +381,16 @@ def test_a_folder_takes_videos_beside_pictures(at_student, tmp_path):
     assert main([str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--preset", "fast", *ENGINE]) == 0
     assert len(pictures(tmp_path / "out/a.mp4")) == FRAMES
     assert len(pictures(tmp_path / "out/b.mkv")) == FRAMES  # in a container that is written
+
+
+def test_a_webm_gets_the_codec_that_it_can_hold_unless_another_is_asked_for(at_student, tmp_path):
+    source = film(tmp_path / "in/a.webm", sound="libopus", codec="libvpx-vp9")
+    words = ["--preset", "fast", *ENGINE]
+    assert main([str(source), "-o", str(tmp_path / "b.webm"), *words]) == 0
+    assert main([str(tmp_path / "in"), "-o", str(tmp_path / "out"), *words]) == 0
+    for made in (tmp_path / "b.webm", tmp_path / "out/a.webm"):
+        assert len(pictures(made)) == FRAMES
+        with av.open(str(made)) as container:
+            assert container.streams.video[0].codec_context.name == "vp9"
+    assert main([str(source), "-o", str(tmp_path / "c.webm"), "--codec", "h264", *words]) == 1
+    assert main([str(source), "-o", str(tmp_path / "c.webm"), "--codec", "av1", *words]) == 0
