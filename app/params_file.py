@@ -243,10 +243,20 @@ def _replacement(nodes: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, pie
 def save(paths: Paths, text: str, *, based_on: str) -> None:
     """Make `text` the params.yaml, in one step.
 
-    Raises ChangedMeanwhileError where the file is not `based_on` any more, SharpcamError where `text` does not fit.
+    Raises ChangedMeanwhileError where the file is not `based_on` any more, SharpcamError where `text` does not fit, or
+    cannot be written.
     """
     if wrong := problems(text):
         raise SharpcamError(f"params.yaml is left as it was: {'; '.join(wrong)}.")
+    try:
+        _replace(paths, text, based_on=based_on)
+    except OSError as error:  # a full disk, a folder that may not be written
+        raise SharpcamError(
+            f"params.yaml is left as it was ({error.strerror or error}). Mend that and save again."
+        ) from None
+
+
+def _replace(paths: Paths, text: str, *, based_on: str) -> None:
     locks = paths.cache / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / "params.lock"):  # two tabs

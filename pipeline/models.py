@@ -58,18 +58,27 @@ def lay_out(model: Model, paths: Paths) -> Path:
 
     Files there are whole, and are what the contract says. Raises SharpcamError where that cannot be.
     """
-    if model.version is None:
-        return _keep(model.contract, paths)
-    if not _whole(model.contract):
-        with TemporaryDirectory() as folder:
-            fetched = registry.download(model.version, Path(folder)) / model.contract.name
-            if not fetched.is_file():
-                raise SharpcamError(f"Version {model.version} came without its contract. Delete it, or take another.")
-            if _keep(fetched, paths) != model.contract.parent:
-                raise SharpcamError(
-                    f"Version {model.version} holds other files than it was registered with. Delete it."
-                )
-    return model.contract.parent
+    try:
+        if model.version is None:
+            return _keep(model.contract, paths)
+        if not _whole(model.contract):
+            _fetch(model, model.version, paths)
+        return model.contract.parent
+    except OSError as error:  # a full disk, a folder that may not be written
+        raise SharpcamError(
+            f"{model.title} could not be laid out in {paths.registry} ({error.strerror or error}). "
+            "Mend that and try again."
+        ) from None
+
+
+def _fetch(model: Model, version: int, paths: Paths) -> None:
+    """Lay out what the registry holds as that version of `model`."""
+    with TemporaryDirectory() as folder:
+        fetched = registry.download(version, Path(folder)) / model.contract.name
+        if not fetched.is_file():
+            raise SharpcamError(f"Version {version} came without its contract. Delete it, or take another.")
+        if _keep(fetched, paths) != model.contract.parent:
+            raise SharpcamError(f"Version {version} holds other files than it was registered with. Delete it.")
 
 
 def read_contract(contract: Path) -> dict[str, Any]:

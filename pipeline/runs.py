@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from pipeline import tracking
+from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
 from pipeline.paths import Paths
 
@@ -99,7 +100,8 @@ def curves(run: PastRun, paths: Paths) -> dict[str, Curve]:
             for name in CURVES
         }
     if run.status != "RUNNING":
-        write_json(kept, found)
+        with suppress(OSError):  # a full disk: then they are asked for again
+            write_json(kept, found)
     return found
 
 
@@ -118,9 +120,18 @@ def _samples(run: PastRun, paths: Paths) -> Path:
         return local / tracking.SAMPLES
     fetched = _fetched(run, paths) / tracking.SAMPLES
     if not fetched.exists() and run.status != "RUNNING":
-        with tracking.answering():
-            tracking.download(f"runs:/{run.id}/{tracking.SAMPLES}", fetched.parent)
+        _fetch(f"runs:/{run.id}/{tracking.SAMPLES}", fetched.parent)
     return fetched
+
+
+def _fetch(uri: str, folder: Path) -> None:
+    try:
+        with tracking.answering():
+            tracking.download(uri, folder)
+    except OSError as error:  # a full disk, a folder that may not be written
+        raise SharpcamError(
+            f"Pictures could not be fetched into {folder} ({error.strerror or error}). Mend that and try again."
+        ) from None
 
 
 def _fetched(run: PastRun, paths: Paths) -> Path:

@@ -121,7 +121,8 @@ def kept(file: Path, ask: Callable[[], Any]) -> Any:
         if known["stamp"] == written:
             return known["content"]
     found = ask()
-    write_json(file, {"stamp": written, "content": found})
+    with suppress(OSError):  # a full disk: what was read is known all the same
+        write_json(file, {"stamp": written, "content": found})
     return found
 
 

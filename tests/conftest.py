@@ -1,5 +1,6 @@
 """A tiny project for every test that wants one, and one that went the whole way, made once and only read."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -76,6 +77,16 @@ def recorded(project: Project, recorded_once: Project) -> Project:
 def with_database(project: Project, empty_database: Path) -> None:
     """The project's MLflow database is there already, empty."""
     shutil.copy(empty_database, project.root / "mlflow.db")
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on no file can be written. What is to be there comes from fixtures that are asked for before."""
+
+    def refuse(file: Path, _: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(file))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
 
 
 @pytest.fixture(scope="session")

@@ -150,9 +150,10 @@ def show_changes(base: str, changed: str, draft: dict[str, Any], problem: str, p
         elif draft:
             st.markdown(f"**Not saved yet:** {', '.join(f'`{key}`' for key in draft)}")
         with st.container(horizontal=True):
-            if st.button("Save", type="primary", disabled=bool(wrong) or not draft):
-                store(changed, base, paths)
+            pressed = st.button("Save", type="primary", disabled=bool(wrong) or not draft)
             st.button("Discard", disabled=not draft, on_click=begin_anew, args=(base,))
+        if pressed:
+            store(changed, base, paths)
         if not wrong:
             show_stale(content, draft, paths)
 
@@ -163,6 +164,9 @@ def store(changed: str, base: str, paths: Paths) -> None:
         save(paths, changed, based_on=base)
     except ChangedMeanwhileError:
         st.rerun()  # says so, and offers both
+    except SharpcamError as error:
+        st.error(str(error))
+        return
     begin_anew(changed)
     st.toast("params.yaml is saved.")
     st.rerun()

@@ -194,6 +194,13 @@ def test_a_change_goes_on_top_of_what_the_file_says(project):
     assert (params.train.epochs, params.split.leave_out) == (5, ["desk"])
 
 
+def test_a_full_disk_is_a_sentence_and_the_file_stays(project, full_disk):
+    before = project.paths.params.read_bytes()
+    with pytest.raises(SharpcamError, match=r"left as it was \(No space left on device\)\. Mend that and save again"):
+        change(project.paths, {"seed": 1})
+    assert project.paths.params.read_bytes() == before
+
+
 def test_a_broken_file_is_not_changed(project):
     project.paths.params.write_text("seed: [")
     with pytest.raises(SharpcamError, match=r"broken: line \d"):

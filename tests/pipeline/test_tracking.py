@@ -143,6 +143,10 @@ def test_runs_are_kept_in_the_project_unless_told_otherwise(monkeypatch):
     assert tracking.tracking_uri() == "http://127.0.0.1:5000"
 
 
+def test_what_is_read_is_given_also_where_it_cannot_be_kept(full_disk, tmp_path):
+    assert tracking.kept(tmp_path / "cache" / "runs.json", lambda: ["read"]) == ["read"]
+
+
 def test_versions_are_the_commit_whether_it_was_changed_and_dvcs_hashes(project):
     versions = tracking.versions(project.root)
     assert versions == {"git.commit": git(project.root, "rev-parse", "HEAD"), "git.dirty": "false"}

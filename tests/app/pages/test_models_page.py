@@ -10,6 +10,8 @@ from tracked import make_version
 
 from pipeline import registry
 from pipeline.frames import write_frame
+from pipeline.models import available
+from pipeline.runtime import sha256
 
 PAGE = ROOT / "app/pages/models.py"
 SCORES = {"psnr": 31.5, "ssim": 0.91, "l1": 0.02}
@@ -79,6 +81,24 @@ def test_an_objection_is_said_before_it_is_overruled(versions, project):
 def test_a_version_without_its_files_is_one_sentence(versions):
     page = run_page()
     assert "came without its contract" in page.error[0].value
+
+
+@pytest.fixture
+def student(project):
+    """A student of this project; what it computes is not of interest here."""
+    onnx = project.paths.student_onnx
+    onnx.parent.mkdir()
+    onnx.write_bytes(b"a student")
+    project.paths.contract.write_text(json.dumps({"model": "student_m", "files": {onnx.name: sha256(onnx)}}))
+    return project
+
+
+def test_a_full_disk_hides_no_version_and_is_said_where_files_are_asked_for(versions, student, full_disk):
+    page = run_page()
+    assert page.dataframe[0].value["version"].tolist() == [2, 1]
+    page.selectbox(key="files").set_value(available(student.paths)[-1]).run()
+    assert not page.exception
+    assert "No space left on device" in page.error[0].value
 
 
 def test_the_evaluation_is_shown_with_its_verdict_numbers_and_speed(project):

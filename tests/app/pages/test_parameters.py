@@ -113,6 +113,15 @@ def test_what_an_editor_changed_meanwhile_is_never_lost(versioned, button, seed)
     assert (params.seed, params.train.epochs) == (seed, 5)
 
 
+def test_a_full_disk_is_a_sentence_and_what_was_edited_stays(project, full_disk):
+    page = run_page()
+    page.number_input(key="param:seed").set_value(99).run()
+    press(page, "Save")
+    assert "params.yaml is left as it was (No space left on device)" in page.error[0].value
+    assert page.number_input(key="param:seed").value == 99
+    assert "**Not saved yet:** `seed`" in words(page)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [("epochs: 3", "epochs: many", "train.epochs: Input should be a valid integer"), ("seed: 7", "seed: [", "line ")],

@@ -1,7 +1,9 @@
 """The page Runs in its empty, normal and broken states, on a real MLflow store."""
 
+import errno
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -11,6 +13,7 @@ from tracked import FRAME, make_run
 
 from app import lineage
 from pipeline import tracking
+from pipeline.errors import SharpcamError
 from pipeline.frames import write_frame
 from pipeline.runs import all_runs, curves, pictures
 
@@ -89,6 +92,23 @@ def test_a_locked_database_is_said_and_nothing_is_lost(two_runs, project):
         assert "again" in shown
         other.execute("ROLLBACK")
     assert ids(run_page()) == list(two_runs)
+
+
+def test_on_a_full_disk_runs_and_curves_are_shown_all_the_same(two_runs, project, full_disk):
+    page = run_page()
+    assert ids(page) == list(two_runs)
+    assert not page.warning
+    assert curves(all_runs(project.paths)[0], project.paths)["val_psnr"]
+
+
+def test_pictures_of_a_server_that_find_no_room_are_a_sentence(two_runs, project, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tracking, "download", full)
+    run = replace(all_runs(project.paths)[0], artifacts="mlflow-artifacts:/1")
+    with pytest.raises(SharpcamError, match=r"could not be fetched .*\(No space left on device\). Mend that and try"):
+        pictures(run, project.paths)
 
 
 def test_a_run_that_was_deleted_outside_is_no_longer_compared(two_runs):
