@@ -7,9 +7,10 @@ import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
+from pydantic import AfterValidator, BaseModel, PositiveInt, ValidationError, model_validator
 
 from pipeline.engines import ENGINES, REFERENCE, Running, cores, machine
 from pipeline.errors import SharpcamError
@@ -44,6 +45,60 @@ def pack_picture(picture: Frame) -> dict[str, Any]:
 def unpack_picture(packed: dict[str, Any]) -> Frame:
     """The uint8 picture that `pack_picture` was given."""
     return np.frombuffer(base64.b64decode(packed["base64"]), np.uint8).reshape(packed["shape"])
+
+
+def _unpacked(packed: Any) -> Frame:
+    try:
+        picture = unpack_picture(packed)
+        height, width, colours = picture.shape
+    except (TypeError, KeyError, ValueError):
+        raise ValueError("this is no packed picture") from None
+    if colours != 3 or not height * width:
+        raise ValueError(f"a picture is (height, width, 3); this one is {picture.shape}")
+    return picture
+
+
+Packed = Annotated[Any, AfterValidator(_unpacked)]
+
+
+class Golden(BaseModel, frozen=True):
+    """A small picture, and what each form of the student makes of it: (h, w, 3) to (scale h, scale w, 3) uint8."""
+
+    input: Packed
+    output: Packed
+    output_int8: Packed = None
+
+
+class Promise(BaseModel, frozen=True):
+    """What of a contract is relied upon here. Whatever else it holds is for others."""
+
+    format: Literal[1]
+    scale: PositiveInt
+    multiple_of: PositiveInt
+    geometry: GeometryParams
+    input: dict[str, Any]
+    files: dict[str, str]
+    golden: Golden
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> "Promise":
+        kinds = [Path(name).stem.endswith(INT8_SUFFIX) for name in self.files if Path(name).name == name]
+        if sorted(kinds) not in ([False], [False, True]) or len(kinds) != len(self.files):
+            raise ValueError("files must name one float ONNX file beside the contract, and at most one int8 file")
+        if self.scale != self.geometry.scale:
+            raise ValueError(f"scale is {self.scale}, and geometry.scale {self.geometry.scale}")
+        for name in ("output", "output_int8") if True in kinds else ("output",):
+            self._check_answer(name, getattr(self.golden, name))
+        return self
+
+    def _check_answer(self, name: str, answer: Frame | None) -> None:
+        if answer is None:
+            raise ValueError(f"golden.{name} is missing")
+        height, width, _ = self.golden.input.shape
+        if answer.shape != (expected := (self.scale * height, self.scale * width, 3)):
+            raise ValueError(f"golden.{name} is {answer.shape} in place of {expected}")
+        if np.ptp(answer) == 0 < np.ptp(self.golden.input):
+            raise ValueError(f"golden.{name} is a picture of one colour")
 
 
 @dataclass
@@ -114,16 +169,18 @@ def load_student(contract_file: Path, *, engine: str = "auto", threads: int | No
 
 
 def read_contract(file: Path) -> Contract:
-    """The contract in `file`. Raises SharpcamError where it is missing or no such thing."""
+    """The contract in `file`. Raises SharpcamError where it is missing, or names what is wrong with it."""
     content = read_json(file, made_by="export")
     try:
-        contract = Contract(file, content)
-        complete = contract.onnx(int8=False) and contract.geometry and contract.golden(int8=False) and content["input"]
-    except (TypeError, KeyError, ValueError, AttributeError):
-        complete = None
-    if not complete:
-        raise SharpcamError(f'{file} is no contract of a student. Run "dvc repro export" to write it again.')
-    return contract
+        Promise.model_validate(content)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = "".join(f"{part}." for part in wrong["loc"])[:-1]
+        problem = f"{where}{': ' if where else ''}{wrong['msg'].removeprefix('Value error, ')}"
+        raise SharpcamError(
+            f'{file} is no contract of a student ({problem}). Run "dvc repro export" to write it again.'
+        ) from None
+    return Contract(file, content)
 
 
 def start(contract: Contract, name: str, threads: int) -> Student:

@@ -98,6 +98,43 @@ def test_what_is_no_contract_says_what_to_run(tmp_path, text):
         load_student(tmp_path / "student_sr.json")
 
 
+GONE = object()
+FLAT = np.full((2, 2, 3), 7, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("files", ["student_sr.onnx"], "files: Input should be a valid dictionary"),
+        ("files", {"../student_sr.onnx": "1"}, "one float ONNX file beside the contract, and at most one int8 file"),
+        ("files", {"a_int8.onnx": "1"}, "one float ONNX file beside the contract, and at most one int8 file"),
+        ("files", {"a.onnx": "1", "b_int8.onnx": "1", "c_int8.onnx": "1"}, "at most one int8 file"),
+        ("scale", GONE, "scale: Field required"),
+        ("scale", 3, "scale is 3, and geometry.scale 2"),
+        ("multiple_of", GONE, "multiple_of: Field required"),
+        ("multiple_of", 0, "multiple_of: Input should be greater than 0"),
+        ("format", 2, "format: Input should be 1"),
+        ("golden.output_int8", GONE, "golden.output_int8 is missing"),
+        ("golden.output", {"shape": [1, 2, 3]}, "golden.output: this is no packed picture"),
+        ("golden.output", pack_picture(FLAT[..., :1]), "golden.output: a picture is"),
+        ("golden.output", pack_picture(FLAT), r"golden.output is \(2, 2, 3\) in place of"),
+        ("golden.output", None, "golden.output is a picture of one colour"),
+        ("golden.output_int8", None, "golden.output_int8 is a picture of one colour"),
+    ],
+)
+def test_what_is_wrong_with_a_contract_is_named(exported, key, value, words):
+    content = read_json(exported, made_by="export")
+    *path, last = key.split(".")
+    section = content[path[0]] if path else content
+    if value is GONE:
+        del section[last]
+    else:
+        section[last] = value if value is not None else pack_picture(np.full_like(unpack_picture(section[last]), 7))
+    write_json(exported, content)
+    with pytest.raises(SharpcamError, match=rf"is no contract of a student \(.*{words}.*\)\. Run"):
+        load_student(exported)
+
+
 @pytest.mark.parametrize("engine", ["auto", "onnxruntime-fp32", "openvino-fp32"])
 def test_a_missing_model_says_what_to_run(exported, engine):
     exported.with_suffix(".onnx").unlink()
