@@ -31,7 +31,10 @@ def stages_in(data: bytes, *, name: str) -> dict[str, Any]:
         where = "no stages in it"
     except (yaml.YAMLError, ValueError) as error:
         where = " ".join(str(error).split())
-    raise SharpcamError(f'{name} is broken ({where}). "git diff {name}" shows what changed; put it right.')
+    raise SharpcamError(
+        f'{name} is broken ({where}). "git checkout {name}" brings back the last one that was committed; '
+        'a dvc.lock that never was can go: "make repro" writes it anew.'
+    )
 
 
 def outputs(recipe: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.paths import Paths
 from pipeline.runs import PastRun
-from pipeline.tracking import flatten
+from pipeline.tracking import LOCK_TAG, flatten
 
 YAML_WORDS = {"None": "null", "True": "true", "False": "false"}  # how flatten spells them -> how YAML does
 
@@ -24,9 +24,27 @@ def commands(run: PastRun, paths: Paths) -> list[str]:
     settings = [word for change in changes_as_arguments(changed) for word in ("-S", change)]
     return [
         f"git checkout {shlex.quote(commit)}",
-        'dvc checkout  # on another machine: "dvc pull"',
+        *_data_of(run),
         shlex.join(["dvc", "exp", "run", *settings]) if settings else "dvc repro",
     ]
+
+
+def _data_of(run: PastRun) -> list[str]:
+    """What brings the run's data back: by the dvc.lock that it kept, as the commit may have none."""
+    if LOCK_TAG not in run.tags:
+        return ["# the run kept no dvc.lock: commands after this one use the data of the dvc.lock that lies here"]
+    fetch = [
+        "mlflow",
+        "artifacts",
+        "download",
+        "--run-id",
+        run.id,
+        "--artifact-path",
+        run.tags[LOCK_TAG],
+        "--dst-path",
+        ".",
+    ]
+    return [shlex.join(fetch), 'dvc checkout  # on another machine: "dvc pull"']
 
 
 def parameters_at(commit: str, paths: Paths) -> dict[str, str]:

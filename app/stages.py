@@ -6,6 +6,7 @@ Read from dvc.yaml, dvc.lock, params.yaml, the logs and the jobs' folders: nothi
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +15,11 @@ import yaml
 
 from app.changed_files import latest
 from app.dvc_files import last_runs, outputs, recipes
-from app.jobs.job import Job, jobs
+from app.jobs.job import Job, newest
 from app.jobs.progress import Progress, current_stage, failed_stage, read_progress
 from app.last_run import differences
 from pipeline.errors import SharpcamError
+from pipeline.forecast import in_a_sentence, known_forecast
 from pipeline.params import load_params
 from pipeline.paths import Paths
 from pipeline.progress import in_hours
@@ -30,8 +32,9 @@ CHANGES = {
     "new": "{} is new",
     "not in cache": "{} is not in DVC's cache",
 }
-JOBS_READ = 10  # the last jobs, in which a stage may have failed
+JOBS_READ = 10  # the last runs of the pipeline, in which a stage may have failed
 LAST_LINES = 8
+TEACHER = "teacher"  # the stage that may take days
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,14 @@ def estimate(plan: Iterable[Stage]) -> str:
     return _in_words({stage.name: stage.last_s for stage in plan})
 
 
+def cost_of_teacher(plan: Iterable[Stage], paths: Paths) -> str:
+    """The teacher's hours and gigabytes before it starts, or where to find them out; nothing where it would not run."""
+    if TEACHER not in [stage.name for stage in plan]:
+        return ""
+    known = known_forecast(paths, load_params(paths.params))
+    return in_a_sentence(known) if known else "How many hours and gigabytes the teacher will take: ask the page Data."
+
+
 def as_last_time(names: Iterable[str], paths: Paths) -> str:
     """The same of the stages with these names, whatever state they are in."""
     done = _last_done(paths)
@@ -116,13 +127,14 @@ def read_pipeline(paths: Paths) -> Pipeline:
         return _read_pipeline(paths)
     except (TypeError, KeyError, AttributeError, ValueError):
         raise SharpcamError(
-            'dvc.yaml or dvc.lock is not as DVC has it. "git diff" shows what changed in them; put it right.'
+            'dvc.yaml or dvc.lock is not as DVC has it. "git checkout dvc.yaml" puts the first right; '
+            'a dvc.lock that was never committed can go: "make repro" writes it anew.'
         ) from None
 
 
 def _read_pipeline(paths: Paths) -> Pipeline:
     known, ran = recipes(paths), last_runs(paths)
-    recent = [job for job in jobs(paths, most=JOBS_READ) if job.command == "repro" and "--dry" not in job.arguments]
+    recent = list(islice(filter(_runs_stages, newest(paths)), JOBS_READ))
     running = _running(known, recent, paths)
     changed = latest(paths, busy=bool(running))
     done, reasons = _last_done(paths), _reasons(known, ran, paths)
@@ -135,6 +147,10 @@ def _read_pipeline(paths: Paths) -> Pipeline:
         stage = _state(stage, never=name not in ran, before=stages)
         stages[name] = _as_jobs_left_it(stage, running, recent, since=ended, before=stages)
     return Pipeline(tuple(stages.values()), changed.checking, changed.error)
+
+
+def _runs_stages(job: Job) -> bool:
+    return job.command == "repro" and "--dry" not in job.arguments
 
 
 def _needs(name: str, known: dict[str, Any]) -> list[str]:

@@ -10,13 +10,18 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
 from pipeline.frames import find_clips, find_frames
+from pipeline.geometry import Frame
 from pipeline.params import Params, load_params
 from pipeline.paths import Paths
 from pipeline.progress import in_hours
 from pipeline.stage import in_words
+
+DEMO = "demo-"  # how the names of the demo's clips begin
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ def forecast_file(paths: Paths) -> Path:
 def state(paths: Paths, params: Params) -> str:
     """A hash of what a forecast depends on: parameters, and which frames and pictures there are."""
     digest = hashlib.sha256((params.teacher.model_dump_json() + params.geometry.model_dump_json()).encode())
-    for home in (paths.raw, paths.teacher):
+    digest.update(params.capture.model_dump_json().encode())
+    for home in (paths.inbox, paths.raw, paths.teacher):
         for clip in find_clips(home):
             digest.update(f"{clip.name} {clip.stat().st_mtime_ns} {len(find_frames(clip))} ".encode())
     return digest.hexdigest()
@@ -55,7 +61,10 @@ def known_forecast(paths: Paths, params: Params) -> Forecast | None:
 
 
 def make_forecast(paths: Paths, params: Params) -> Forecast:
-    """Look at every frame, and try the chain on a cut-out. Raises SharpcamError where the chain cannot run."""
+    """Look at every frame, and try the chain on a cut-out. Raises SharpcamError where the chain cannot run.
+
+    What the stage capture has yet to bring counts too, as it runs before the teacher.
+    """
     from pipeline import teacher  # torch, which a page that reads a forecast does not need
     from pipeline.chains.chain import build_chain
 
@@ -64,19 +73,38 @@ def make_forecast(paths: Paths, params: Params) -> Forecast:
     known = teacher.read_statuses(paths)
     jobs = [job for clip in find_clips(paths.raw) for job in teacher.find_jobs(clip, chain, paths)]
     pending = [job for job in jobs if not teacher.is_done(job, known)]
+    coming = frames_to_come(paths, params)
+    frames, total = len(pending) + coming, len(jobs) + coming
     frame = teacher.first_readable(pending)
+    if frame is None and coming:
+        frame = _any_frame(params)
     if frame is None:
-        return Forecast(len(pending), len(jobs), chain.name, 0.0, 0, 0)
+        return Forecast(frames, total, chain.name, 0.0, 0, 0)
     teacher.check_sizes(pending, chain)
     networks = any(step.is_network for _, step in chain.steps)
     return Forecast(
-        frames=len(pending),
-        total=len(jobs),
+        frames=frames,
+        total=total,
         chain=chain.name,
-        seconds=round(teacher.seconds_each(frame, chain) * len(pending), 1),
-        bytes=2 * len(pending) * _bytes_each(paths, params),
+        seconds=round(teacher.seconds_each(frame, chain) * frames, 1),
+        bytes=2 * frames * _bytes_each(paths, params),
         cache_bytes=int(params.teacher.cache_gb * 1e9) if networks else 0,
     )
+
+
+def frames_to_come(paths: Paths, params: Params) -> int:
+    """Frames that the stage capture will bring: what waits in the inbox, and the demo where there is none yet."""
+    waiting = sum(len(find_frames(clip)) for clip in find_clips(paths.inbox))
+    demo = params.capture.demo
+    if params.capture.source != "demo" or any(clip.name.startswith(DEMO) for clip in find_clips(paths.raw)):
+        return waiting
+    return waiting + demo.clips * demo.frames + demo.real_frames
+
+
+def _any_frame(params: Params) -> Frame:
+    """A frame of the camera's size, where there is none yet: its noise takes a chain as long as a picture does."""
+    size = params.capture.camera
+    return np.random.default_rng(0).integers(0, 256, (size.height, size.width, 3), np.uint8)
 
 
 def _bytes_each(paths: Paths, params: Params) -> int:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "sharpcam"
 SAMPLES = "samples"  # folder of a run: pictures of its training
 DATABASE = "sqlite:///mlflow.db"
+LOCK_TAG = "data.lock"  # the artifact of a run that says which data it was made of
 PROCESS_TAGS = ("sharpcam.host", "sharpcam.pid", "sharpcam.born")
 HELD_BACK = (signal.SIGTERM, signal.SIGINT)
 LOCK_PATIENCE_S = 4.0  # a write takes milliseconds

@@ -46,12 +46,20 @@ def train(paths: Paths, params: Params) -> None:
     )
     write_json(workplace.run_file, {"run_id": run.id})
     with ended_well(run):
+        keep_lock(run, paths)
         pictures = pictures_of(validation, run, folder=workplace.folder, epochs=params.train.epochs)
         learn(module, params, workplace, tell=Log(paths.training_log, run, module, pictures).tell)
         finish(best_student(module), module.history, validation, paths, params, run)
         pictures.log(module.model, "best")
     write_json(workplace.run_file, {"run_id": run.id, "student": sha256(paths.student)})
     workplace.checkpoint.unlink()
+
+
+def keep_lock(run: tracking.Run, paths: Paths) -> None:
+    """Keep dvc.lock with the run: whether or not anybody commits it, `dvc checkout` brings its data back by it."""
+    if (lock := paths.root / "dvc.lock").exists():
+        run.log_artifact(lock)
+        run.set_tag(tracking.LOCK_TAG, lock.name)
 
 
 def take_part(paths: Paths, params: Params) -> None:

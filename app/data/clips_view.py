@@ -43,8 +43,8 @@ def show_clips(paths: Paths) -> None:
             "There is no clip yet. Add one under “Add a clip”, or run the stage capture on the page Pipeline: "
             "without a camera it records the simulated one."
         )
-    else:
-        show_forecast(clips, params, paths)
+    show_forecast(clips, params, paths)
+    if clips:
         show_table(clips, params, paths)
         show_clip(choose(clips), params, paths)
     show_trash(paths)
@@ -72,7 +72,7 @@ def show_forecast(clips: list[Clip], params: Params | None, paths: Paths) -> Non
             ask_for("repro", ["capture"], paths)
         if not known and st.button("What will the teacher cost?", disabled=params is None):
             ask_for("forecast", [], paths)
-        if st.button("Check the pairs", help="Count, size, shift, blur, exposure, near-duplicates."):
+        if clips and st.button("Check the pairs", help="Count, size, shift, blur, exposure, near-duplicates."):
             ask_for("checks", [], paths)
 
 
@@ -206,7 +206,7 @@ def confirm_delete(clip: Clip, paths: Paths) -> None:
         st.write(
             f"**{clip.name}** with its {len(clip.frames)} frames and its teacher pictures goes to the trash. "
             "You get it back under “Deleted clips” on this page, until a clean-up empties that; after that, "
-            "git checkout of an older dvc.lock and dvc checkout bring back what a run of the pipeline had recorded."
+            "the commands under a training on the page Runs bring back the data that it was made of."
         )
         with st.container(horizontal=True):
             sure = st.button("Delete it", type="primary")

@@ -7,6 +7,8 @@ by the keeper, and the empty files `stop` and `kill` by who cancels. So no file 
 import json
 import re
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -149,17 +151,16 @@ def _gone(process: tuple[int, float] | None) -> bool:
     return process is None or process_is_gone(*process)
 
 
-def jobs(paths: Paths, *, most: int | None = None) -> list[Job]:
-    """The jobs, the newest first, at most `most`; a folder that cannot be read is passed over."""
-    found: list[Job] = []
+def jobs(paths: Paths) -> list[Job]:
+    """The jobs, the newest first."""
+    return list(newest(paths))
+
+
+def newest(paths: Paths) -> Iterator[Job]:
+    """Read the jobs one by one, the newest first; a folder that cannot be read is passed over."""
     for folder in reversed(job_folders(paths)):
-        if most is not None and len(found) >= most:
-            break
-        try:
-            found.append(read(folder))
-        except SharpcamError:
-            continue
-    return found
+        with suppress(SharpcamError):
+            yield read(folder)
 
 
 def job_folders(paths: Paths) -> list[Path]:

@@ -10,7 +10,7 @@ from streamlit.errors import StreamlitAPIException
 
 from app.jobs import start, unfinished
 from app.jobs.show import show_job, show_log
-from app.stages import Pipeline, estimate, read_pipeline
+from app.stages import Pipeline, cost_of_teacher, estimate, read_pipeline
 from app.waiting import waited_for
 from pipeline import registry
 from pipeline.errors import SharpcamError
@@ -54,13 +54,16 @@ def show_state(active: list[int], paths: Paths) -> None:
         st.error(f"{error} Until then nothing can be run.")
         show_link("parameters.py", "Mend it on the page Parameters")
         return
-    if not active:
+    if not unfinished(paths, lane="pipeline"):
         try:
-            show_next(next_thing(pipeline, paths), paths)
+            show_next(next_thing(pipeline, paths), cost_of_teacher(pipeline.plan("all", "", force=False), paths), paths)
         except SharpcamError as error:  # the registry does not answer
             st.warning(str(error))
     st.subheader("How everything stands")
     show_figures(pipeline, paths)
+    doctor = "Looks at what is installed, and names a fix for what is missing. The answer stays on the page Pipeline."
+    if st.button("Check this machine", icon=":material/stethoscope:", help=doctor, key="doctor"):
+        begin("doctor", paths)
 
 
 def next_thing(pipeline: Pipeline, paths: Paths) -> Next:
@@ -101,21 +104,29 @@ def _uses_demo(paths: Paths) -> bool:
     return load_params(paths.params).capture.source == "demo"
 
 
-def show_next(step: Next, paths: Paths) -> None:
-    """The one next thing, with its button."""
+def show_next(step: Next, cost: str, paths: Paths) -> None:
+    """The one next thing, with its button, and what the teacher in it will take."""
     with st.container(border=True, key="next"):
         st.caption("Next")
         st.markdown(step.words)
         show_log(step.lines)
         if step.page:
             show_link(step.page, step.label)
-        elif st.button(step.label, type="primary", icon=":material/play_arrow:", key="next-button"):
-            try:
-                start("repro", paths=paths)
-            except (SharpcamError, OSError) as error:
-                st.error(f"The job could not be started: {error}")
-                return
-            st.rerun()
+            return
+        if cost:
+            st.caption(cost)
+        if st.button(step.label, type="primary", icon=":material/play_arrow:", key="next-button"):
+            begin("repro", paths)
+
+
+def begin(command: str, paths: Paths) -> None:
+    """Start a job, and show it."""
+    try:
+        start(command, paths=paths)
+    except (SharpcamError, OSError) as error:
+        st.error(f"The job could not be started: {error}")
+        return
+    st.rerun()
 
 
 def show_link(page: str, label: str) -> None:

@@ -5,15 +5,12 @@ import streamlit as st
 from app.graph import as_html
 from app.jobs import jobs, start, unfinished
 from app.jobs.show import show_history, show_job, show_log
-from app.stages import Pipeline, Scope, Stage, arguments, dry_arguments, estimate, read_pipeline
+from app.stages import Pipeline, Scope, Stage, arguments, cost_of_teacher, dry_arguments, estimate, read_pipeline
 from pipeline.errors import SharpcamError
-from pipeline.forecast import in_a_sentence, known_forecast
-from pipeline.params import load_params
 from pipeline.paths import Paths
 from pipeline.progress import in_hours
 
 TICK_S = 2.0
-TEACHER = "teacher"  # the stage that may take days
 HISTORY = 20  # jobs listed before one asks for all
 SCOPES: dict[Scope, str] = {"all": "All stages", "this": "Only this stage", "from": "From this stage on"}
 
@@ -61,8 +58,8 @@ def show_controls(pipeline: Pipeline, paths: Paths) -> None:
         force = st.toggle("Force", key="force", help="Run also what is fresh.")
     plan = pipeline.plan(scope, name, force=force)
     st.markdown(in_words(plan, pipeline, scope, name))
-    if TEACHER in [stage.name for stage in plan]:
-        st.caption(cost_of_teacher(paths))
+    if cost := cost_of_teacher(plan, paths):
+        st.caption(cost)
     queued = bool(unfinished(paths, lane="pipeline"))
     with st.container(horizontal=True):
         label = "Queue" if queued else "Run"
@@ -92,12 +89,6 @@ def in_words(plan: list[Stage], pipeline: Pipeline, scope: Scope, name: str) -> 
         if old:
             sentence += f" {name} would read what {', '.join(old)} left, which is not fresh."
     return sentence
-
-
-def cost_of_teacher(paths: Paths) -> str:
-    """Its hours and gigabytes before it starts, or where to find them out."""
-    known = known_forecast(paths, load_params(paths.params))
-    return in_a_sentence(known) if known else "How many hours and gigabytes the teacher will take: see the page Data."
 
 
 def show_past(paths: Paths) -> None:

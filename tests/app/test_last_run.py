@@ -37,7 +37,7 @@ def test_without_a_run_there_is_nothing_to_compare_with(project):
 @pytest.mark.parametrize("text", ["stages: [", "<<<<<<< HEAD\nschema: 2\n=======\n", "[]", "stages: 3"])
 def test_a_broken_lock_is_a_sentence(versioned, text):
     (versioned.root / "dvc.lock").write_text(text)
-    with pytest.raises(SharpcamError, match=r"dvc\.lock is broken .*git diff dvc\.lock"):
+    with pytest.raises(SharpcamError, match=r"dvc\.lock is broken .*git checkout dvc\.lock"):
         last_runs(versioned.paths)
 
 

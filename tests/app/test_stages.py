@@ -121,6 +121,14 @@ def test_a_failed_stage_shows_its_last_lines_and_blocks_what_follows(small: Proj
     assert states(small.paths) == FRESH
 
 
+def test_other_jobs_do_not_make_a_failure_forgotten(small: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.stages.JOBS_READ", 1)
+    (small.root / "fail-teacher").touch()
+    ended(start("repro", paths=small.paths), small.paths)
+    ended(start("doctor", paths=small.paths), small.paths)
+    assert states(small.paths)["teacher"] == "failed"
+
+
 def test_a_stopped_stage_has_not_failed(small: Project) -> None:
     release = hold(small.paths)
     job = start("repro", paths=small.paths)

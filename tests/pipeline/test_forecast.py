@@ -5,6 +5,7 @@ import shutil
 from making import json_lines, make_clip, photo
 
 from benchmarks.made_up_weights import make_up_restorer
+from pipeline.capture import adopt
 from pipeline.forecast import forecast, in_a_sentence, known_forecast
 from pipeline.teacher import teacher
 
@@ -56,7 +57,27 @@ def test_a_forecast_holds_until_parameters_or_clips_change(recorded):
 
 
 def test_without_frames_there_is_nothing_to_do(project):
+    project.change(capture={"source": "inbox"})
     assert made(project).total == 0
+
+
+def test_what_waits_in_the_inbox_counts_since_the_pipeline_adopts_it_first(recorded):
+    make_clip(recorded.paths, "desk", [photo(60, 80, seed=seed) for seed in range(2)])
+    recorded.paths.inbox.mkdir()
+    (recorded.paths.raw / "desk").rename(recorded.paths.inbox / "desk")
+    before = made(recorded)
+    assert (before.frames, before.total) == (2, 11)
+    adopt(recorded.paths)
+    assert known_forecast(recorded.paths, recorded.params) is None
+    after = made(recorded)
+    assert (after.frames, after.total) == (2, 11)
+
+
+def test_on_a_fresh_clone_the_demo_counts(project):
+    demo = project.params.capture.demo
+    result = made(project)
+    assert result.frames == demo.clips * demo.frames + demo.real_frames > 0
+    assert result.seconds > 0
 
 
 def test_a_chain_that_cannot_run_is_one_sentence_in_the_shell(recorded):

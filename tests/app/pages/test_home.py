@@ -60,6 +60,16 @@ def test_a_fresh_clone_is_led_through_its_first_run(small: Project) -> None:
     assert page.metric[1].value == "3 of 3"
 
 
+def test_the_machine_is_checked_while_the_next_thing_stays_in_sight(small: Project) -> None:
+    page = run_page()
+    page.button("doctor").click().run()
+    (job,) = jobs(small.paths)
+    assert job.command == "doctor"
+    page.run()
+    assert page.button("next-button").label == "Begin with the demo"
+    assert ended(job, small.paths).over
+
+
 def test_what_is_not_up_to_date_comes_next_and_a_failure_before_it(fresh: Project) -> None:
     fresh.change(train={"epochs": 9})
     page = run_page()
