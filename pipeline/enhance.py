@@ -34,7 +34,7 @@ from pipeline.enhancing.image_files import (
     write_picture,
 )
 from pipeline.enhancing.segments import known_identity
-from pipeline.enhancing.upscaler import Advance, Enhancer, load_upscaler
+from pipeline.enhancing.upscaler import Advance, Enhancer, engine_for, load_upscaler
 from pipeline.enhancing.video import SEGMENT_FRAMES, VIDEOS, enhance_video, look_at, part_of
 from pipeline.errors import SharpcamError
 from pipeline.params import load_params
@@ -214,7 +214,9 @@ def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
     model = models.find(asked.model, Paths())
     print(f"model: {model.title} ({model.contract}){f'. {model.note}' if model.note else ''}", flush=True)
     videos = [task for task in tasks if is_video(task.source)]
-    engine, threads = remembered(videos[0], asked) if len(tasks) == len(videos) == 1 else (asked.engine, asked.threads)
+    engine, threads = engine_for(model, asked.engine), asked.threads
+    if len(tasks) == len(videos) == 1:
+        engine, threads = remembered(videos[0], engine, threads)
     for_pictures = REFERENCE if engine == "auto" else engine  # others would compile each new size
     names = {engine for engine, needed in ((for_pictures, len(videos) < len(tasks)), (engine, videos)) if needed}
     enhancers = {name: enhancer_of(asked, model.contract, name, threads) for name in names}
@@ -236,14 +238,14 @@ def enhancer_of(asked: argparse.Namespace, contract: Path, engine: str, threads:
     print(f"engine: {student.student.engine}, {student.student.threads} threads", flush=True)
     if asked.compare is None:
         return student
-    return compare(student, asked.compare, lambda name: models.find(name, Paths()).contract)
+    return compare(student, asked.compare, lambda name: models.find(name, Paths()))
 
 
-def remembered(task: Task, asked: argparse.Namespace) -> tuple[str, int | None]:
+def remembered(task: Task, engine: str, threads: int | None) -> tuple[str, int | None]:
     """The engine and threads of a video that was begun, where none are asked for: its parts must come of one engine."""
     begun = (known_identity(part_of(task.target)) or {}).get("enhancer", {})
-    if asked.engine != "auto" or asked.threads or "engine" not in begun:
-        return asked.engine, asked.threads
+    if engine != "auto" or threads or "engine" not in begun:
+        return engine, threads
     return begun["engine"], begun["threads"]
 
 
@@ -267,7 +269,8 @@ def enhance(asked: argparse.Namespace) -> None:
             else:
                 enhance_one(tasks[0], work, overwrite=asked.overwrite)
         finally:
-            tell_comparison(work, output / COMPARED if source.is_dir() else tasks[0].target.with_suffix(f".{COMPARED}"))
+            single = tasks[0].target
+            tell_comparison(work, output / COMPARED if source.is_dir() else Path(f"{single}.{COMPARED}"))
 
 
 def tell_comparison(work: Work, file: Path) -> None:
@@ -286,8 +289,9 @@ def view(asked: argparse.Namespace) -> None:
     """A camera through the student, to a window, a file or a virtual camera."""
     address = asked.input.removeprefix(CAMERA)
     camera = load_params(Paths().params).capture.camera
-    contract = models.find(asked.model, Paths()).contract
-    enhancer = load_upscaler(contract, engine=asked.engine, threads=asked.threads, fitted=asked.fit)
+    model = models.find(asked.model, Paths())
+    engine = engine_for(model, asked.engine)
+    enhancer = load_upscaler(model.contract, engine=engine, threads=asked.threads, fitted=asked.fit)
     watch(
         int(address) if address.isdigit() else address,
         camera,

@@ -25,6 +25,7 @@ class Model:
     contract: Path
     version: int | None = None  # of the registry
     note: str = ""  # why it is this one, where another was to be expected
+    int8: bool | None = None  # whether the ONNX file that was named is the int8 one; None: no file was named
 
 
 def available(paths: Paths) -> list[Model]:
@@ -147,7 +148,13 @@ def _of_file(file: Path) -> Model:
     contract = file.with_name(file.stem.removesuffix(INT8_SUFFIX) + ".json")
     if not contract.is_file():
         raise SharpcamError(f"No {contract}, and a student runs only by its contract. Put it beside the ONNX file.")
-    return Model(str(file), file.name, contract)
+    if file.suffix == ".json":
+        return Model(str(file), file.name, contract)
+    if file.name not in read_contract(contract)["files"]:
+        raise SharpcamError(
+            f"{contract} does not name {file.name}, so that cannot be trusted. Name a file that it names."
+        )
+    return Model(str(file), file.name, contract, int8=file.stem.endswith(INT8_SUFFIX))
 
 
 def _missing(name: str | None, there: list[Model], problem: str) -> str:

@@ -12,10 +12,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.enhancing.upscaler import Advance, Upscaler, load_upscaler
+from pipeline.engines import ENGINES, REFERENCE
+from pipeline.enhancing.upscaler import INT8, Advance, Upscaler, load_upscaler
 from pipeline.errors import SharpcamError
 from pipeline.files import whole_file
 from pipeline.geometry import Frame, enlarge, fit, resize
+from pipeline.models import Model
 from pipeline.params import load_params
 from pipeline.paths import Paths
 
@@ -127,15 +129,19 @@ def side_by_side(pictures: Mapping[str, Frame]) -> Frame:
     return np.hstack(named)
 
 
-def compare(student: Upscaler, what: str, contract_of: Callable[[str], Path]) -> Comparison:
-    """The student against the teacher, a resize, or another model of that name, in the same engine."""
+def compare(student: Upscaler, what: str, find: Callable[[str], Model]) -> Comparison:
+    """The student against the teacher, a resize, or another model of that name, in the same engine.
+
+    Where that would run another file than the one that was named, in the plain engine of that file's kind.
+    """
     if what in RESIZES:
         return Comparison(student, _resizing(student, what), what, {})
     if what == TEACHER:
         return _with_teacher(student)
-    contract = contract_of(what)
-    ours = student.student
-    other = load_upscaler(contract, engine=ours.engine, threads=ours.threads, fitted=student.target is not None)
+    model, ours, engine = find(what), student.student, student.student.engine
+    if model.int8 not in (None, ENGINES[engine].needs_int8_file):
+        engine = INT8 if model.int8 else REFERENCE
+    other = load_upscaler(model.contract, engine=engine, threads=ours.threads, fitted=student.target is not None)
     return Comparison(student, other.enhance, what, other.identity)
 
 

@@ -9,13 +9,15 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from pipeline.engines import REFERENCE, OnnxRuntime
+from pipeline.engines import ENGINES, REFERENCE, OnnxRuntime
 from pipeline.enhancing.tiling import tiles
 from pipeline.errors import SharpcamError
 from pipeline.geometry import Frame, fit, resize
+from pipeline.models import Model
 from pipeline.params import GeometryParams
 from pipeline.runtime import Student, load_student, read_contract, start
 
+INT8 = "onnxruntime-int8"  # for an int8 file, where no engine is asked for: it runs everywhere, on any size at once
 WHOLE_PX = 1 << 20  # pixels of a picture that is computed in one piece
 TILE_PX = 768  # side of a tile of larger ones: some 150 MB of memory
 OVERLAP_PX = 32  # further than any student looks
@@ -125,6 +127,21 @@ def load_upscaler(
     """The upscaler of a contract; `fitted`: to the contract's target geometry. Raises what `load_student` raises."""
     student = load_student(contract, engine=engine, threads=threads)
     return Upscaler(student, contract, student.geometry if fitted else None)
+
+
+def engine_for(model: Model, engine: str) -> str:
+    """The engine for a model of which a file may have been named, where `engine` is asked for, which may be "auto".
+
+    Raises SharpcamError where that would run another file than the int8 one that was named.
+    """
+    if not model.int8:
+        return engine
+    if engine in ENGINES and not ENGINES[engine].needs_int8_file:
+        raise SharpcamError(
+            f'{model.title} is an int8 file, and the engine "{engine}" would run the float one. '
+            f'Take "{INT8}", or name the float file.'
+        )
+    return INT8 if engine == "auto" else engine
 
 
 def _scaled(start: int, end: int, scale: int) -> slice:

@@ -125,6 +125,19 @@ def test_what_cannot_be_done_is_said_in_a_sentence(given, words, tmp_path, capsy
     assert list(out.iterdir()) == []
 
 
+def test_a_named_int8_file_runs_in_an_int8_engine_or_is_refused(at_student, tmp_path, capsys):
+    file, int8 = picture(tmp_path / "a.png"), at_student.paths.contract.with_name("student_sr_int8.onnx")
+    call = [str(file), "-o", str(tmp_path / "b.png"), "--model", str(int8)]
+    assert main([*call, *ENGINE]) == 1
+    assert 'is an int8 file, and the engine "onnxruntime-fp32" would run the float one' in capsys.readouterr().err
+    assert main(call) == 0
+    assert "engine: onnxruntime-int8" in capsys.readouterr().out
+    assert main([*call, "--overwrite", "--compare", str(at_student.paths.student_onnx)]) == 0
+    with (tmp_path / "b.png.compare.csv").open(newline="") as table:
+        found = {row["method"]: row for row in csv.DictReader(table)}
+    assert float(found["student"]["psnr"]) < 99  # the float file is another
+
+
 @pytest.fixture
 def album(tmp_path: Path) -> Path:
     """A folder with pictures in a tree, a broken one, and a text."""
@@ -271,7 +284,7 @@ def test_a_comparison_is_a_picture_in_a_row_and_a_table(other, tmp_path, capsys)
     assert main([str(file), "-o", str(tmp_path / "b.png"), "--compare", other, *ENGINE]) == 0
     made = read_picture(tmp_path / "b.png")
     assert made.size == ((2 * 160, 128) if other == "teacher" else (2 * 160, 120))
-    with (tmp_path / "b.compare.csv").open(newline="") as table:
+    with (tmp_path / "b.png.compare.csv").open(newline="") as table:
         found = {row["method"]: row for row in csv.DictReader(table)}
     assert set(found) == {other, "student"}
     assert float(found["student"]["ms"]) > 0

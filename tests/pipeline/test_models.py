@@ -98,6 +98,17 @@ def test_a_file_is_found_by_its_contract(trained, suffix):
         models.find(str(file.with_name(f"other{suffix}")), trained.paths)
 
 
+def test_a_named_file_is_of_its_kind_and_its_contract_names_it(trained):
+    floats, int8 = trained.paths.student_onnx, trained.paths.contract.with_name("student_sr_int8.onnx")
+    assert [models.find(str(file), trained.paths).int8 for file in (floats, int8)] == [False, True]
+    assert models.find("student_sr", trained.paths).int8 is None
+    contract = read_json(trained.paths.contract, made_by="export")
+    del contract["files"][int8.name]
+    trained.paths.contract.write_text(json.dumps(contract))
+    with pytest.raises(SharpcamError, match=r"student_sr\.json does not name student_sr_int8\.onnx"):
+        models.find(str(int8), trained.paths)
+
+
 def test_what_is_laid_out_is_whole_and_is_renewed_with_its_contract(trained):
     model = models.find("student_sr", trained.paths)
     folder = models.lay_out(model, trained.paths)

@@ -371,7 +371,7 @@ def test_a_comparison_of_a_video_is_a_video_in_a_row(at_student, tmp_path):
     call = [str(source), "-o", str(tmp_path / "b.mp4"), "--compare", "bicubic", "--preset", "fast", *ENGINE]
     assert main(call) == 0
     assert look_at(tmp_path / "b.mp4").size == (256, 96)
-    assert f"student,{FRAMES}," in (tmp_path / "b.compare.csv").read_text()
+    assert f"student,{FRAMES}," in (tmp_path / "b.mp4.compare.csv").read_text()
 
 
 def test_a_folder_takes_videos_beside_pictures(at_student, tmp_path):
