@@ -1,11 +1,13 @@
 """The live page's player in a real Chromium, its pixels held to Python's."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
 import chromium as chromiums
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -28,11 +30,11 @@ from player import (
     start_camera,
     write_student,
 )
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, Page, Playwright, Route, expect
 
 from benchmarks.player_site import write_camera, write_clip
 from pipeline.frames import encode_frame
-from pipeline.geometry import enlarge
+from pipeline.geometry import Frame, enlarge
 from pipeline.params import GeometryParams
 
 WASM = {"engine": "wasm", "inputSize": "1", "threads": 2, "mirror": "off"}
@@ -57,6 +59,12 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(student: Path) -> Path:
     """The same student for frames of 80x64: an emulated GPU is slow."""
     return resized(student, "tiny", 160, 128)
+
+
+@pytest.fixture(scope="module")
+def tiny_other(other: Path) -> Path:
+    """The other student for such frames."""
+    return resized(other, "tiny_other", 160, 128)
 
 
 def resized(contract: Path, name: str, width: int, height: int) -> Path:
@@ -199,6 +207,37 @@ def test_students_of_different_scales_are_not_compared(open_player: Open, studen
     page.locator("[data-name=compareWith]").select_option("bicubic")
     open_picture_anew(page)
     assert difference(shown(page)[:, 330:], pythons(four, PHOTO)[:, 330:]) <= 1
+
+
+@pytest.mark.parametrize("engine", ["wasm", "webgpu"])
+def test_a_snapshot_of_two_students_holds_bicubic_too(
+    request: pytest.FixtureRequest, engine: str, tiny: Path, tiny_other: Path, tmp_path: Path
+) -> None:
+    browser = request.getfixturevalue("chromium_webgpu" if engine == "webgpu" else "chromium")
+    geometry = GeometryParams(**SMALL | {"width": 160, "height": 128})
+    with player_pages(browser, tmp_path) as open_player:
+        settings = WASM | {"engine": engine, "view": "side", "compareWith": "tiny_other"}
+        page = open_player([tiny, tiny_other], settings=settings)
+        open_picture(page, PHOTO)
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Snapshot").click()
+        expect(page.locator(".kept a")).to_have_text(["Raw", "Bicubic", "tiny_other", "tiny"])
+        assert difference(downloaded(page, "Bicubic"), enlarge(PHOTO, geometry=geometry, kernel="bicubic")) <= 1
+        for contract in (tiny, tiny_other):
+            assert difference(downloaded(page, contract.stem), pythons(contract, PHOTO)) <= 1
+        page.get_by_label("View").select_option("single")  # and what is compared is still there to be shown
+        page.get_by_label("View").select_option("side")
+        until(lambda: shown(page).shape[1] == 320)
+        assert difference(shown(page)[:, :160], pythons(tiny_other, PHOTO)) <= 1
+
+
+def downloaded(page: Page, title: str) -> Frame:
+    """The picture that a snapshot offers under that title."""
+    with page.expect_download() as download:
+        page.get_by_role("link", name=title, exact=True).click()
+    picture = cv2.imread(str(download.value.path()), cv2.IMREAD_COLOR_RGB)
+    assert picture is not None
+    return picture
 
 
 def test_a_mirrored_front_camera_keeps_bicubic_on_the_left(open_player: Open, student: Path) -> None:
@@ -394,6 +433,54 @@ def test_the_camera_is_let_go_on_leaving(open_player: Open, student: Path) -> No
     assert page.locator(".sharpcam").count() == 0
     while page.workers:  # until the test's own limit
         page.wait_for_timeout(50)
+
+
+def test_a_paused_picture_stays_paused_under_another_student_and_engine(
+    open_player: Open, student: Path, other: Path
+) -> None:
+    page = open_player([student, other], settings=ALONE)
+    start_camera(page)
+    pause = page.get_by_role("button", name="Pause")
+    pause.click()
+    page.locator("[data-name=model]").select_option("second")
+    expect(page.locator(".figures")).to_contain_text("second")
+    expected = pythons(other, snapshot(page)["raw.png"])
+    assert shows(page, expected)  # one frame, by the new student
+    page.get_by_label("Engine").select_option("webgpu")
+    expect(page.locator(".notes")).to_contain_text("WASM is used.")
+    until(lambda: shows(page, expected), patience_s=20)
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    pause.click()
+    page.wait_for_function("states.at(-1)?.fps > 0")
+    pause.click()
+    page.get_by_label("Camera size").select_option("320x240")
+    page.wait_for_function("streams.length === 2")
+    expect(pause).to_have_attribute("aria-pressed", "false")  # it was another source's picture
+
+
+def shows(page: Page, picture: Frame) -> bool:
+    """Whether the canvas shows it; a new engine's canvas has no size yet."""
+    found = shown(page)
+    return found.shape == picture.shape and difference(found, picture) <= 1
+
+
+def test_a_snapshot_or_film_of_a_student_that_is_still_being_loaded_is_a_sentence(
+    open_player: Open, student: Path, other: Path
+) -> None:
+    page = open_player([student, other], settings=WASM)
+    held: list[Route] = []
+    page.route("**/second.onnx", lambda route: held.append(route))
+    start_camera(page)
+    page.locator("[data-name=model]").select_option("second")
+    for button in ("Snapshot", "Record"):
+        expect(page.locator(".notes")).to_have_text(re.compile("being loaded and tested"))
+        page.get_by_role("button", name=button, exact=True).click()
+        expect(page.locator(".notes")).to_contain_text("There is no picture yet")
+        page.evaluate("document.querySelector('.notes').textContent = 'being loaded and tested'")
+    until(lambda: held or page.wait_for_timeout(50))
+    held[0].continue_()
+    expect(page.locator(".notes")).not_to_contain_text("loaded")
+    snapshot(page)
 
 
 def test_new_options_leave_the_camera_on_and_the_viewers_choices_alone(

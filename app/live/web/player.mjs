@@ -144,7 +144,8 @@ class Player {
         this.#newPace();
         const work = (frame) => this.#frame(frame);
         this.pump = new Pump({ source, work, failed: (error) => this.#fallBack(sentence(error), engine) });
-        this.#setPaused(false);
+        this.#flow();
+        if (!this.#flows()) this.pump.push(1); // the picture that rests, by the new engine
         this.#showNotes();
         this.#showRunning(true);
     }
@@ -179,6 +180,7 @@ class Player {
         this.pump?.stop();
         this.source?.stop();
         this.source = null;
+        this.#setPaused(false); // that was said of its picture
         if (this.film) this.#endFilm();
     }
 
@@ -450,23 +452,27 @@ class Player {
 
     // -- taking home
 
+    /** Whether there is a picture to keep; where there is none, that is said. */
+    #hasPicture() {
+        if (!this.last) this.#note(["There is no picture yet: the student is being loaded. Try again when it shows one."]);
+        return Boolean(this.last);
+    }
+
     async #snapshot() {
-        if (!this.last) return;
+        if (!this.#hasPicture()) return;
         try {
-            const { raw, left, right } = await this.engine.call("pictures");
-            const [what, name] = this.opened.length > 1 ? [this.opened[1].title, "compared"] : ["Bicubic", "bicubic"];
-            offer(this.ui.kept, [
-                { title: "Raw", name: fileName("raw", "png"), blob: raw },
-                { title: what, name: fileName(name, "png"), blob: left },
-                { title: this.opened[0].title, name: fileName("student", "png"), blob: right },
-            ]);
+            const [student, compared] = this.opened;
+            const pictures = await this.engine.call("pictures");
+            const titles = { raw: "Raw", bicubic: "Bicubic", compared: compared?.title, student: student.title };
+            const kept = Object.entries(titles).filter(([what]) => pictures[what]);
+            offer(this.ui.kept, kept.map(([what, title]) => ({ title, name: fileName(what, "png"), blob: pictures[what] })));
         } catch (error) {
             this.#fail(sentence(error));
         }
     }
 
     #beginFilm() {
-        if (!this.last) return;
+        if (!this.#hasPicture()) return;
         try {
             const { width, height } = this.engine.canvas;
             this.film = new Film({ width, height });

@@ -12,19 +12,19 @@ export class Pump {
         this.dropped = 0;
         this.fresh = 0; // frames that came since one was taken
         this.busy = false;
-        this.running = false;
     }
 
     start() {
-        this.running = true;
-        this.source.onframe = (count) => {
-            this.fresh += count;
-            this.#go();
-        };
+        this.source.onframe = (count) => this.push(count);
+    }
+
+    /** There are `count` frames more, also of a source that rests. */
+    push(count) {
+        this.fresh += count;
+        this.#go();
     }
 
     stop() {
-        this.running = false;
         this.fresh = 0;
         this.source.onframe = () => {};
     }
@@ -33,7 +33,7 @@ export class Pump {
         if (this.busy) return;
         this.busy = true;
         try {
-            while (this.running && this.fresh > 0) {
+            while (this.fresh > 0) {
                 this.dropped += this.fresh - 1;
                 this.fresh = 0;
                 await this.work(await this.source.grab());

@@ -69,13 +69,17 @@ export class WasmBackend {
         await this.draw();
     }
 
-    /** {raw, left, right} of this frame, whole. */
+    /** {raw, bicubic, student} of this frame, whole; with two students {compared} too. */
     async pictures() {
         const whole = { from: 0, to: this.target.width, at: 0 };
-        const [left, right] = [picture(this.target.width, this.target.height), picture(this.target.width, this.target.height)];
-        this.#left(left, whole);
-        fromBatch(this.answers[0], this.target.width, right, whole);
-        return { raw: this.raw, left, right };
+        const bicubic = picture(this.target.width, this.target.height);
+        this.#bicubic(bicubic, whole);
+        const [student, compared] = this.answers.map((answer) => {
+            const made = picture(this.target.width, this.target.height);
+            fromBatch(answer, this.target.width, made, whole);
+            return made;
+        });
+        return { raw: this.raw, bicubic, student, ...(compared && { compared }) };
     }
 
     /** Samples of what went into the networks and of what came out of each. */
@@ -95,7 +99,11 @@ export class WasmBackend {
 
     #left(into, part) {
         if (this.answers[1]) fromBatch(this.answers[1], this.target.width, into, part);
-        else if (this.toTarget) resize(this.raw, this.toTarget, into, part);
+        else this.#bicubic(into, part);
+    }
+
+    #bicubic(into, part) {
+        if (this.toTarget) resize(this.raw, this.toTarget, into, part);
         else copy(this.raw, this.box, into, part);
     }
 

@@ -57,11 +57,13 @@ export class WebgpuBackend {
         this.rawSize = this.#uniform([size.width, size.height, 0, 0]);
         this.targetSize = this.#uniform([target.width, target.height, 0, 0]);
         this.batch = this.#buffer(12 * input.width * input.height, GPUBufferUsage.STORAGE);
-        this.left = this.#picture(target);
+        this.bicubic = this.#picture(target);
+        this.compared = this.#picture(target);
+        this.left = this.bicubic; // or what is compared
         this.right = this.#picture(target);
         this.seen = [0, 1, 2].map(() => this.#buffer(16, GPUBufferUsage.STORAGE));
         this.#planInput(input, box);
-        this.toTarget = this.#plan(this.left, target, resizing(box, target) ?? plainTaps(box));
+        this.toTarget = this.#plan(this.bicubic, target, resizing(box, target) ?? plainTaps(box));
         [this.canvas.width, this.canvas.height] = [0, 0];
     }
 
@@ -89,9 +91,9 @@ export class WebgpuBackend {
     after(answers) {
         const [right, left] = answers.map((answer) => answer.gpuBuffer);
         const unpack = (batch, into, seen) => ["fromBatch", [batch, into, this.targetSize, seen], this.target];
+        this.left = left ? this.compared : this.bicubic;
         this.#dispatch([unpack(right, this.right, this.seen[1]), left ? unpack(left, this.left, this.seen[2]) : this.toTarget]);
         for (const answer of answers) answer.dispose();
-        this.compared = Boolean(left);
     }
 
     async draw(view) {
@@ -118,13 +120,16 @@ export class WebgpuBackend {
         await this.draw(view);
     }
 
+    /** {raw, bicubic, student} of this frame, whole; with two students {compared} too. */
     async pictures() {
-        const [raw, left, right] = await Promise.all([
+        this.#dispatch([this.toTarget]); // with two students nothing else has made it
+        const [raw, bicubic, student, left] = await Promise.all([
             this.#read(this.raw, this.size),
-            this.#read(this.left, this.target),
+            this.#read(this.bicubic, this.target),
             this.#read(this.right, this.target),
+            this.#read(this.left, this.target),
         ]);
-        return { raw, left, right };
+        return { raw, bicubic, student, ...(this.#compares() && { compared: left }) };
     }
 
     async samples() {
@@ -133,7 +138,11 @@ export class WebgpuBackend {
             const [low, high] = new Float32Array(words.buffer, 0, 2);
             return { finite: words[2] === 0, low, high };
         };
-        return { input: judged(input), outputs: outputs.slice(0, this.compared ? 2 : 1).map(judged) };
+        return { input: judged(input), outputs: outputs.slice(0, this.#compares() ? 2 : 1).map(judged) };
+    }
+
+    #compares() {
+        return this.left === this.compared;
     }
 
     #planInput(input, box) {

@@ -58,11 +58,11 @@ const calls = {
         await backend.redraw(view);
     },
 
-    /** The last frame as PNGs: {raw, left, right}. */
+    /** The last frame as PNGs: {raw, bicubic, student}, and `compared` where there is such a student. */
     async pictures() {
-        const { raw, left, right } = await backend.pictures();
-        const [rawPng, leftPng, rightPng] = await Promise.all([raw, left, right].map(toPng));
-        return { raw: rawPng, left: leftPng, right: rightPng };
+        const pictures = Object.entries(await backend.pictures());
+        const pngs = pictures.map(async ([what, picture]) => [what, await toPng(picture)]);
+        return Object.fromEntries(await Promise.all(pngs));
     },
 };
 
@@ -95,8 +95,8 @@ async function checkAnswer(student) {
     const { width, height } = golden.output;
     await enhance(asFrame(golden.input), { ...geometry, width, height, fit: "stretch" }, SINGLE, [student]);
     await guard([student]);
-    const { right } = await backend.pictures();
-    if (!(largestDifference(right, golden.output) <= TOLERANCE)) throw wrong(student, "answer");
+    const answer = (await backend.pictures()).student;
+    if (!(largestDifference(answer, golden.output) <= TOLERANCE)) throw wrong(student, "answer");
 }
 
 async function guard(running = students) {
