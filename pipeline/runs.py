@@ -41,8 +41,11 @@ class PastRun:
 
 
 def all_runs(paths: Paths) -> list[PastRun]:
-    """The trainings, the newest first; none where there is no store yet. Raises SharpcamError."""
+    """The trainings, the newest first; none where there is no store yet. Raises SharpcamError, also if it went."""
     if not tracking.store_exists():
+        if last_known_runs(paths):
+            file = tracking.database_file()
+            raise SharpcamError(f"{file} is gone, and the runs were in it. Put it back from a backup.")
         return []
     return [PastRun(**run) for run in tracking.kept(_kept(paths), _ask)]
 
@@ -88,12 +91,15 @@ def _past(run: Any) -> PastRun:
 
 
 def curves(run: PastRun, paths: Paths) -> dict[str, Curve]:
-    """What was logged each epoch, by name. Raises SharpcamError, also for a run that was deleted meanwhile."""
+    """What was logged each epoch, by name; nothing where the store is gone. Raises SharpcamError, also for a run that
+    was deleted meanwhile."""
     kept = _fetched(run, paths) / "curves.json"
     if run.status != "RUNNING" and kept.exists():
         return {
             name: [(step, value) for step, value in curve] for name, curve in read_json(kept, made_by="train").items()
         }
+    if not tracking.store_exists():  # who asks it makes an empty one
+        return {}
     with tracking.answering() as store:
         found = {
             name: sorted((point.step, point.value) for point in store.get_metric_history(run.id, name))

@@ -1,6 +1,8 @@
 """Page: the registered students, who is champion, the way there and back, their files, and speed over quality."""
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,6 +17,7 @@ from pipeline.files import read_json
 from pipeline.models import available, lay_out, read_contract
 from pipeline.paths import Paths
 from pipeline.registry import CANDIDATE, CHAMPION, Version
+from pipeline.tracking import database_file, store_exists
 
 NUMBERS = {  # column -> tag
     "PSNR (dB)": "evaluation.student.teacher.psnr",
@@ -33,19 +36,42 @@ def show_page(paths: Paths) -> None:
     """The whole page; where there is nothing yet, what to do."""
     st.title("Models")
     show_what_was_done()
-    try:
-        versions = waited_for(lambda: registry.versions(paths), words="Reading the registry…")
-    except SharpcamError as error:
-        st.warning(str(error))
-        versions = []
-    if versions:
-        show_champion(versions, paths)
-        show_versions(versions)
-    else:
-        st.info('No student is registered yet. "make repro", or the page Pipeline, trains one and registers it.')
+    show_registered(paths)
     show_scores(paths)
     show_benchmark(paths)
     show_files(paths)
+
+
+def show_registered(paths: Paths) -> None:
+    """Champion, candidate and all versions; what was last known of them, and nothing to press, without the registry."""
+    try:
+        versions = waited_for(lambda: read_versions(paths), words="Reading the registry…")
+    except SharpcamError as error:
+        known = last_known_versions(paths)
+        st.warning(f"{error}" + (" Shown is what was last known." if known else ""))
+        if known:
+            show_versions(known)
+        return
+    if not versions:
+        st.info('No student is registered yet. "make repro", or the page Pipeline, trains one and registers it.')
+        return
+    show_champion(versions, paths)
+    show_versions(versions)
+
+
+def read_versions(paths: Paths) -> list[Version]:
+    """All versions, the newest first. Raises SharpcamError, also where the store that held some is gone."""
+    if not store_exists() and last_known_versions(paths):
+        raise SharpcamError(f"{database_file()} is gone, and the registry was in it. Put it back from a backup.")
+    return registry.versions(paths)
+
+
+def last_known_versions(paths: Paths) -> list[Version]:
+    """What the registry last gave, for when it does not answer."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads((paths.cache / "registry.json").read_text(encoding="utf-8"))["content"]["versions"]
+        return [Version(**{**known, "aliases": tuple(known["aliases"])}) for known in kept]
+    return []
 
 
 def show_what_was_done() -> None:

@@ -1,6 +1,7 @@
 """Page: the trainings, compared; pictures first, then curves, parameters and where each comes from."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,10 +22,11 @@ from pipeline.errors import SharpcamError
 from pipeline.frames import read_frame
 from pipeline.paths import Paths
 from pipeline.runs import Curve, PastRun, all_runs, curves, last_known_runs, link, pictures
-from pipeline.tracking import tracking_uri
+from pipeline.tracking import stamp, tracking_uri
 
 MOST_COMPARED = 6
 REFRESH_S = 5  # while something trains
+NOTICE_S = 10  # until it is noticed that something begins to, or ended
 FIRST_COLUMNS = ["model", "status", "best PSNR", "above bicubic", "started", "train.epochs", "minutes"]
 MEASURES: dict[str, Callable[[PastRun], float | None]] = {
     "best PSNR": lambda run: run.best_psnr,
@@ -47,14 +49,30 @@ ERROR_GAIN = 8
 
 
 def show_page(paths: Paths) -> None:
-    """The whole page; where there is nothing yet, what to do."""
+    """The whole page, repeated while something trains, and drawn anew when that begins or ends."""
     st.title("Runs")
-    runs = read_runs(paths)
-    if not runs:
-        st.info('No training was tracked yet. Run the pipeline ("make repro", or the page Pipeline), then come back.')
-        return
-    training = any(run.status == "RUNNING" for run in runs)
+    written = stamp()
+    training = something_trains(paths)
     st.fragment(show_runs, run_every=REFRESH_S if training else None)(paths)
+    st.fragment(notice, run_every=NOTICE_S)(training, written, paths)
+
+
+def something_trains(paths: Paths) -> bool:
+    """Whether a run is at work."""
+    with suppress(SharpcamError):  # which is said where the runs are shown
+        runs = waited_for(lambda: all_runs(paths), words="Reading the runs…")
+        return any(run.status == "RUNNING" for run in runs)
+    return False
+
+
+def notice(training: bool, written: str | None, paths: Paths) -> None:
+    """Draw the page anew once it is no longer so that something is `training`, or nothing.
+
+    A SQLite store is asked only where it is another one than was `written` then; a server always.
+    """
+    untouched = written is not None and stamp() == written
+    if not untouched and something_trains(paths) != training:
+        st.rerun()
 
 
 def read_runs(paths: Paths) -> list[PastRun]:
@@ -68,8 +86,11 @@ def read_runs(paths: Paths) -> list[PastRun]:
 
 
 def show_runs(paths: Paths) -> None:
-    """Table, choice and comparison; alone repeated while something trains."""
+    """Table, choice and comparison; where there is nothing yet, what to do."""
     runs = read_runs(paths)
+    if not runs:
+        st.info('No training was tracked yet. Run the pipeline ("make repro", or the page Pipeline), then come back.')
+        return
     found = show_table(runs)
     chosen = choose(runs, found)
     if not chosen:

@@ -135,7 +135,28 @@ def test_a_benchmark_is_shown_and_a_broken_one_is_one_sentence(project):
     assert "make bench" in run_page().error[0].value
 
 
-def test_a_broken_database_is_one_sentence(versions, project):
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (lambda database: database.write_bytes(b"no database" * 1000), "does not answer as it should"),
+        (lambda database: database.unlink(), "mlflow.db is gone, and the registry was in it. Put it back"),
+    ],
+    ids=["broken", "gone"],
+)
+def test_a_database_that_cannot_be_read_is_one_sentence_beside_what_was_last_known(versions, project, harm, sentence):
+    run_page()
+    harm(project.root / "mlflow.db")
+    page = run_page()
+    (warning,) = page.warning
+    assert sentence in warning.value
+    assert "Shown is what was last known" in warning.value
+    assert not page.info
+    assert page.dataframe[0].value["version"].tolist() == [2, 1]
+    assert not any(button.key == "promote" for button in page.button), "there is nothing to tell it to"
+
+
+def test_a_broken_database_of_which_nothing_is_known_is_one_sentence(versions, project):
     (project.root / "mlflow.db").write_bytes(b"no database" * 1000)
     page = run_page()
     assert "does not answer as it should" in page.warning[0].value
+    assert not page.info

@@ -5,8 +5,10 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import pytest
+import streamlit as st
 from making import ROOT, git, photo
 from streamlit.testing.v1 import AppTest
 from tracked import FRAME, make_run
@@ -142,6 +144,51 @@ def test_a_broken_database_is_one_sentence_beside_what_was_last_known(two_runs, 
     assert "does not answer as it should" in page.warning[0].value
     assert "Shown is what was last known" in page.warning[0].value
     assert len(page.dataframe[0].value) == 2
+
+
+def test_a_database_that_is_gone_is_one_sentence_beside_what_was_last_known(two_runs, project):
+    run_page()
+    (project.root / "mlflow.db").unlink()
+    page = run_page()
+    (warning,) = page.warning
+    assert "mlflow.db is gone, and the runs were in it. Put it back from a backup." in warning.value
+    assert "Shown is what was last known" in warning.value
+    assert not page.info
+    assert ids(page) == list(two_runs)
+    page.multiselect(key="runs").set_value([two_runs[1]]).run()
+    assert not page.exception
+    assert not (project.root / "mlflow.db").exists(), "asking it for curves would make an empty one"
+
+
+def test_a_page_that_was_open_before_notices_when_a_training_begins_and_ends(two_runs, monkeypatch):
+    drawn, anew = {}, []
+
+    def fragment(draw, *, run_every):
+        def draw_now(*arguments):
+            drawn[draw.__name__] = run_every, partial(draw, *arguments)
+            draw(*arguments)
+
+        return draw_now
+
+    def tick():
+        anew.clear()
+        drawn["notice"][1]()
+        return len(anew)
+
+    monkeypatch.setattr(st, "fragment", fragment)
+    monkeypatch.setattr(st, "rerun", lambda: anew.append(True))
+    run_page()
+    assert tick() == 0
+    run = tracking.start(name="student_s", params={})
+    assert tick() == 1
+    run_page()
+    assert drawn["show_runs"][0] is not None, "it is live"
+    run.log_metrics({"val_psnr": 30.0})
+    assert tick() == 0
+    run.end("FINISHED")
+    assert tick() == 1
+    run_page()
+    assert drawn["show_runs"][0] is None
 
 
 def test_pictures_that_cannot_be_compared_are_said_to_be(two_runs, project):
