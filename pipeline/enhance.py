@@ -21,20 +21,21 @@ from pipeline import models
 from pipeline.engines import ENGINES, REFERENCE, cores
 from pipeline.enhancing.batch import COMPARED, REPORT, Manifest, Room, Row, Task, find_tasks, key_of, report, run_all
 from pipeline.enhancing.camera_view import watch
-from pipeline.enhancing.comparison import TEACHER, Comparison, compare
+from pipeline.enhancing.comparison import TEACHER, Comparison, compare, write_table
 from pipeline.enhancing.encoding import CODECS, CONTAINERS, USUAL, Encoding
 from pipeline.enhancing.image_files import (
     FORMATS,
     MEGAPIXELS,
     QUALITY,
     Picture,
+    enhancing_bytes,
     picture_size,
     read_picture,
     writable,
     write_picture,
 )
 from pipeline.enhancing.segments import known_identity
-from pipeline.enhancing.upscaler import Advance, Enhancer, engine_for, load_upscaler
+from pipeline.enhancing.upscaler import Advance, Enhancer, Measured, engine_for, load_upscaler
 from pipeline.enhancing.video import SEGMENT_FRAMES, VIDEOS, enhance_video, look_at, part_of
 from pipeline.errors import SharpcamError
 from pipeline.params import load_params
@@ -60,6 +61,7 @@ class Work:
     megapixels: float
     quality: int
     segment_frames: int
+    compared: str | None = None  # with what
     room: Room = field(default_factory=Room)
 
     def identity(self, task: Task) -> dict[str, Any]:
@@ -68,29 +70,31 @@ class Work:
             return {"enhancer": self.videos_by.identity, "encoding": self.encoding.suited(task.target).options}
         return {"enhancer": self.pictures_by.identity, "quality": self.quality}
 
-    def run(self, task: Task, advance: Advance) -> Row:
-        """Enhance one file."""
-        row = self._video(task, advance) if is_video(task.source) else self._picture(task, advance)
+    def run(self, task: Task, advance: Advance) -> tuple[Row, list[Measured]]:
+        """Enhance one file; gives what was measured of its pictures too."""
+        by, run = (self.videos_by, self._video) if is_video(task.source) else (self.pictures_by, self._picture)
+        enhancer = by.anew() if isinstance(by, Comparison) else by
+        row = run(task, enhancer, advance)
         row.enhanced_bytes = task.target.stat().st_size
-        return row
+        return row, enhancer.measured
 
-    def _picture(self, task: Task, advance: Advance) -> Row:
+    def _picture(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
         writable(task.target)
-        width, height = picture_size(task.source, megapixels=self.megapixels)
-        with self.room.taken(width * height):
+        with self.room.taken(enhancing_bytes(task.source, megapixels=self.megapixels)):
             picture = read_picture(task.source, megapixels=self.megapixels)
             if self.upright:
                 picture = picture.upright()
-            made = enhanced(picture, self.pictures_by, advance)
-            write_picture(task.target, made, quality=self.quality)
-            return Row(task.name, "done", *picture.size, *made.size, frames=1)
+            size = picture.size
+            picture = enhanced(picture, enhancer, advance)  # what was read is not kept beside it
+            write_picture(task.target, picture, quality=self.quality)
+            return Row(task.name, "done", *size, *picture.size, frames=1)
 
-    def _video(self, task: Task, advance: Advance) -> Row:
+    def _video(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
         width, height = look_at(task.source).size
         frames, made = enhance_video(
             task.source,
             task.target,
-            self.videos_by,
+            enhancer,
             self.encoding,
             segment_frames=self.segment_frames,
             upright=self.upright,
@@ -163,11 +167,19 @@ def enhance_one(task: Task, work: Work, *, overwrite: bool) -> None:
     """Enhance a single file. Raises SharpcamError where it cannot be."""
     if task.target.exists() and not overwrite:
         raise SharpcamError(f"{task.target} exists already. Add --overwrite, or choose another OUTPUT.")
-    (row,) = enhance_all([task], work.run, jobs=1)
+    measured: list[Measured] = []
+
+    def attempt(task: Task, advance: Advance) -> Row:
+        row, measured[:] = work.run(task, advance)
+        return row
+
+    (row,) = enhance_all([task], attempt, jobs=1)
     if row.problem:
         raise SharpcamError(row.problem)
     width, height, frames = row.enhanced_width, row.enhanced_height, row.frames
     print(f"{task.target}: {width}x{height}, {f'{frames} frames, ' if frames > 1 else ''}{row.seconds:.1f} s")
+    if work.compared:
+        write_table(measured, Path(f"{task.target}.{COMPARED}"), other=work.compared)
 
 
 def enhance_folder(tasks: list[Task], work: Work, output: Path, *, jobs: int, overwrite: bool) -> None:
@@ -181,8 +193,8 @@ def enhance_folder(tasks: list[Task], work: Work, output: Path, *, jobs: int, ov
         if task.target.exists() and not (overwrite or manifest.is_ours(task)):
             raise SharpcamError(f"{task.target} exists already and is none of ours. Add --overwrite, or remove it.")
         manifest.begin(task)
-        row = work.run(task, advance)
-        manifest.add(task, key)
+        row, measured = work.run(task, advance)
+        manifest.add(task, key, measured)
         return row
 
     rows = []
@@ -191,6 +203,9 @@ def enhance_folder(tasks: list[Task], work: Work, output: Path, *, jobs: int, ov
             write(row)
             rows.append(row)
     failed = [row for row in rows if row.status == "failed"]
+    measured = [each for row in rows if row.status != "failed" for each in manifest.measured(row.file)]
+    if work.compared and measured:
+        write_table(measured, output / COMPARED, other=work.compared)
     skipped = sum(row.status == "skipped" for row in rows)
     new = len(rows) - skipped - len(failed)
     print(f"{new} enhanced, {skipped} finished before, {len(failed)} failed: {output / REPORT}")
@@ -228,6 +243,7 @@ def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
         megapixels=asked.megapixels,
         quality=QUALITY if asked.quality is None else asked.quality,
         segment_frames=asked.segment_frames,
+        compared=asked.compare,
     )
 
 
@@ -263,26 +279,10 @@ def enhance(asked: argparse.Namespace) -> None:
         return
     with only_once(f"enhance-{hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]}", paths=Paths()):
         work = work_of(asked, tasks)
-        try:
-            if source.is_dir():
-                enhance_folder(tasks, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
-            else:
-                enhance_one(tasks[0], work, overwrite=asked.overwrite)
-        finally:
-            single = tasks[0].target
-            tell_comparison(work, output / COMPARED if source.is_dir() else Path(f"{single}.{COMPARED}"))
-
-
-def tell_comparison(work: Work, file: Path) -> None:
-    """Write the table of what was compared, if anything was: pictures and videos in one."""
-    first, *others = {id(each): each for each in (work.pictures_by, work.videos_by)}.values()
-    if not isinstance(first, Comparison):
-        return
-    for other in others:
-        if isinstance(other, Comparison):
-            first.include(other.measured)
-    if first.measured:
-        first.write_table(file)
+        if source.is_dir():
+            enhance_folder(tasks, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
+        else:
+            enhance_one(tasks[0], work, overwrite=asked.overwrite)
 
 
 def view(asked: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -19,7 +19,7 @@ from pipeline.stage import DISK_ERRORS
 MANIFEST = ".sharpcam-enhance.jsonl"
 REPORT = "enhance.csv"
 COMPARED = "compare.csv"
-ROOM_PX = 30_000_000  # input pixels that are worked on at the same time, whatever --jobs says: some 1.5 GB
+ROOM_BYTES = 1_200_000_000  # of pictures that are worked on at the same time, whatever --jobs says
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,18 @@ class Manifest:
         """Note that an output is going to be ours: a kill may come between its last byte and the next note."""
         self._note({"file": task.name})
 
-    def add(self, task: Task, key: str) -> None:
-        """Note that an output is whole."""
-        self._note({"file": task.name, "key": key, "enhanced_bytes": task.target.stat().st_size})
+    def add(self, task: Task, key: str, measured: Sequence[Any] = ()) -> None:
+        """Note that an output is whole, and what was measured of its pictures."""
+        known = {"file": task.name, "key": key, "enhanced_bytes": task.target.stat().st_size}
+        self._note(known | ({"measured": measured} if measured else {}))
+
+    def measured(self, name: str) -> list[Any]:
+        """What was measured of the pictures of a file, in whichever call that was."""
+        return list(self.known[name].get("measured", []))
 
     def _note(self, entry: dict[str, Any]) -> None:
         with self._lock, self.file.open("a", encoding="utf-8") as file:
+            self.known[entry["file"]] = entry
             file.write(f"\n{json.dumps(entry, sort_keys=True)}")  # a line that was cut off by a kill ends here
 
 
@@ -140,24 +146,24 @@ def key_of(source: Path, identity: dict[str, Any]) -> str:
 
 
 class Room:
-    """Lets work begin as long as its pixels fit together; what is larger than all of it runs alone."""
+    """Lets work begin as long as its memory fits together; what is larger than all of it runs alone."""
 
-    def __init__(self, most_px: int = ROOM_PX) -> None:
-        self.most = self.free = most_px
+    def __init__(self, most_bytes: int = ROOM_BYTES) -> None:
+        self.most = self.free = most_bytes
         self._changed = Condition()
 
     @contextmanager
-    def taken(self, px: int) -> Iterator[None]:
-        """Wait until there is room for that many pixels, and hold it."""
-        px = min(px, self.most)
+    def taken(self, needed: int) -> Iterator[None]:
+        """Wait until there is room for that many bytes, and hold it."""
+        needed = min(needed, self.most)
         with self._changed:
-            self._changed.wait_for(lambda: self.free >= px)
-            self.free -= px
+            self._changed.wait_for(lambda: self.free >= needed)
+            self.free -= needed
         try:
             yield
         finally:
             with self._changed:
-                self.free += px
+                self.free += needed
                 self._changed.notify_all()
 
 

@@ -4,16 +4,15 @@ import csv
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import cv2
 import numpy as np
 
 from pipeline.engines import ENGINES, REFERENCE
-from pipeline.enhancing.upscaler import INT8, Advance, Upscaler, load_upscaler
+from pipeline.enhancing.upscaler import INT8, Advance, Measured, Upscaler, load_upscaler
 from pipeline.errors import SharpcamError
 from pipeline.files import whole_file
 from pipeline.geometry import Frame, enlarge, fit, resize
@@ -24,39 +23,39 @@ from pipeline.paths import Paths
 CAPTION_PX = 24
 SSIM_PX = 11  # side of its window
 TEACHER, RESIZES = "teacher", ("bicubic", "lanczos")
-MEASURES = ("ms", "back_psnr", "psnr", "ssim")
+MEASURES = ["ms", "back_psnr", "psnr", "ssim"]
 
 Make = Callable[[Frame], Frame]
 
 
 @dataclass
 class Comparison:
-    """An enhancer that gives [other | student], and keeps the measures of each picture."""
+    """An enhancer that gives [other | student], and keeps the measures of each picture of one file."""
 
     student: Upscaler
     other: Make
     name: str  # of the other
     settings: dict[str, Any]
-    measured: dict[str, list[dict[str, float]]] = field(default_factory=dict)  # by method, a row a picture
-    _lock: Lock = field(default_factory=Lock)
+    measured: list[Measured] = field(default_factory=list)
 
     @property
     def identity(self) -> dict[str, Any]:
-        return {"compare": self.name, "settings": self.settings, "student": self.student.identity}
+        known = {"compare": self.name, "measures": MEASURES, "settings": self.settings}
+        return known | {"student": self.student.identity}
 
     def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
         """Both pictures in a row, each under its name: (H, 2 W, 3) uint8."""
         if picture.dtype != np.uint8:
             picture = np.rint(picture / np.float32(257)).astype(np.uint8)
         made: dict[str, Frame] = {}
-        rows: dict[str, dict[str, float]] = {}
+        rows: Measured = {}
         for name, make in ((self.name, self.other), ("student", self.student.enhance)):
             started = time.perf_counter()
             made[name] = make(picture)
             spent_ms = 1e3 * (time.perf_counter() - started)
             rows[name] = {"ms": spent_ms} | measures(made[name], picture, self.student)
         rows["student"] |= likeness(made["student"], made[self.name])
-        self.include({name: [row] for name, row in rows.items()})
+        self.measured.append({name: {key: round(value, 4) for key, value in row.items()} for name, row in rows.items()})
         if advance:
             advance(picture.shape[0] * picture.shape[1])
         return side_by_side(made)
@@ -64,38 +63,34 @@ class Comparison:
     def beside(self, plane: Frame) -> None:
         """Nothing: two pictures in a row are to be looked at."""
 
-    def include(self, rows: Mapping[str, list[dict[str, float]]]) -> None:
-        """Keep measures by method: those of one picture, whole, as several are worked on at the same time."""
-        with self._lock:
-            for name, several in rows.items():
-                self.measured.setdefault(name, []).extend(several)
+    def anew(self) -> "Comparison":
+        """The same, for the pictures of another file."""
+        return replace(self, measured=[])
 
-    def table(self) -> list[dict[str, Any]]:
-        """A row a method: means over the pictures; the median of the times."""
-        rows = []
-        for name, several in self.measured.items():
-            row: dict[str, Any] = {"method": name, "pictures": len(several)}
-            for measure in MEASURES:
-                values = [each[measure] for each in several if measure in each]
-                mean = statistics.median if measure == "ms" else statistics.fmean
-                row[measure] = round(mean(values), 4) if values else ""
-            rows.append(row)
-        return rows
 
-    def write_table(self, file: Path) -> None:
-        """The table as CSV, and on the screen."""
-        rows = self.table()
-        with whole_file(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as out:
-            table = csv.DictWriter(out, ["method", "pictures", *MEASURES])
-            table.writeheader()
-            table.writerows(rows)
-        print(f"{'method':<24}{'pictures':>9}{'ms':>10}{'back dB':>9}{f'to {self.name} dB':>18}{'SSIM':>8}")
-        for row in rows:
-            print(
-                f"{row['method']:<24}{row['pictures']:>9}{row['ms']:>10.1f}{row['back_psnr']:>9.2f}"
-                f"{row['psnr'] or '-':>18}{row['ssim'] or '-':>8}"
-            )
-        print("back dB: the picture, reduced again, against the input: how faithful it is to what the camera saw")
+def write_table(measured: list[Measured], file: Path, *, other: str) -> None:
+    """The table as CSV, and on the screen: a row a method, means over the pictures, the median of the times."""
+    rows = [_means(method, [each[method] for each in measured]) for method in measured[0]]
+    with whole_file(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as out:
+        table = csv.DictWriter(out, ["method", "pictures", *MEASURES])
+        table.writeheader()
+        table.writerows(rows)
+    print(f"{'method':<24}{'pictures':>9}{'ms':>10}{'back dB':>9}{f'to {other} dB':>18}{'SSIM':>8}")
+    for row in rows:
+        print(
+            f"{row['method']:<24}{row['pictures']:>9}{row['ms']:>10.1f}{row['back_psnr']:>9.2f}"
+            f"{row['psnr'] or '-':>18}{row['ssim'] or '-':>8}"
+        )
+    print("back dB: the picture, reduced again, against the input: how faithful it is to what the camera saw")
+
+
+def _means(method: str, pictures: list[dict[str, float]]) -> dict[str, Any]:
+    row: dict[str, Any] = {"method": method, "pictures": len(pictures)}
+    for measure in MEASURES:
+        values = [each[measure] for each in pictures if measure in each]
+        mean = statistics.median if measure == "ms" else statistics.fmean
+        row[measure] = round(mean(values), 4) if values else ""
+    return row
 
 
 def measures(made: Frame, picture: Frame, student: Upscaler) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """The encoded packets of a video on their way to its file: whole segments on disk, which outlive a kill."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,12 +34,15 @@ class Segments:
         write_json(self.folder / "identity.json", self.identity)
         return len(self.times())
 
-    def add(self, packets: list[Coded], *, size: tuple[int, int]) -> None:
-        """Keep the packets, one a frame, of pictures of `size`: first they, then the index that makes them count."""
+    def add(self, packets: list[Coded], *, size: tuple[int, int], measured: Sequence[Any] = ()) -> None:
+        """Keep the packets, one a frame, of pictures of `size`, and what was measured of these.
+
+        First the packets are written, then the index that makes them count.
+        """
         number = sum(1 for _ in self._indices())
         write_bytes(self._data(number), b"".join(packet.data for packet in packets))
         told = [[len(packet.data), packet.pts, packet.duration, packet.is_key] for packet in packets]
-        write_json(self._index(number), {"size": size, "packets": told})
+        write_json(self._index(number), {"size": size, "packets": told, "measured": measured})
 
     @property
     def size(self) -> tuple[int, int]:
@@ -57,6 +60,10 @@ class Segments:
     def times(self) -> list[tuple[int, int]]:
         """(pts, duration) of all packets, in coded order."""
         return [(pts, duration) for index in self._indices() for _, pts, duration, _ in index["packets"]]
+
+    def measured(self) -> list[Any]:
+        """What was measured of all pictures."""
+        return [each for index in self._indices() for each in index.get("measured", [])]
 
     def remove(self) -> None:
         """Remove all of it."""

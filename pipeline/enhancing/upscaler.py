@@ -25,6 +25,7 @@ LOOK_PX = 16  # step of the guard's look at an answer
 SEEN = 0.1  # of white: pictures with less in them may well become one colour, as snow does
 
 Advance = Callable[[int], object]  # told how many pixels of the input are done
+Measured = dict[str, dict[str, float]]  # of a picture: by method, by measure
 
 
 class Enhancer(Protocol):
@@ -33,6 +34,10 @@ class Enhancer(Protocol):
     @property
     def identity(self) -> dict[str, Any]:
         """All that decides the result."""
+
+    @property
+    def measured(self) -> list[Measured]:
+        """What was measured of each picture, in their order; stays empty where nothing is."""
 
     def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
         """The picture to be written, of `picture` (h, w, 3) uint8 or uint16."""
@@ -63,6 +68,10 @@ class Upscaler:
             "threads": self.student.threads,
             "target": self.target and self.target.model_dump(),
         }
+
+    @property
+    def measured(self) -> list[Measured]:
+        return []
 
     @cached_property
     def deep(self) -> OnnxRuntime:

@@ -196,6 +196,8 @@ def enhance_video(
     }
     segments = Segments(part_of(target), identity)
     advance(done := segments.begin())
+    enhancer.measured[:] = segments.measured()
+    kept = len(enhancer.measured)
     turn = TURNS.get(facts.rotation) if upright else None
     frames = ahead(read_frames(facts, begin=done), most=AHEAD_FRAMES)
     pictures = ahead(_enhanced(frames, enhancer, turn), most=AHEAD_FRAMES)
@@ -203,7 +205,10 @@ def enhance_video(
         for first in pictures:
             several = chain([first], islice(pictures, segment_frames - 1))
             size = first.picture.shape[1], first.picture.shape[0]
-            segments.add(encode(_counted(several, advance), facts, encoding, size=size), size=size)
+            packets = encode(_counted(several, advance), facts, encoding, size=size)
+            measured = enhancer.measured[kept : kept + len(packets)]  # frames ahead of these are measured already
+            segments.add(packets, size=size, measured=measured)
+            kept += len(packets)
     with whole_file(target) as temporary:
         mux(segments, facts, encoding, temporary, container=container, rotation=0 if upright else facts.rotation)
         check(source, temporary, segments.times(), facts)

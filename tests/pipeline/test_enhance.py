@@ -302,6 +302,16 @@ def test_a_comparison_of_a_folder_is_one_table_of_all_that_could_be_read(album, 
     assert [row["pictures"] for row in found] == ["7", "7"]  # four pictures, a video of three
 
 
+def test_the_table_of_a_folder_is_of_all_its_files_whichever_call_they_were_done_in(tmp_path):
+    call = [str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--compare", "bicubic", *ENGINE]
+    for count in ("2", "3", "3"):
+        picture(tmp_path / f"in/{count}.png", seed=int(count))
+        make_video(tmp_path / "in/v.mkv", [photo(20, 30)])
+        assert main(call) == 0
+        with (tmp_path / "out/compare.csv").open(newline="") as table:
+            assert [row["pictures"] for row in csv.DictReader(table)] == [count, count]
+
+
 @pytest.mark.slow
 def test_many_mixed_pictures_stay_within_two_gigabytes(at_student, tmp_path):
     album = tmp_path / "album"

@@ -20,11 +20,12 @@ def test_what_was_kept_is_found_again_unless_it_was_made_of_something_else(tmp_p
     packets = [Coded(bytes([index] * index), index, 1, index == 0) for index in range(1, 4)]
     segments = Segments(tmp_path / "video", {"source": "a", "size": (1, 2)})
     assert segments.begin() == 0
-    segments.add(packets, size=(8, 6))
-    segments.add(packets, size=(8, 6))
+    segments.add(packets, size=(8, 6), measured=[1, 2, 3])
+    segments.add(packets, size=(8, 6), measured=[4, 5, 6])
     (tmp_path / "video/000002.packets").write_bytes(b"killed before its index")
     again = Segments(tmp_path / "video", {"source": "a", "size": (1, 2)})
     assert again.begin() == 6
     assert list(again.packets()) == packets * 2
     assert again.size == (8, 6)
+    assert again.measured() == [1, 2, 3, 4, 5, 6]
     assert Segments(tmp_path / "video", {"source": "b"}).begin() == 0

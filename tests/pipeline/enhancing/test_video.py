@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from making import Project, kill, make_video, photo, until
 
+from pipeline import models
 from pipeline.enhance import main
+from pipeline.enhancing.comparison import compare
 from pipeline.enhancing.encoding import CODECS, Encoding
 from pipeline.enhancing.upscaler import Upscaler, load_upscaler
 from pipeline.enhancing.video import check_end, enhance_video, look_at, part_of
@@ -210,7 +212,7 @@ class Dying:
 
     def __init__(self, upscaler: Upscaler, frames: int) -> None:
         self.upscaler, self.left = upscaler, frames
-        self.identity = upscaler.identity
+        self.identity, self.measured = upscaler.identity, []
 
     def enhance(self, picture, advance=None):
         self.left -= 1
@@ -236,6 +238,24 @@ def test_a_broken_off_run_goes_on_at_its_last_segment(name, upscaler, tmp_path):
     assert told[0] == 8
     assert sum(told) == FRAMES
     assert target.read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_what_was_compared_before_a_break_counts_too(upscaler, tmp_path):
+    source = film(tmp_path / "a.mp4")
+    comparison = compare(upscaler, "bicubic", models.find)
+
+    def dying(picture):
+        if len(broken.measured) == 9:
+            raise MemoryError
+        return comparison.other(picture)
+
+    broken = replace(comparison, other=dying)
+    with pytest.raises(MemoryError):
+        enhance_video(source, tmp_path / "b.mp4", broken, FAST, segment_frames=4)
+    again = comparison.anew()
+    enhance_video(source, tmp_path / "b.mp4", again, FAST, segment_frames=4)
+    assert again.measured[:8] == broken.measured[:8]
+    assert len(again.measured) == FRAMES
 
 
 def test_other_means_begin_anew(upscaler, tmp_path):
