@@ -133,7 +133,7 @@ class Manifest:
         return list(self.known[name].get("measured", []))
 
     def _note(self, entry: dict[str, Any]) -> None:
-        with self._lock, self.file.open("a", encoding="utf-8") as file:
+        with self._lock, told_of(self.file), self.file.open("a", encoding="utf-8") as file:
             self.known[entry["file"]] = entry
             file.write(f"\n{json.dumps(entry, sort_keys=True)}")  # a line that was cut off by a kill ends here
 
@@ -167,6 +167,16 @@ class Room:
                 self._changed.notify_all()
 
 
+@contextmanager
+def told_of(file: Path) -> Iterator[None]:
+    """Name the file that is written in an OSError that names none, as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(file)
+        raise
+
+
 def problem_of(error: Exception, task: Task) -> str:
     """What went wrong with a file, in a sentence. Raises `error` where it would be the next file's problem too."""
     if isinstance(error, SharpcamError):
@@ -178,7 +188,7 @@ def problem_of(error: Exception, task: Task) -> str:
             return f"{task.source} cannot be read ({error.strerror}). Check the file."
         if error.errno in DISK_ERRORS:
             raise error
-        return f"OUTPUT cannot be at {error.filename or task.target} ({error.strerror}). Choose another, or rename it."
+        return f"OUTPUT cannot be at {error.filename} ({error.strerror}). Choose another, or rename it."
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return f"{task.source} cannot be enhanced ({reason}). Convert or remove it, and please report this."
 
@@ -192,7 +202,8 @@ def run_all(tasks: list[Task], work: Callable[[Task], Row], *, jobs: int, leave:
     def attempt(task: Task) -> Row:
         started = time.monotonic()
         try:
-            row = work(task)
+            with told_of(task.target):
+                row = work(task)
         except Exception as error:
             row = Row(task.name, "failed", problem=problem_of(error, task))
         row.bytes = task.source.stat().st_size if task.source.exists() else 0
@@ -217,7 +228,8 @@ def report(file: Path) -> Iterator[Callable[[Row], None]]:
         table.writeheader()
 
         def write(row: Row) -> None:
-            table.writerow(asdict(row))
-            out.flush()
+            with told_of(file):
+                table.writerow(asdict(row))
+                out.flush()
 
         yield write

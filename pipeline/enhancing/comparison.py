@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from pipeline.engines import ENGINES, REFERENCE
+from pipeline.enhancing.batch import told_of
 from pipeline.enhancing.upscaler import INT8, Advance, Measured, Upscaler, load_upscaler
 from pipeline.errors import SharpcamError
 from pipeline.files import whole_file
@@ -71,7 +72,7 @@ class Comparison:
 def write_table(measured: list[Measured], file: Path, *, other: str) -> None:
     """The table as CSV, and on the screen: a row a method, means over the pictures, the median of the times."""
     rows = [_means(method, [each[method] for each in measured]) for method in measured[0]]
-    with whole_file(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as out:
+    with told_of(file), whole_file(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as out:
         table = csv.DictWriter(out, ["method", "pictures", *MEASURES])
         table.writeheader()
         table.writerows(rows)
