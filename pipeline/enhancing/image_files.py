@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
 
+from pipeline.enhancing.png_file import write_png
 from pipeline.errors import SharpcamError
 from pipeline.files import whole_file
-from pipeline.frames import PNG_LEVEL
 from pipeline.geometry import Frame
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
@@ -22,7 +22,10 @@ QUALITY = 95  # of JPEG and WebP
 LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 MEGAPIXELS = 100.0  # a larger picture needs to be allowed
 PREFIX = b"Exif\0\0"
-STRIP_ROWS, DEFLATE = 64, 8  # of a TIFF
+PNG_ROWS, TIFF_ROWS = 16, 64  # of a strip
+DEFLATE = 8  # of a TIFF
+ENLARGED = 4  # pixels of what is made of one
+PILLOW_BYTES = 4  # of a pixel of what Pillow writes, in its own copy
 WHITE_IS_ZERO, PLANES, NO_ALPHA, MULTIPLIED, STRAIGHT = 0, 2, 0, 1, 2  # values of a TIFF's tags
 ORIENTATION, EXIF_IFD, GPS_IFD, ICC_TAG = 0x0112, 0x8769, 0x8825, 0x8773
 TOLD_BY_TIFF = (0x010E, 0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
@@ -72,9 +75,30 @@ class Picture:
             planes.append(self.alpha)
         return np.dstack(planes) if len(planes) > 1 else np.asarray(planes[0])
 
-    def profile_for(self, pixels: Frame) -> bytes:
-        """The profile, if it is one for such pixels: one of grey says nothing about colours (ICC.1, section 7.2.6)."""
-        return self.profile if (self.profile[16:20] == b"GRAY") == (_channels(pixels) < 3) else b""
+    def strips(self, rows: int) -> Iterator[Frame]:
+        """`pixels` by so many rows: there may be no room for a whole copy."""
+        for row in range(0, self.size[1], rows):
+            yield self._rows(slice(row, row + rows)).pixels()
+
+    def _rows(self, rows: slice) -> "Picture":
+        return replace(self, colour=self.colour[rows], alpha=None if self.alpha is None else self.alpha[rows])
+
+    @property
+    def channels(self) -> int:
+        """How many of them a file holds."""
+        return _channels(self._rows(slice(1)).pixels())
+
+    def in_8_bits(self) -> "Picture":
+        """The same picture, rounded."""
+        if self.colour.dtype == np.uint8:
+            return self
+        alpha = None if self.alpha is None else cv2.convertScaleAbs(self.alpha, alpha=1 / 257)
+        return replace(self, colour=cv2.convertScaleAbs(self.colour, alpha=1 / 257), alpha=alpha)
+
+    @property
+    def fitting_profile(self) -> bytes:
+        """The profile, if it is one for what a file holds: of grey, or of RGB (ICC.1, section 7.2.6)."""
+        return self.profile if self.profile[16:20] == (b"GRAY" if self.channels < 3 else b"RGB ") else b""
 
 
 def told_by(exif: bytes) -> Image.Exif:
@@ -95,6 +119,17 @@ def picture_size(path: Path, *, megapixels: float = MEGAPIXELS) -> tuple[int, in
         return image.width, image.height
 
 
+def enhancing_bytes(path: Path, *, megapixels: float = MEGAPIXELS) -> int:
+    """The memory that a picture takes while it is doubled and written, about, by the file's header.
+
+    Raises SharpcamError for what is no picture, or larger than allowed.
+    """
+    with _opened(path, megapixels=megapixels) as image:
+        held = (2 if _has_16_bits(image, path) else 1) * (4 if image.has_transparency_data else 3)
+        copied = 0 if image.format in ("PNG", "TIFF") else PILLOW_BYTES  # these are written by the strip
+        return int(image.width * image.height * (held + ENLARGED * (held + copied)))
+
+
 def read_picture(path: Path, *, megapixels: float = MEGAPIXELS) -> Picture:
     """The picture in a file. Raises SharpcamError for what is broken, or larger than allowed: before it is decoded."""
     with _opened(path, megapixels=megapixels) as image:
@@ -110,6 +145,8 @@ def read_picture(path: Path, *, megapixels: float = MEGAPIXELS) -> Picture:
         else:
             if image.mode == "CMYK" and profile:
                 image, profile = _without_ink(image, profile)
+            if image.mode == "LAB":
+                profile = _screen().tobytes()  # Pillow makes sRGB of it
             pixels, grey = _pixels_of_8_bits(image)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     alpha = np.ascontiguousarray(pixels[..., -1]) if pixels.shape[2] in (2, 4) else None
@@ -211,9 +248,13 @@ def _in_opencv_order(pixels: Frame) -> Frame:
     return np.asarray(cv2.cvtColor(pixels, codes[channels])) if channels in codes else pixels
 
 
+def _screen() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
 def _without_ink(image: Any, profile: bytes) -> tuple[Any, bytes]:
     """A CMYK image by its profile as sRGB."""
-    screen = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    screen = _screen()
     own = ImageCms.ImageCmsProfile(BytesIO(profile))
     return ImageCms.profileToProfile(image, own, screen, outputMode="RGB"), screen.tobytes()
 
@@ -244,62 +285,54 @@ def write_picture(path: Path, picture: Picture, *, quality: int = QUALITY) -> No
         )
     if kind == "JPEG" and picture.alpha is not None:
         raise SharpcamError(f"{path.name} cannot hold the picture's alpha. Write PNG, WebP or TIFF.")
-    pixels = picture.pixels()
-    if pixels.dtype == np.uint16 and kind in LARGEST_SIDE:
-        pixels = np.rint(pixels / np.float32(257)).astype(np.uint8)
-    profile = picture.profile_for(pixels)
     with whole_file(path) as temporary:
         if kind == "TIFF":
-            _write_tiff(temporary, pixels, picture.exif, profile)
-        elif pixels.dtype == np.uint16:
-            _write_png_of_16_bits(temporary, pixels, picture.exif, profile)
+            _write_tiff(temporary, picture)
+        elif kind == "PNG":
+            exif, profile = picture.exif.removeprefix(PREFIX), picture.fitting_profile
+            write_png(temporary, picture.strips(PNG_ROWS), size=picture.size, exif=exif, profile=profile)
         else:
-            by_kind: dict[str, Any] = {
-                "PNG": {"compress_level": PNG_LEVEL},
-                "JPEG": {"quality": quality, "subsampling": 0},
-            }
-            told = {"exif": picture.exif, "icc_profile": profile}
-            options = by_kind.get(kind, {"quality": quality}) | {name: data for name, data in told.items() if data}
+            options: dict[str, Any] = {"subsampling": 0} if kind == "JPEG" else {}
+            told = {"exif": picture.exif, "icc_profile": picture.fitting_profile}
+            options |= {name: data for name, data in told.items() if data}
             encoded = BytesIO()  # Pillow would not say that a disk is full
             try:
-                Image.fromarray(pixels).save(encoded, format=kind, **options)
+                Image.fromarray(picture.in_8_bits().pixels()).save(encoded, format=kind, quality=quality, **options)
             except ValueError as error:
                 raise SharpcamError(f"{path.name} cannot be written as {kind} ({error}). Write PNG or TIFF.") from None
             temporary.write_bytes(encoded.getbuffer())
 
 
-def _write_png_of_16_bits(file: Path, pixels: Frame, exif: bytes, profile: bytes) -> None:
-    """With OpenCV: Pillow has no colours of 16 bits."""
-    all_told = {cv2.IMAGE_METADATA_EXIF: exif.removeprefix(PREFIX), cv2.IMAGE_METADATA_ICCP: profile}
-    told: dict[int, Any] = {what: np.frombuffer(data, np.uint8) for what, data in all_told.items() if data}
-    level = [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL]
-    done, data = cv2.imencodeWithMetadata(".png", _in_opencv_order(pixels), list(told), list(told.values()), level)
-    if not done:
-        raise SharpcamError(f"A picture could not be encoded ({pixels.shape}, {pixels.dtype}). Please report this.")
-    file.write_bytes(data.data)
-
-
-def _write_tiff(file: Path, pixels: Frame, exif: bytes, profile: bytes) -> None:
+def _write_tiff(file: Path, picture: Picture) -> None:
     """A TIFF in deflated strips (TIFF 6.0). Pillow's own has no colours of 16 bits, and fails at a camera's EXIF."""
-    height, width = pixels.shape[:2]
-    channels = _channels(pixels)
-    little = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
-    strips = [zlib.compress(little[row : row + STRIP_ROWS].tobytes(), 3) for row in range(0, height, STRIP_ROWS)]
-    starts = np.cumsum([0, *map(len, strips)])[:-1]
+    lengths = [0] * -(-picture.size[1] // TIFF_ROWS)
+    with file.open("wb") as out:
+        _tiff_tags(picture, lengths).save(out)
+        for index, strip in enumerate(picture.strips(TIFF_ROWS)):
+            little = strip.astype(strip.dtype.newbyteorder("<"), copy=False)
+            lengths[index] = out.write(zlib.compress(little.tobytes(), 3))
+        out.seek(0)
+        _tiff_tags(picture, lengths).save(out)  # as long as before, and now they are true
+
+
+def _tiff_tags(picture: Picture, lengths: list[int]) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """The tags of a picture whose strips have those lengths, in bytes, and follow upon them."""
+    channels, profile = picture.channels, picture.fitting_profile
+    starts = np.cumsum([0, *lengths])[:-1]
     tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
-    told = told_by(exif)
+    told = told_by(picture.exif)
     for tag in told:
         tags[tag] = told.get_ifd(tag) if tag in (EXIF_IFD, GPS_IFD) else told[tag]
     built = {
-        TiffImagePlugin.IMAGEWIDTH: width,
-        TiffImagePlugin.IMAGELENGTH: height,
-        TiffImagePlugin.BITSPERSAMPLE: (8 * pixels.itemsize,) * channels,
+        TiffImagePlugin.IMAGEWIDTH: picture.size[0],
+        TiffImagePlugin.IMAGELENGTH: picture.size[1],
+        TiffImagePlugin.BITSPERSAMPLE: (8 * picture.colour.itemsize,) * channels,
         TiffImagePlugin.COMPRESSION: DEFLATE,
         TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: 2 if channels > 2 else 1,
         TiffImagePlugin.STRIPOFFSETS: tuple(map(int, starts)),
         TiffImagePlugin.SAMPLESPERPIXEL: channels,
-        TiffImagePlugin.ROWSPERSTRIP: STRIP_ROWS,
-        TiffImagePlugin.STRIPBYTECOUNTS: tuple(map(len, strips)),
+        TiffImagePlugin.ROWSPERSTRIP: TIFF_ROWS,
+        TiffImagePlugin.STRIPBYTECOUNTS: tuple(lengths),
         TiffImagePlugin.PLANAR_CONFIGURATION: 1,
     }
     if channels in (2, 4):
@@ -309,6 +342,4 @@ def _write_tiff(file: Path, pixels: Frame, exif: bytes, profile: bytes) -> None:
     tags.tagtype.update({TiffImagePlugin.STRIPOFFSETS: 4, TiffImagePlugin.STRIPBYTECOUNTS: 4, ICC_TAG: 7})
     for tag, value in built.items():
         tags[tag] = value
-    with file.open("wb") as out:
-        tags.save(out)
-        out.writelines(strips)
+    return tags

@@ -1,8 +1,10 @@
 """Pictures come back as they were, with all that their files tell; what is none is said in a sentence."""
 
 import struct
+import tracemalloc
 import zlib
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -11,7 +13,7 @@ import pytest
 from making import photo
 from PIL import Image, ImageCms
 
-from pipeline.enhancing.image_files import Picture, picture_size, read_picture, write_picture
+from pipeline.enhancing.image_files import Picture, enhancing_bytes, picture_size, read_picture, write_picture
 from pipeline.errors import SharpcamError
 
 LOSSLESS = (".png", ".tiff")
@@ -55,6 +57,30 @@ def test_lossless_pictures_come_back_with_all_they_tell(tmp_path, suffix, kind, 
     assert told.get_ifd(EXIF_IFD) == {TAKEN: "2020:01:02 03:04:05"}
 
 
+@pytest.mark.parametrize("suffix", LOSSLESS)
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("grey", [False, True], ids=["colour", "grey"])
+def test_no_copy_of_a_large_picture_is_made_to_write_it(tmp_path, suffix, kind, grey):
+    tile = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (100, 100, 3), kind)  # nothing of it can be packed
+    colour = np.tile(tile[..., :1].repeat(3, axis=2) if grey else tile, (20, 10, 1))
+    given = Picture(colour, colour[..., 1].copy(), grey)
+    tracemalloc.start()
+    write_picture(tmp_path / f"a{suffix}", given)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < given.colour.nbytes / 3
+    found = read_picture(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(found.colour, given.colour)
+    np.testing.assert_array_equal(found.alpha, given.alpha)
+
+
+def test_what_a_picture_takes_goes_by_its_bits_and_channels(tmp_path):
+    for name, given in (("a.png", picture()), ("b.png", picture(alpha=True)), ("c.tif", picture(np.uint16))):
+        write_picture(tmp_path / name, given)
+    opaque, alpha, deep = (enhancing_bytes(tmp_path / name) for name in ("a.png", "b.png", "c.tif"))
+    assert 5 * picture().colour.nbytes == opaque < alpha < deep
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".webp"])
 def test_others_come_back_nearly_the_same(tmp_path, suffix):
     given = picture(exif=exif(), profile=profile())
@@ -72,6 +98,40 @@ def test_what_opencv_and_pillow_read_of_a_written_tiff_is_the_picture(tmp_path):
     write_picture(tmp_path / "b.tif", picture(alpha=True))
     with Image.open(tmp_path / "b.tif") as image:
         np.testing.assert_array_equal(np.asarray(image)[..., :3], picture().colour)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("alpha", [False, True], ids=["opaque", "alpha"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (16, 5), (33, 21)], ids=str)
+def test_what_opencv_and_pillow_read_of_a_written_png_is_the_picture(tmp_path, kind, alpha, size):
+    colour = photo(*size).astype(kind) * (np.iinfo(kind).max // 255)
+    colour[0, 0], colour[-1, -1] = np.iinfo(kind).max, 0  # differences go round
+    given = Picture(colour, colour[..., 1].copy() if alpha else None, profile=profile())
+    write_picture(tmp_path / "a.png", given)
+    read = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(read[..., 2::-1], given.colour)
+    assert read.shape[2] == (4 if alpha else 3)
+    with Image.open(tmp_path / "a.png") as image:
+        image.load()  # raises where a checksum is wrong
+        assert image.info == {"icc_profile": profile()}
+
+
+def test_a_picture_in_lab_comes_with_the_profile_of_what_it_became(tmp_path):
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    srgb, wanted = (ImageCms.createProfile(name) for name in ("sRGB", "LAB"))
+    shown = Image.fromarray(photo(20, 30))
+    ImageCms.profileToProfile(shown, srgb, wanted, outputMode="LAB").save(tmp_path / "a.tif", icc_profile=lab)
+    found = read_picture(tmp_path / "a.tif")
+    assert np.abs(found.colour.astype(int) - np.asarray(shown)).mean() < 3
+    assert ImageCms.getProfileDescription(BytesIO(found.profile)).startswith("sRGB")
+
+
+@pytest.mark.parametrize("space", [b"Lab ", b"CMYK", b"GRAY"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
+def test_a_profile_of_other_channels_than_the_file_has_is_left_out(tmp_path, suffix, space):
+    other = profile()[:16] + space + profile()[20:]
+    write_picture(tmp_path / f"a{suffix}", picture(profile=other))
+    assert read_picture(tmp_path / f"a{suffix}").profile == b""
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
