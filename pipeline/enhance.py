@@ -46,6 +46,8 @@ from pipeline.stage import in_words, only_once
 KILO = 1000  # pixels in one step of the bar
 CAMERA = "camera:"
 BEST_QUALITY = 100
+FOR_FILES = ("dry_run", "compare", "overwrite", "jobs", "megapixels", "segment_frames")
+FOR_CAMERAS = ("virtual_camera", "seconds")
 TOLD = 10  # failures that are named at the end; the report names all
 RENAMED = dict.fromkeys(VIDEOS - set(CONTAINERS), ".mkv")
 
@@ -266,6 +268,7 @@ def remembered(task: Task, engine: str, threads: int | None) -> tuple[str, int |
 
 
 def enhance(asked: argparse.Namespace) -> None:
+    refuse_ignored(asked)
     """The command."""
     if asked.input.startswith(CAMERA):
         view(asked)
@@ -283,6 +286,18 @@ def enhance(asked: argparse.Namespace) -> None:
             enhance_folder(tasks, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
         else:
             enhance_one(tasks[0], work, overwrite=asked.overwrite)
+
+def refuse_ignored(asked: argparse.Namespace) -> None:
+    """Raise SharpcamError where something is asked for that would not be done with this input."""
+    is_camera = asked.input.startswith(CAMERA)
+    usual = arguments_of([asked.input])
+    others = FOR_FILES if is_camera else FOR_CAMERAS
+    if ignored := [name for name in others if getattr(asked, name) != getattr(usual, name)]:
+        options = " and no ".join(f"--{name.replace('_', '-')}" for name in ignored)
+        raise SharpcamError(f"{'A camera takes' if is_camera else 'Files take'} no {options}. Leave that out.")
+    if asked.virtual_camera and asked.output:
+        raise SharpcamError("A camera's picture goes to a file or to a virtual camera. Leave out one of them.")
+
 
 
 def view(asked: argparse.Namespace) -> None:

@@ -78,6 +78,21 @@ def test_the_command_takes_a_camera(camera, trained_once, tmp_path, monkeypatch)
     assert (tmp_path / "a.mkv").stat().st_size > 1000
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["camera:0", "--dry-run"], "A camera takes no --dry-run"),
+        (["camera:0", "--compare", "bicubic", "--overwrite", "--jobs", "2"], "no --compare and no --overwrite and no"),
+        (["camera:0", "--virtual-camera", "-o", "a.mp4"], "Leave out one of them"),
+        (["a.png", "-o", "b.png", "--seconds", "3"], "Files take no --seconds"),
+    ],
+)
+def test_no_option_is_ignored_in_silence(given, words, monkeypatch, capsys):
+    monkeypatch.setattr("pipeline.enhance.watch", None)  # no camera is opened
+    assert main(given) == 1
+    assert words in capsys.readouterr().err
+
+
 def test_without_a_screen_or_a_virtual_camera_it_says_what_to_do(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
