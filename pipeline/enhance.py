@@ -22,7 +22,7 @@ from pipeline.engines import ENGINES, REFERENCE, cores
 from pipeline.enhancing.batch import COMPARED, REPORT, Manifest, Room, Row, Task, find_tasks, key_of, report, run_all
 from pipeline.enhancing.camera_view import watch
 from pipeline.enhancing.comparison import TEACHER, Comparison, compare, write_table
-from pipeline.enhancing.encoding import CODECS, CONTAINERS, USUAL, Encoding
+from pipeline.enhancing.encoding import CODECS, USUAL, Encoding
 from pipeline.enhancing.image_files import (
     FORMATS,
     MEGAPIXELS,
@@ -36,7 +36,7 @@ from pipeline.enhancing.image_files import (
 )
 from pipeline.enhancing.segments import known_identity
 from pipeline.enhancing.upscaler import Advance, Enhancer, Measured, engine_for, load_upscaler
-from pipeline.enhancing.video import SEGMENT_FRAMES, VIDEOS, enhance_video, look_at, part_of
+from pipeline.enhancing.video import RENAMED, SEGMENT_FRAMES, VIDEOS, enhance_video, look_at, part_of
 from pipeline.errors import SharpcamError
 from pipeline.params import load_params
 from pipeline.paths import Paths
@@ -49,7 +49,6 @@ BEST_QUALITY = 100
 FOR_FILES = ("dry_run", "compare", "overwrite", "jobs", "megapixels", "segment_frames")
 FOR_CAMERAS = ("virtual_camera", "seconds")
 TOLD = 10  # failures that are named at the end; the report names all
-RENAMED = dict.fromkeys(VIDEOS - set(CONTAINERS), ".mkv")
 
 
 @dataclass(frozen=True)
@@ -268,8 +267,8 @@ def remembered(task: Task, engine: str, threads: int | None) -> tuple[str, int |
 
 
 def enhance(asked: argparse.Namespace) -> None:
-    refuse_ignored(asked)
     """The command."""
+    refuse_ignored(asked)
     if asked.input.startswith(CAMERA):
         view(asked)
         return
@@ -287,6 +286,7 @@ def enhance(asked: argparse.Namespace) -> None:
         else:
             enhance_one(tasks[0], work, overwrite=asked.overwrite)
 
+
 def refuse_ignored(asked: argparse.Namespace) -> None:
     """Raise SharpcamError where something is asked for that would not be done with this input."""
     is_camera = asked.input.startswith(CAMERA)
@@ -297,7 +297,6 @@ def refuse_ignored(asked: argparse.Namespace) -> None:
         raise SharpcamError(f"{'A camera takes' if is_camera else 'Files take'} no {options}. Leave that out.")
     if asked.virtual_camera and asked.output:
         raise SharpcamError("A camera's picture goes to a file or to a virtual camera. Leave out one of them.")
-
 
 
 def view(asked: argparse.Namespace) -> None:

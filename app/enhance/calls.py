@@ -15,7 +15,7 @@ import cv2
 from app.jobs import Job, jobs
 from pipeline.enhancing.batch import REPORT
 from pipeline.enhancing.image_files import FORMATS, read_picture
-from pipeline.enhancing.video import VIDEOS
+from pipeline.enhancing.video import RENAMED, VIDEOS
 from pipeline.errors import SharpcamError
 from pipeline.frames import encode_frame
 from pipeline.geometry import Frame, resize
@@ -52,18 +52,18 @@ class Call:
 
     def pairs(self) -> dict[str, tuple[Path, Path]]:
         """(given, made) of each file that is done; a video may be in another container than it was."""
-        done = [Path(row["file"]) for row in self.rows() if row["status"] != "failed"]
-        made = {path.stem: path for path in self.made.iterdir()} if done else {}
-        found = {path.name: self.made / path.name for path in done}
-        return {
-            name: (self.folder / GIVEN / name, path if path.exists() else made[path.stem])
-            for name, path in found.items()
-            if path.exists() or path.stem in made
-        }
+        done = [row["file"] for row in self.rows() if row["status"] != "failed"]
+        pairs = {name: (self.folder / GIVEN / name, self.made / name_of_made(name)) for name in done}
+        return {name: (given, made) for name, (given, made) in pairs.items() if made.exists()}
 
     def remove(self) -> None:
         """Remove what was given and what was made. The job's log stays."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def name_of_made(name: str) -> str:
+    """The name of what is made of a file."""
+    return str(Path(name).with_suffix(RENAMED.get(Path(name).suffix.lower(), Path(name).suffix)))
 
 
 def read_table(file: Path) -> list[dict[str, str]]:
@@ -90,8 +90,8 @@ def receive(files: Sequence[UploadedFile], paths: Paths, *, limit_bytes: int) ->
             ".streamlit/config.toml). Drop less, or run python -m pipeline.enhance."
         )
     names = [_safe(file.name) for file in files]
-    if len({Path(name).stem.lower() for name in names}) < len(names):
-        raise SharpcamError("Two of the files have the same name. Rename one.")
+    if len({name_of_made(name).lower() for name in names}) < len(names):
+        raise SharpcamError("Two of the files would get the same name. Rename one.")
     folder = paths.cache / "enhance" / secrets.token_hex(8)
     given = folder / GIVEN
     given.mkdir(parents=True)

@@ -10,9 +10,10 @@ from PIL import Image
 from small_pipeline import ended
 from streamlit.testing.v1 import AppTest
 
-from app.enhance.calls import _safe, as_zip, calls, preview
+from app.enhance.calls import Call, _safe, as_zip, calls, preview, receive
 from app.jobs import jobs
 from pipeline.enhancing.image_files import Picture, picture_size, write_picture
+from pipeline.errors import SharpcamError
 
 PAGE = ROOT / "app/pages/enhance.py"
 
@@ -27,6 +28,16 @@ def png(seed: int = 0) -> bytes:
     packed = io.BytesIO()
     Image.fromarray(photo(20, 30, seed=seed)).save(packed, format="PNG")
     return packed.getvalue()
+
+
+class Given:
+    """What Streamlit's uploader gives."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.size = name, 1
+
+    def getbuffer(self) -> memoryview:
+        return memoryview(b"1")
 
 
 def test_without_a_student_it_says_what_to_do(project: Project):
@@ -76,11 +87,31 @@ def test_two_models_beside_each_other_give_a_table(trained: Project):
 
 def test_the_same_name_twice_and_too_much_are_sentences(trained: Project):
     page = run_page()
-    page.file_uploader[0].set_value([("a.png", png(), "image/png"), ("a.webp", png(1), "image/webp")])
+    page.file_uploader[0].set_value([("a.png", png(), "image/png"), ("A.png", png(1), "image/png")])
     page.run()
     page.button("enhance").click().run()
     assert "the same name" in page.error[0].value
     assert jobs(trained.paths) == []
+
+
+def test_names_that_differ_in_their_format_are_two(project: Project):
+    def given(*names: str) -> list[Given]:
+        return [Given(name) for name in names]
+
+    folder = receive(given("a.png", "a.jpg", "a.avi"), project.paths, limit_bytes=100)
+    assert len(list((folder / "in").iterdir())) == 3
+    with pytest.raises(SharpcamError, match="the same name"):
+        receive(given("a.avi", "a.mkv"), project.paths, limit_bytes=100)  # an .avi becomes an .mkv
+    for made in ("a.png", "a.jpg", "a.mkv"):
+        (folder / "out").mkdir(exist_ok=True)
+        (folder / "out" / made).touch()
+    (folder / "out/enhance.csv").write_text("file,status\na.png,done\na.jpg,done\na.avi,done\n")
+    pairs = Call(job=None, folder=folder).pairs()
+    assert {name: made.name for name, (_, made) in pairs.items()} == {
+        "a.avi": "a.mkv",
+        "a.jpg": "a.jpg",
+        "a.png": "a.png",
+    }
 
 
 @pytest.mark.parametrize(
