@@ -101,13 +101,19 @@ def look_at(path: Path) -> Facts:
         return Facts(
             path,
             (frame.width, frame.height),
-            stream.frames or max(1, round(seconds * rate)),
+            stream.frames or round(seconds * rate) or count_frames(path),
             rate,
             Fraction(stream.time_base),
             _colours(frame),
             round(frame.rotation or 0),
             stream.sample_aspect_ratio,
         )
+
+
+def count_frames(path: Path) -> int:
+    """The frames of a video that does not say how many it has, nor how long it is: its packets."""
+    with opened(path) as (container, stream):
+        return sum(packet.size > 0 for packet in container.demux(stream))
 
 
 def _colours(frame: Any) -> Colours:
