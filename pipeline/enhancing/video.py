@@ -35,6 +35,7 @@ AHEAD_FRAMES = 4
 FROM_HD = 720  # lines, from which on players take what says nothing of its colours as BT.709
 SMPTE170M, BT709, UNSPECIFIED, LIMITED = 6, 1, 2, 1  # ITU-T H.273
 SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # matrices, as the converter of colours counts them
+WITH_MATRIX = {1: (1, 1), 4: (4, 4), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}  # primaries, transfer
 TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180, -90: cv2.ROTATE_90_CLOCKWISE}
 LARGEST_SHIFT_S = 0.005  # between sound and picture, which containers round to milliseconds
 END_IS_MISSING = 0.9  # of the length that a video claims
@@ -118,15 +119,16 @@ def count_frames(path: Path) -> int:
 
 def _colours(frame: Any) -> Colours:
     """What a frame says of its colours, or what players take it for where it says nothing."""
-    usual = BT709 if frame.height >= FROM_HD else SMPTE170M
     told = (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc)
     matrix, span, primaries, transfer = (int(value) for value in told)
+    if matrix not in SWSCALE:
+        matrix = BT709 if frame.height >= FROM_HD else SMPTE170M
     full = frame.format.name.startswith("yuvj")
     return Colours(
-        matrix if matrix in SWSCALE else usual,
+        matrix,
         2 if full else span or LIMITED,
-        usual if primaries == UNSPECIFIED else primaries,
-        usual if transfer == UNSPECIFIED else transfer,
+        WITH_MATRIX[matrix][0] if primaries == UNSPECIFIED else primaries,
+        WITH_MATRIX[matrix][1] if transfer == UNSPECIFIED else transfer,
     )
 
 

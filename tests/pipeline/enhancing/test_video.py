@@ -18,7 +18,7 @@ from pipeline.enhance import main
 from pipeline.enhancing.comparison import compare
 from pipeline.enhancing.encoding import CODECS, Encoding
 from pipeline.enhancing.upscaler import Upscaler, load_upscaler
-from pipeline.enhancing.video import check_end, enhance_video, look_at, part_of
+from pipeline.enhancing.video import _colours, check_end, enhance_video, look_at, part_of
 from pipeline.errors import SharpcamError
 
 ENGINE = ("--engine", "onnxruntime-fp32", "--threads", "1")
@@ -149,6 +149,17 @@ def test_matrix_and_range_are_kept_and_the_colours_with_them(colours, upscaler, 
     given, found = (np.mean(pictures(file), axis=(0, 1, 2)) for file in (source, tmp_path / "b.mp4"))
     reference = np.mean([upscaler.enhance(frame) for frame in pictures(source)], axis=(0, 1, 2))
     assert np.abs(found - reference).max() < 2, (given, found)
+
+
+@pytest.mark.parametrize(
+    ("colours", "expected"),
+    [((1, 2), (1, 1, 1)), ((9, 2), (9, 9, 14)), ((5, 2), (5, 5, 6)), ((2, 2), (6, 6, 6)), ((1, 9), (1, 9, 1))],
+)
+def test_what_a_video_does_not_tell_of_its_colours_follows_its_matrix(colours, expected):
+    frame = av.VideoFrame(64, 48, "yuv420p")
+    frame.colorspace, frame.color_primaries, frame.color_trc = colours[0], colours[1], 2
+    found = _colours(frame)
+    assert (found.matrix, found.primaries, found.transfer) == expected
 
 
 def test_the_frames_of_a_recording_without_a_length_are_counted(tmp_path):
