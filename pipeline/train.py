@@ -7,25 +7,31 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pytorch_lightning as lightning
+import torch
 from torch import nn
 
 from pipeline import plot, tracking
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_bytes, write_json
 from pipeline.framecache import DecodedFrames, decoded_frames
+from pipeline.frames import read_frame
+from pipeline.geometry import enlarge
 from pipeline.learning import Workplace, best_student, distillation, fingerprint, learn
-from pipeline.params import Params, load_params
+from pipeline.params import GeometryParams, Params, load_params
 from pipeline.paths import Paths
 from pipeline.pictures import Pictures, pictures_of
+from pipeline.progress import progress
 from pipeline.runtime import sha256
 from pipeline.stage import in_words, run_stage
 from pipeline.start_from import starting_model, starting_weights
 from pipeline.stop import stop_if_asked
-from training import checkpoints
+from training import checkpoints, metrics
 from training.distillation import Distillation, Row
+from training.pairs import to_picture
 
 COLUMNS = ("epoch", "train_loss", "train_psnr", "val_loss", "val_psnr")
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # how Lightning, torchrun and Slurm number processes
@@ -47,6 +53,7 @@ def train(paths: Paths, params: Params) -> None:
     write_json(workplace.run_file, {"run_id": run.id})
     with ended_well(run):
         keep_lock(run, paths)
+        log_bicubic(validation, paths, params, run)
         pictures = pictures_of(validation, run, folder=workplace.folder, epochs=params.train.epochs)
         learn(module, params, workplace, tell=Log(paths.training_log, run, module, pictures).tell)
         finish(best_student(module), module.history, validation, paths, params, run)
@@ -103,6 +110,23 @@ def ended_well(run: tracking.Run) -> Iterator[None]:
         run.end("FAILED")
         raise
     run.end("FINISHED")
+
+
+def log_bicubic(validation: DecodedFrames, paths: Paths, params: Params, run: tracking.Run) -> None:
+    """Log once, whatever becomes of the training, what its curves have to beat; a run gone on with has it already."""
+    if not run.logged_steps("bicubic_psnr"):
+        run.log_metrics(judge_bicubic(validation, paths, params.geometry))
+
+
+def judge_bicubic(frames: DecodedFrames, paths: Paths, geometry: GeometryParams) -> dict[str, float]:
+    """Bicubic of the raw frames against the teacher, the very numbers of `evaluate`: mean L1 (0..1) and PSNR (dB)."""
+    losses, decibels = [], []
+    for index, name in enumerate(progress(frames.names, what="bicubic")):
+        picture = enlarge(read_frame(paths.raw / f"{name}.png"), geometry=geometry, kernel="bicubic")
+        a, b = (to_picture(torch.from_numpy(frame)[None]) for frame in (picture, frames.target(index)))
+        losses.append(float(metrics.mean_absolute(a, b)))
+        decibels.append(float(metrics.psnr(a, b)))
+    return {"bicubic_loss": round(fmean(losses), 6), "bicubic_psnr": round(fmean(decibels), 6)}
 
 
 class Log:

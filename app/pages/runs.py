@@ -304,10 +304,15 @@ def figure(chosen: list[PastRun], found: dict[str, dict[str, Curve]], measure: s
                 line={"color": colour, "dash": dash},
                 legendgroup=run.id,
             )
-    bicubic = f"evaluation.bicubic.teacher.{MEASURE_OF[measure]}"
-    for value in sorted({run.metrics[bicubic] for run in chosen if bicubic in run.metrics}):
+    for value in sorted({value for run in chosen if (value := bicubic(run, measure)) is not None}):
         drawn.add_hline(y=value, line={"dash": "dash", "color": "gray"}, annotation_text="bicubic")
     return drawn
+
+
+def bicubic(run: PastRun, measure: str) -> float | None:
+    """What bicubic gives: as evaluated, else as the training found at its start."""
+    at_start = run.metrics.get(f"bicubic_{measure}")
+    return run.metrics.get(f"evaluation.bicubic.teacher.{MEASURE_OF[measure]}", at_start)
 
 
 def show_differences(chosen: list[PastRun]) -> None:

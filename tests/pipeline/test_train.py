@@ -81,6 +81,16 @@ def test_csv_and_mlflow_agree_digit_by_digit(trained_once, store):
         assert [point.step for point in history] == [0, 1, 2]
 
 
+def test_the_run_says_from_its_start_what_bicubic_gives_on_its_validation_frames(trained_once, store):
+    (run,) = runs(store)
+    judged = read_json(trained_once.paths.evaluation, made_by="evaluate")["methods"]["bicubic"]["teacher"]
+    for name, measure in (("bicubic_psnr", "psnr"), ("bicubic_loss", "l1")):
+        (point,) = store.get_metric_history(run.info.run_id, name)
+        assert point.value == judged[measure]
+        assert point.step == 0
+        assert point.timestamp <= store.get_metric_history(run.info.run_id, "val_psnr")[0].timestamp
+
+
 def test_the_run_is_finished_and_can_be_traced_back(trained_once, store):
     (run,) = runs(store)
     assert run.info.status == "FINISHED"
@@ -144,6 +154,7 @@ def test_kill_9_and_start_again_ends_as_an_unbroken_run(ready, unbroken, epochs)
     assert same.info.status == "FINISHED"
     history = tracking.client().get_metric_history(run.info.run_id, "val_psnr")
     assert sorted(point.step for point in history) == [0, 1, 2]
+    assert len(tracking.client().get_metric_history(run.info.run_id, "bicubic_psnr")) == 1
     mine, whole = (read_csv(project.paths.training_log) for project in (ready, unbroken))
     for row, expected in zip(mine, whole, strict=True):
         assert row == pytest.approx(expected, abs=1e-6)

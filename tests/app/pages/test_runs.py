@@ -1,6 +1,7 @@
 """The page Runs in its empty, normal and broken states, on a real MLflow store."""
 
 import errno
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -65,6 +66,23 @@ def test_runs_are_compared_best_first(two_runs):
     assert difference["parameter"].tolist() == ["train.rate"]
     assert difference.iloc[0, 1:].tolist() == ["33.0", "31.0"]
     assert not page.warning
+
+
+def test_a_training_has_its_line_of_bicubic_before_it_is_evaluated(with_database, project, tmp_path):
+    evaluated = make_run(tmp_path, psnr=33.0)
+    assert dashed(run_page()) == [31.0]
+    running = tracking.start(name="student_s", params={})
+    running.log_metrics({"bicubic_psnr": 30.5, "bicubic_loss": 0.02})
+    assert dashed(run_page(runs=named(running.id, project))) == [30.5]
+    tracking.Run(evaluated, tracking.client()).log_metrics({"bicubic_psnr": 30.9})
+    assert dashed(run_page(runs=named(evaluated, project))) == [31.0], "the evaluation's, where there is one"
+
+
+def dashed(page: AppTest) -> list[float]:
+    """Where the plot of PSNR has its lines of bicubic."""
+    _, plot = page.get("plotly_chart")
+    shapes = json.loads(plot.proto.spec)["layout"].get("shapes", [])
+    return [shape["y0"] for shape in shapes if shape["line"]["dash"] == "dash"]
 
 
 def test_the_choice_is_kept_in_the_address_and_what_is_searched_is_found(two_runs, project):
