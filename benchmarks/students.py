@@ -32,6 +32,8 @@ from pipeline.runtime import Contract, read_contract, start
 from pipeline.stage import in_words
 
 CALIBRATION_PX = 1024
+NOISE_PX = 256  # what an untrained student is calibrated on
+FAMILY = ("student_s", "student_m", "student_l")
 ORIGINAL = "student_original"
 RESIZES = ("bicubic", "lanczos")
 DEMO = {"clips": 2, "frames": 5, "real_frames": 0}
@@ -48,6 +50,7 @@ class Contestant:
     file: Path | None = None  # the ONNX file that runs
     counted: Path | None = None  # the float file, which parameters and multiplications are counted in
     contract: Contract | None = None  # of a trained student
+    is_peer: bool = False  # a network of others, trained too
 
     @property
     def label(self) -> str:
@@ -93,7 +96,7 @@ def _size(text: str) -> tuple[int, int]:
 def benchmark(paths: Paths, asked: argparse.Namespace) -> None:
     """Time and judge everything, and write the table, the plot and the JSON."""
     with tempfile.TemporaryDirectory() as folder:
-        contestants = list(find_contestants(paths, asked.peer, original=write_original(Path(folder), paths)))
+        contestants = list(find_contestants(paths, asked.peer, Path(folder)))
         scores = judge(contestants, paths, frames=asked.frames)
         calibration = calibration_ms()
         rows = []
@@ -115,22 +118,35 @@ def benchmark(paths: Paths, asked: argparse.Namespace) -> None:
     print(as_markdown(report))
 
 
-def find_contestants(paths: Paths, peers: list[Path], *, original: Path) -> Iterator[Contestant]:
-    """Every student that is here in every engine that is here, then what they are compared with."""
+def find_contestants(paths: Paths, peers: list[Path], folder: Path) -> Iterator[Contestant]:
+    """Every student in every engine that is here, then what they are compared with.
+
+    Those of the family that nobody has trained here are written to `folder`, and are there for their speed.
+    """
     here = [name for name in ENGINES if not ENGINES[name].missing()]
-    for file in [*sorted(paths.bundled.glob("student_*.json")), paths.contract]:
-        if not file.exists():
-            continue
-        contract = read_contract(file)
-        for engine in here:
-            if onnx_file := contract.onnx(int8=ENGINES[engine].needs_int8_file):
-                yield Contestant(file.stem, engine, onnx_file, contract.onnx(int8=False), contract)
+    contracts = [*sorted(paths.bundled.glob("student_*.json")), paths.contract]
+    for file in filter(Path.exists, contracts):
+        yield from trained_student(file, here)
+    for name in sorted(set(FAMILY) - {file.stem for file in contracts}):
+        plain, whole = write_untrained(name, folder, paths)
+        files = {engine: whole if ENGINES[engine].needs_int8_file else plain for engine in here}
+        yield from (Contestant(name, engine, file, plain) for engine, file in files.items())
+    original = write_original(folder, paths)
     yield Contestant(ORIGINAL, REFERENCE, original, original)
     for peer in peers:
         if not peer.is_file():
             raise SharpcamError(f"No peer at {peer}. Give the path of an ONNX file.")
-        yield from (Contestant(peer.stem, engine, peer, peer) for engine in here if ENGINES[engine].precision == "fp32")
+        float_engines = [engine for engine in here if ENGINES[engine].precision == "fp32"]
+        yield from (Contestant(peer.stem, engine, peer, peer, is_peer=True) for engine in float_engines)
     yield from (Contestant(kernel, "opencv") for kernel in RESIZES)
+
+
+def trained_student(contract_file: Path, engines: list[str]) -> Iterator[Contestant]:
+    """The student of a contract in each of `engines` that it has a file for."""
+    contract = read_contract(contract_file)
+    for engine in engines:
+        if onnx_file := contract.onnx(int8=ENGINES[engine].needs_int8_file):
+            yield Contestant(contract_file.stem, engine, onnx_file, contract.onnx(int8=False), contract)
 
 
 def write_original(folder: Path, paths: Paths) -> Path:
@@ -143,6 +159,25 @@ def write_original(folder: Path, paths: Paths) -> Path:
     return file
 
 
+def write_untrained(name: str, folder: Path, paths: Paths) -> tuple[Path, Path]:
+    """A student with weights by chance: its float and its int8 form."""
+    import torch
+
+    from pipeline.export import to_onnx
+    from pipeline.quantise import quantise
+    from training.models import MODELS
+
+    torch.manual_seed(0)
+    model = MODELS[name]()
+    for parameter in model.parameters():  # where a fresh one has zeros, an engine could leave work out
+        torch.nn.init.normal_(parameter, std=0.05)
+    plain, whole = folder / f"{name}.onnx", folder / f"{name}_int8.onnx"
+    plain.write_bytes(to_onnx(model, opset=load_params(paths.params).export.opset))
+    noise = np.random.default_rng(0).integers(0, 256, (NOISE_PX, NOISE_PX, 3), np.uint8)
+    whole.write_bytes(quantise(plain.read_bytes(), [noise]))
+    return plain, whole
+
+
 def judge(contestants: list[Contestant], paths: Paths, *, frames: int) -> Scores:
     """Quality by label. What is untrained has none; the resizes go by their own names."""
     params = load_params(paths.params)
@@ -152,7 +187,7 @@ def judge(contestants: list[Contestant], paths: Paths, *, frames: int) -> Scores
             if contestant.contract:
                 if contestant.contract.geometry == params.geometry:
                     runners[contestant.label] = start(contestant.contract, contestant.engine, 2)
-            elif contestant.file and contestant.name != ORIGINAL:
+            elif contestant.is_peer and contestant.file:
                 engine = ENGINES[contestant.engine].start(contestant.file, threads=2)
                 runners[contestant.label] = Peer(engine, params.geometry)
         return score(places[:frames], runners, where, params.geometry)
@@ -261,7 +296,7 @@ Made by `make bench`, which measures everything in one run and writes this page.
 {"; ".join(report["machine"])}. A product of two {CALIBRATION_PX}x{CALIBRATION_PX} matrices took {before} ms before
 and {after} ms after: compare only runs where that is alike, or the column "times faster", which is against
 `{ORIGINAL}` in ONNX Runtime. MB is what library, weights and buffers hold. Quality is over
-{report["frames"]} validation frames; `{ORIGINAL}` is untrained here, and has none.
+{report["frames"]} validation frames; what is untrained here, as `{ORIGINAL}` is, has none.
 
 {table}
 
