@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, TiffImagePlugin
+from PIL import Image, ImageCms, TiffImagePlugin, _imaging
 
 from pipeline.enhancing.png_file import write_png
 from pipeline.errors import SharpcamError
@@ -26,6 +26,7 @@ PNG_ROWS, TIFF_ROWS = 16, 64  # of a strip
 DEFLATE = 8  # of a TIFF
 ENLARGED = 4  # pixels of what is made of one
 PILLOW_BYTES = 4  # of a pixel of what Pillow writes, in its own copy
+PILLOW_BLOCK = 1 << 26  # bytes; glibc keeps smaller ones, such as Pillow's usual 16 MB, when a picture is done
 WHITE_IS_ZERO, PLANES, NO_ALPHA, MULTIPLIED, STRAIGHT = 0, 2, 0, 1, 2  # values of a TIFF's tags
 ORIENTATION, EXIF_IFD, GPS_IFD, ICC_TAG = 0x0112, 0x8769, 0x8825, 0x8773
 TOLD_BY_TIFF = (0x010E, 0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
@@ -40,6 +41,8 @@ UPRIGHT = {  # by the EXIF orientation
 }
 
 TURNED_BACK = {6: 8, 8: 6}  # the others undo themselves
+
+_imaging.set_block_size(PILLOW_BLOCK)
 
 
 @dataclass(frozen=True)
