@@ -18,7 +18,7 @@ import av
 import cv2
 import numpy as np
 
-from pipeline.enhancing.encoding import Colours, Encoding, container_of, written
+from pipeline.enhancing.encoding import Colours, Encoding, container_of, open_encoder, written
 from pipeline.enhancing.upscaler import Upscaler
 from pipeline.errors import SharpcamError
 from pipeline.files import whole_file
@@ -210,6 +210,7 @@ class Recording(Screen):
         self.stream = self.container.add_stream(self.encoding.table.encoder)
         base = Fraction(1, TICKS)
         self.encoding.tune(self.stream.codec_context, COLOURS, size=self.size, rate=self.fps, base=base)
+        open_encoder(self.stream.codec_context)
 
     def close(self) -> None:
         """Write what the encoder still holds. Raises SharpcamError where there was no frame at all."""

@@ -1,7 +1,8 @@
 """Codecs, presets and qualities of the videos that are written."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
@@ -111,6 +112,19 @@ class Encoding:
         if self.table.pixels.startswith("yuv"):
             context.colorspace, context.color_range = colours.matrix, colours.range
         context.color_primaries, context.color_trc = colours.primaries, colours.transfer
+
+
+def open_encoder(context: Any) -> None:
+    """Open an encoder's context, and let it have no more of the machine than the rest of the process.
+
+    SVT-AV1, started by root, raises its threads and the one that opens it to real time, which starves all else; what
+    that thread starts later inherits it.
+    """
+    context.open()
+    for thread in Path("/proc/self/task").glob("*"):  # Linux; elsewhere there is none
+        with suppress(ProcessLookupError):  # it has ended
+            if os.sched_getscheduler(int(thread.name)) == os.SCHED_FIFO:
+                os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
 
 
 def container_of(file: Path) -> str:

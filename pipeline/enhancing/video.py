@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from pipeline.enhancing.ahead import ahead
-from pipeline.enhancing.encoding import CONTAINERS, Colours, Encoding, container_of, written
+from pipeline.enhancing.encoding import CONTAINERS, Colours, Encoding, container_of, open_encoder, written
 from pipeline.enhancing.segments import Coded, Segments, decoding_times
 from pipeline.enhancing.upscaler import Enhancer
 from pipeline.errors import SharpcamError
@@ -263,6 +263,7 @@ def encode(pictures: Iterable[Timed], facts: Facts, encoding: Encoding, *, size:
     durations: dict[int, int] = {}
     packets: list[Any] = []
     try:
+        open_encoder(context)
         for picture, pts, duration in pictures:
             durations[pts] = duration
             packets += context.encode(as_frame(picture, pts, facts, encoding))
@@ -318,7 +319,7 @@ def check_encoder(facts: Facts, encoding: Encoding, *, size: tuple[int, int]) ->
     context = av.CodecContext.create(encoding.table.encoder, "w")
     encoding.tune(context, facts.colours, size=size, rate=facts.rate, base=facts.time_base)
     try:
-        context.open()
+        open_encoder(context)
     except av.error.FFmpegError as error:
         told = f"crf {encoding.options['crf']}" if "crf" in encoding.options else "its options"
         raise SharpcamError(
@@ -334,6 +335,7 @@ def _video_of(facts: Facts, encoding: Encoding, target: Any, *, size: tuple[int,
     video.time_base = facts.time_base
     if facts.aspect:
         video.codec_context.sample_aspect_ratio = facts.aspect
+    open_encoder(video.codec_context)
     return video
 
 
