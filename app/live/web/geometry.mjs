@@ -56,21 +56,23 @@ function kernelFor(box, size) {
 
 /**
  * Which pixels of a line make each pixel of the resized line: `count` positions (`at`, within the frame) and `weights`
- * for each of `size` outputs.
+ * for each of `size` outputs, which begin so many positions (`moves`) after those of the output before.
  */
 function taps(kernel, start, length, size) {
     const lists = Array.from({ length: size }, (_, index) => kernel(index, length, size));
     const count = Math.max(...lists.map((list) => list.length));
     const at = new Uint32Array(size * count);
     const weights = new Float32Array(size * count);
+    const moves = new Uint8Array(size);
     lists.forEach((list, index) => {
+        if (index > 0) moves[index] = Math.min(list[0][0] - lists[index - 1][0][0], count);
         for (let tap = 0; tap < count; tap += 1) {
             const [position, weight] = list[tap] ?? [list[0][0], 0];
             at[index * count + tap] = start + Math.min(Math.max(position, 0), length - 1);
             weights[index * count + tap] = weight;
         }
     });
-    return { count, at, weights };
+    return { count, at, moves, weights };
 }
 
 /** Keys' bicubic kernel with a = -0.75, as OpenCV's INTER_CUBIC. */

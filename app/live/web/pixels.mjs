@@ -119,15 +119,38 @@ function mixFourRows({ width, data }, { at, weights }, row, first, last, line) {
     }
 }
 
-function mixFourColumns(line, { at, weights }, from, to, bias, data, start) {
-    let out = start;
-    for (let tap = CUBIC * from; tap < CUBIC * to; tap += CUBIC, out += 4) {
-        const [w0, w1, w2, w3] = [weights[tap], weights[tap + 1], weights[tap + 2], weights[tap + 3]];
-        const [i0, i1, i2, i3] = [3 * at[tap], 3 * at[tap + 1], 3 * at[tap + 2], 3 * at[tap + 3]];
-        data[out] = bias + w0 * line[i0] + w1 * line[i1] + w2 * line[i2] + w3 * line[i3];
-        data[out + 1] = bias + w0 * line[i0 + 1] + w1 * line[i1 + 1] + w2 * line[i2 + 1] + w3 * line[i3 + 1];
-        data[out + 2] = bias + w0 * line[i0 + 2] + w1 * line[i1 + 2] + w2 * line[i2 + 2] + w3 * line[i3 + 2];
+/** As mixAllColumns, but only what a column's neighbour was not made of is read: the rest is handed on. */
+function mixFourColumns(line, { at, moves, weights }, from, to, bias, data, start) {
+    let red0 = 0, red1 = 0, red2 = 0, red3 = 0; // numbers from the first: a list taken apart is 1.7 times as slow
+    let green0 = 0, green1 = 0, green2 = 0, green3 = 0;
+    let blue0 = 0, blue1 = 0, blue2 = 0, blue3 = 0;
+    let tap = CUBIC * from;
+    for (let column = from, out = start; column < to; column += 1, out += 4) {
+        const next = tap + CUBIC;
+        for (let read = column === from ? tap : next - moves[column]; read < next; read += 1) {
+            const i = 3 * at[read];
+            red0 = red1;
+            red1 = red2;
+            red2 = red3;
+            red3 = line[i];
+            green0 = green1;
+            green1 = green2;
+            green2 = green3;
+            green3 = line[i + 1];
+            blue0 = blue1;
+            blue1 = blue2;
+            blue2 = blue3;
+            blue3 = line[i + 2];
+        }
+        const w0 = weights[tap];
+        const w1 = weights[tap + 1];
+        const w2 = weights[tap + 2];
+        const w3 = weights[tap + 3];
+        data[out] = bias + w0 * red0 + w1 * red1 + w2 * red2 + w3 * red3;
+        data[out + 1] = bias + w0 * green0 + w1 * green1 + w2 * green2 + w3 * green3;
+        data[out + 2] = bias + w0 * blue0 + w1 * blue1 + w2 * blue2 + w3 * blue3;
         data[out + 3] = 255;
+        tap = next;
     }
 }
 
