@@ -109,7 +109,7 @@ def student_m() -> StudentSR:
 
 def student_l() -> StudentSR:
     """The best."""
-    return StudentSR(channels=48, blocks=5, fold=2)
+    return StudentSR(channels=32, blocks=8, fold=2)
 
 
 def student_original() -> OriginalStudent:
