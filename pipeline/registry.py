@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,18 @@ class Version:
 
 def versions(paths: Paths) -> list[Version]:
     """All versions, the newest first; none where there is no store yet. Raises SharpcamError if it does not answer."""
-    return [Version(**{**known, "aliases": tuple(known["aliases"])}) for known in _known(paths)["versions"]]
+    return _versions(_known(paths))
+
+
+def _versions(known: Mapping[str, Any]) -> list[Version]:
+    return [Version(**{**version, "aliases": tuple(version["aliases"])}) for version in known["versions"]]
+
+
+def last_known_versions(paths: Paths) -> list[Version]:
+    """What `versions` last gave, for when the store does not answer."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return _versions(json.loads(_kept(paths).read_text(encoding="utf-8"))["content"])
+    return []
 
 
 def champions_before(paths: Paths) -> list[int]:
@@ -54,8 +67,12 @@ def champions_before(paths: Paths) -> list[int]:
 def _known(paths: Paths) -> dict[str, Any]:
     if not tracking.store_exists():
         return _nothing()
-    known: dict[str, Any] = tracking.kept(paths.cache / "registry.json", _ask)
+    known: dict[str, Any] = tracking.kept(_kept(paths), _ask)
     return known
+
+
+def _kept(paths: Paths) -> Path:
+    return paths.cache / "registry.json"
 
 
 def _nothing() -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """Page: the registered students, who is champion, the way there and back, their files, and speed over quality."""
 
-import json
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -47,7 +45,7 @@ def show_registered(paths: Paths) -> None:
     try:
         versions = waited_for(lambda: read_versions(paths), words="Reading the registry…")
     except SharpcamError as error:
-        known = last_known_versions(paths)
+        known = registry.last_known_versions(paths)
         st.warning(f"{error}" + (" Shown is what was last known." if known else ""))
         if known:
             show_versions(known)
@@ -61,17 +59,9 @@ def show_registered(paths: Paths) -> None:
 
 def read_versions(paths: Paths) -> list[Version]:
     """All versions, the newest first. Raises SharpcamError, also where the store that held some is gone."""
-    if not store_exists() and last_known_versions(paths):
+    if not store_exists() and registry.last_known_versions(paths):
         raise SharpcamError(f"{database_file()} is gone, and the registry was in it. Put it back from a backup.")
     return registry.versions(paths)
-
-
-def last_known_versions(paths: Paths) -> list[Version]:
-    """What the registry last gave, for when it does not answer."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads((paths.cache / "registry.json").read_text(encoding="utf-8"))["content"]["versions"]
-        return [Version(**{**known, "aliases": tuple(known["aliases"])}) for known in kept]
-    return []
 
 
 def show_what_was_done() -> None:
