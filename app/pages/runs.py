@@ -146,8 +146,9 @@ def cell(run: PastRun, column: str) -> Any:
 
 
 def _above_bicubic(run: PastRun) -> float | None:
-    student, bicubic = (run.metrics.get(f"evaluation.{name}.teacher.psnr") for name in ("student", "bicubic"))
-    return None if student is None or bicubic is None else round(student - bicubic, 2)
+    student = run.metrics.get("evaluation.student.teacher.psnr", run.best_psnr)
+    other = bicubic(run, "psnr")
+    return None if student is None or other is None else round(student - other, 2)
 
 
 def started(run: PastRun) -> datetime:

@@ -78,6 +78,23 @@ def test_a_training_has_its_line_of_bicubic_before_it_is_evaluated(with_database
     assert dashed(run_page(runs=named(evaluated, project))) == [31.0], "the evaluation's, where there is one"
 
 
+@pytest.mark.parametrize("status", ["RUNNING", "FAILED"])
+def test_a_training_without_an_evaluation_is_above_bicubic_by_what_it_logged_itself(with_database, status):
+    run = tracking.start(name="student_s", params={})
+    run.log_metrics({"bicubic_psnr": 30.5})
+    assert above_bicubic() == [None], "before its first epoch"
+    run.log_metrics({"val_psnr": 31.25})
+    if status == "FAILED":
+        run.end("FAILED")
+    assert above_bicubic() == [0.75]
+
+
+def above_bicubic() -> list[float | None]:
+    """What the table has in that column."""
+    column = run_page().dataframe[0].value["above bicubic"]
+    return [None if value is None or value != value else value for value in column]
+
+
 def dashed(page: AppTest) -> list[float]:
     """Where the plot of PSNR has its lines of bicubic."""
     _, plot = page.get("plotly_chart")
