@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "sharpcam"
 SAMPLES = "samples"  # folder of a run: pictures of its training
 DATABASE = "sqlite:///mlflow.db"
+OWN_TABLES = {"experiments", "runs"}  # among others, in every database of MLflow
 LOCK_TAG = "data.lock"  # the artifact of a run that says which data it was made of
 PROCESS_TAGS = ("sharpcam.host", "sharpcam.pid", "sharpcam.born")
 HELD_BACK = (signal.SIGTERM, signal.SIGINT)
@@ -76,17 +77,20 @@ def _make_tables() -> None:
 
 
 def _is_readable(file: Path) -> bool:
-    """Whether there are tables in a SQLite store. Raises SharpcamError where another program keeps it locked, or it
-    may not be opened: MLflow itself would try for most of a minute."""
+    """Whether there are tables in a SQLite store. Raises SharpcamError where they are another program's, one keeps it
+    locked, or it may not be opened: MLflow itself would try for most of a minute, or put its tables beside others."""
     if not file.exists():
         return False
     try:
         with closing(sqlite3.connect(file, timeout=LOCK_PATIENCE_S)) as database:
-            return database.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.DatabaseError as error:
         if "locked" in str(error) or "unable to open" in str(error):
             raise SharpcamError(_refusal(str(error))) from None
         return False
+    if tables and not tables >= OWN_TABLES:
+        raise SharpcamError(f"{file} is no database of MLflow. Move it away, or set MLFLOW_TRACKING_URI to another.")
+    return bool(tables)
 
 
 def store_exists() -> bool:

@@ -3,8 +3,11 @@
 import os
 import platform
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 
 import psutil
 import pytest
@@ -141,6 +144,21 @@ def test_runs_are_kept_in_the_project_unless_told_otherwise(monkeypatch):
     assert tracking.tracking_uri() == "sqlite:///mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert tracking.tracking_uri() == "http://127.0.0.1:5000"
+
+
+def test_a_database_of_another_program_is_one_sentence_and_stays_as_it_was(tmp_path, monkeypatch):
+    file = tmp_path / "notes.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE alembic_version (version_num)")
+        database.execute("INSERT INTO alembic_version VALUES ('of another program')")
+        database.commit()
+    before = file.read_bytes()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
+    began = time.monotonic()
+    with pytest.raises(SharpcamError, match=r"notes\.db is no database of MLflow\. Move it away, or set MLFLOW_TRACK"):
+        start()
+    assert time.monotonic() - began < 20, "MLflow itself tries for most of a minute"
+    assert file.read_bytes() == before
 
 
 def test_what_is_read_is_given_also_where_it_cannot_be_kept(full_disk, tmp_path):
