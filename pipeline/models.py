@@ -55,15 +55,17 @@ def find(name: str | None, paths: Paths) -> Model:
 
 
 def lay_out(model: Model, paths: Paths) -> Path:
-    """Put the contract and its files into weights/registry/<sha256 of the float file>/ and give that folder.
+    """Put the contract and its files into a folder of weights/registry/ and give that.
 
-    Files there are whole, and are what the contract says. Raises SharpcamError where that cannot be.
+    Its name is a sha256: of a registered student the float file's, as the registry knows it; of another the contract's,
+    as the same network may have another one here. Files there are whole, and are what the contract says. Raises
+    SharpcamError where that cannot be.
     """
     try:
         if model.version is None:
-            return _keep(model.contract, paths)
+            return _keep(model.contract, paths.registry / sha256(model.contract))
         if not _whole(model.contract):
-            _fetch(model, model.version, paths)
+            _fetch(model, model.version)
         return model.contract.parent
     except OSError as error:  # a full disk, a folder that may not be written
         raise SharpcamError(
@@ -72,14 +74,15 @@ def lay_out(model: Model, paths: Paths) -> Path:
         ) from None
 
 
-def _fetch(model: Model, version: int, paths: Paths) -> None:
+def _fetch(model: Model, version: int) -> None:
     """Lay out what the registry holds as that version of `model`."""
     with TemporaryDirectory() as folder:
         fetched = registry.download(version, Path(folder)) / model.contract.name
         if not fetched.is_file():
             raise SharpcamError(f"Version {version} came without its contract. Delete it, or take another.")
-        if _keep(fetched, paths) != model.contract.parent:
+        if float_sha256(read_contract(fetched)) != model.contract.parent.name:
             raise SharpcamError(f"Version {version} holds other files than it was registered with. Delete it.")
+        _keep(fetched, model.contract.parent)
 
 
 def read_contract(contract: Path) -> dict[str, Any]:
@@ -176,10 +179,9 @@ def _is(file: Path, hashed: str) -> bool:
     return file.is_file() and sha256(file) == hashed
 
 
-def _keep(source: Path, paths: Paths) -> Path:
-    """Copy a contract and its files, the contract last: where it lies, all lies."""
+def _keep(source: Path, folder: Path) -> Path:
+    """Copy a contract and its files, the contract last: where it lies, all lies. Gives the folder."""
     contract = read_contract(source)
-    folder = paths.registry / float_sha256(contract)
     kept = folder / source.name
     if kept.exists() and kept.read_bytes() == source.read_bytes() and _whole(kept):
         return folder

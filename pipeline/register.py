@@ -34,6 +34,7 @@ def register(paths: Paths) -> None:
             tracking.log_evaluation(run, judged, paths)
         known = next((known for known in registry.versions(paths) if known.onnx_sha256 == student), None)
         number = _settle(known, contract, judged, run, paths)
+        models.find(f"version:{number}", paths)  # laid out while MLflow is at hand: no page waits for it
         print(f"register: {_in_words(number, known, judged)}")
         write_json(note, state)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.live.inbox import Limits
 from pipeline.errors import SharpcamError
-from pipeline.models import Model, available, float_file, lay_out, read_contract
+from pipeline.models import Model, available, float_file, float_sha256, lay_out, read_contract
 from pipeline.paths import Paths
 from pipeline.runtime import sha256
 
@@ -19,29 +19,28 @@ VERSIONS = 6  # of the registry that are laid out unasked; each may take seconds
 
 
 def describe(model: Model, paths: Paths, *, root: str = REGISTRY) -> dict[str, str]:
-    """The model as the player knows it, laid out under its hash. Raises SharpcamError where its files do not fit.
+    """The model as the player knows it, laid out under a hash. Raises SharpcamError where its files do not fit.
 
-    The same network may get another contract, and browsers keep files for ever: its address holds its hash too.
+    A version may get another contract, and browsers keep files for ever: its address holds its hash too.
     """
-    folder = lay_out(model, paths)
-    contract = folder / model.contract.name
-    onnx = float_file(read_contract(contract))
-    return _entry(model, root, folder.name, onnx=onnx, mark=sha256(contract))
+    file = lay_out(model, paths) / model.contract.name
+    contract = read_contract(file)
+    address = f"{root}/{file.parent.name}"
+    return _entry(model, address, float_sha256(contract), onnx=float_file(contract), mark=sha256(file))
 
 
 def announce(model: Model, paths: Paths) -> dict[str, str]:
     """The same of a version that is laid out only when its files are asked for: nobody waits for it before."""
-    return _entry(
-        model, REGISTRY, model.contract.parent.name, onnx=paths.student_onnx.name, mark=f"version={model.version}"
-    )
+    hashed = model.contract.parent.name
+    return _entry(model, f"{REGISTRY}/{hashed}", hashed, onnx=paths.student_onnx.name, mark=f"version={model.version}")
 
 
-def _entry(model: Model, root: str, hashed: str, *, onnx: str, mark: str) -> dict[str, str]:
+def _entry(model: Model, address: str, hashed: str, *, onnx: str, mark: str) -> dict[str, str]:
     return {
         "name": model.name,
         "title": model.title,
-        "contract": f"{root}/{hashed}/{model.contract.name}?{mark}",
-        "onnx": f"{root}/{hashed}/{onnx}",
+        "contract": f"{address}/{model.contract.name}?{mark}",
+        "onnx": f"{address}/{onnx}",
         "sha256": hashed,
     } | ({"version": f"version:{model.version}"} if model.version else {})
 

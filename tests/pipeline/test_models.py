@@ -111,12 +111,29 @@ def test_a_named_file_is_of_its_kind_and_its_contract_names_it(trained):
 
 def test_what_is_laid_out_is_whole_and_is_renewed_with_its_contract(trained):
     model = models.find("student_sr", trained.paths)
+    assert load_student(models.lay_out(model, trained.paths) / "student_sr.json")
+    rewrite_contract(trained)
     folder = models.lay_out(model, trained.paths)
-    assert load_student(folder / "student_sr.json")
-    contract = read_json(trained.paths.contract, made_by="export") | {"data": {}}
-    trained.paths.contract.write_text(json.dumps(contract))
-    assert models.lay_out(model, trained.paths) == folder
     assert read_json(folder / "student_sr.json", made_by="export")["data"] == {}
+    (folder / "student_sr.onnx").write_bytes(b"damaged")
+    assert models.lay_out(model, trained.paths) == folder
+    assert load_student(folder / "student_sr.json")
+
+
+def rewrite_contract(project: Project) -> None:
+    """The same network under another contract, as an export of other data may write it."""
+    contract = read_json(project.paths.contract, made_by="export") | {"data": {}}
+    project.paths.contract.write_text(json.dumps(contract))
+
+
+def test_a_registered_student_keeps_its_contract_whatever_the_same_network_gets_here(trained):
+    registered = trained.paths.contract.read_bytes()
+    register(trained.paths)
+    rewrite_contract(trained)
+    here = models.lay_out(models.find("student_sr", trained.paths), trained.paths)
+    version = models.find("version:1", trained.paths)
+    assert version.contract.read_bytes() == registered
+    assert (here / "student_sr.json").read_bytes() == trained.paths.contract.read_bytes()
 
 
 @pytest.mark.parametrize(
