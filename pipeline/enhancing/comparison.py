@@ -3,7 +3,7 @@
 import csv
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from pipeline.paths import Paths
 
 CAPTION_PX = 24
 SSIM_PX = 11  # side of its window
+STRIP_PX = 1 << 20  # pixels that are compared at a time: floats take many times the memory of a picture
 TEACHER, RESIZES = "teacher", ("bicubic", "lanczos")
 MEASURES = ["ms", "back_psnr", "psnr", "ssim"]
 
@@ -47,19 +48,28 @@ class Comparison:
     def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
         """Both pictures in a row, each under its name: (H, 2 W, 3) uint8."""
         if picture.dtype != np.uint8:
-            picture = np.rint(picture / np.float32(257)).astype(np.uint8)
-        made: dict[str, Frame] = {}
-        rows: Measured = {}
-        for name, make in ((self.name, self.other), ("student", self.student.enhance)):
-            started = time.perf_counter()
-            made[name] = make(picture)
-            spent_ms = 1e3 * (time.perf_counter() - started)
-            rows[name] = {"ms": spent_ms} | measures(made[name], picture, self.student)
-        rows["student"] |= likeness(made["student"], made[self.name])
+            picture = cv2.convertScaleAbs(picture, alpha=1 / 257)
+        left, theirs = self._measured(self.other, picture)
+        row = np.empty((left.shape[0], 2 * left.shape[1], 3), np.uint8)
+        halves = {self.name: row[:, : left.shape[1]], "student": row[:, left.shape[1] :]}
+        halves[self.name][:] = left
+        del left  # a large picture is not kept beside the row
+        halves["student"][:], ours = self._measured(self.student.enhance, picture)
+        ours |= likeness(halves["student"], halves[self.name])
+        rows = {self.name: theirs, "student": ours}
         self.measured.append({name: {key: round(value, 4) for key, value in row.items()} for name, row in rows.items()})
+        for name, half in halves.items():
+            caption(half, name)
         if advance:
             advance(picture.shape[0] * picture.shape[1])
-        return side_by_side(made)
+        return row
+
+    def _measured(self, make: Make, picture: Frame) -> tuple[Frame, dict[str, float]]:
+        """What is made of a picture, and its measures."""
+        started = time.perf_counter()
+        made = make(picture)
+        spent_ms = 1e3 * (time.perf_counter() - started)
+        return made, {"ms": spent_ms} | measures(made, picture, self.student)
 
     def beside(self, plane: Frame) -> None:
         """Nothing: two pictures in a row are to be looked at."""
@@ -102,27 +112,28 @@ def measures(made: Frame, picture: Frame, student: Upscaler) -> dict[str, float]
 
 
 def likeness(made: Frame, other: Frame) -> dict[str, float]:
-    """PSNR (dB) and SSIM of one picture to another; torch is loaded only for this."""
+    """PSNR (dB) and SSIM of one picture to another, by the strip; torch is loaded only for this."""
     import torch
 
     from training import metrics
 
-    if min(made.shape[:2]) < SSIM_PX:
-        return {"psnr": min(100.0, cv2.PSNR(made, other))}
+    near = {"psnr": min(100.0, cv2.PSNR(made, other))}
+    height, width = made.shape[:2]
+    windows = height - SSIM_PX + 1  # of a column
+    if min(windows, width - SSIM_PX + 1) < 1:
+        return near
+    step, total = max(1, STRIP_PX // width), 0.0
+    for start in range(0, windows, step):
+        strips = (np.ascontiguousarray(each[start : start + step + SSIM_PX - 1]) for each in (made, other))
+        a, b = (torch.from_numpy(strip).permute(2, 0, 1)[None].float() / 255 for strip in strips)
+        total += float(metrics.ssim(a, b)) * min(step, windows - start)
+    return near | {"ssim": total / windows}
 
-    a, b = (torch.from_numpy(np.ascontiguousarray(each)).permute(2, 0, 1)[None].float() / 255 for each in (made, other))
-    return {"psnr": min(100.0, float(metrics.psnr(a, b))), "ssim": float(metrics.ssim(a, b))}
 
-
-def side_by_side(pictures: Mapping[str, Frame]) -> Frame:
-    """Pictures of one size in a row, each with its name in its corner."""
-    named = []
-    for name, picture in pictures.items():
-        copy = picture.copy()
-        for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(copy, name, (6, CAPTION_PX - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA)
-        named.append(copy)
-    return np.hstack(named)
+def caption(picture: Frame, name: str) -> None:
+    """Write a name into the corner of a picture."""
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(picture, name, (6, CAPTION_PX - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA)
 
 
 def compare(student: Upscaler, what: str, find: Callable[[str], Model]) -> Comparison:

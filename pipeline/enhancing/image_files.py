@@ -25,6 +25,7 @@ PREFIX = b"Exif\0\0"
 PNG_ROWS, TIFF_ROWS = 16, 64  # of a strip
 DEFLATE = 8  # of a TIFF
 ENLARGED = 4  # pixels of what is made of one
+IN_A_ROW = 3  # pictures: two in the row, and one on its way there
 PILLOW_BYTES = 4  # of a pixel of what Pillow writes, in its own copy
 PILLOW_BLOCK = 1 << 26  # bytes; glibc keeps smaller ones, such as Pillow's usual 16 MB, when a picture is done
 WHITE_IS_ZERO, PLANES, NO_ALPHA, MULTIPLIED, STRAIGHT = 0, 2, 0, 1, 2  # values of a TIFF's tags
@@ -122,15 +123,16 @@ def picture_size(path: Path, *, megapixels: float = MEGAPIXELS) -> tuple[int, in
         return image.width, image.height
 
 
-def enhancing_bytes(path: Path, *, megapixels: float = MEGAPIXELS) -> int:
+def enhancing_bytes(path: Path, *, megapixels: float = MEGAPIXELS, compared: bool = False) -> int:
     """The memory that a picture takes while it is doubled and written, about, by the file's header.
 
-    Raises SharpcamError for what is no picture, or larger than allowed.
+    `compared`: two such are written in a row. Raises SharpcamError for what is no picture, or larger than allowed.
     """
     with _opened(path, megapixels=megapixels) as image:
         held = (2 if _has_16_bits(image, path) else 1) * (4 if image.has_transparency_data else 3)
         copied = 0 if image.format in ("PNG", "TIFF") else PILLOW_BYTES  # these are written by the strip
-        return int(image.width * image.height * (held + ENLARGED * (held + copied)))
+        made = IN_A_ROW if compared else 1
+        return int(image.width * image.height * (held + made * ENLARGED * (held + copied)))
 
 
 def read_picture(path: Path, *, megapixels: float = MEGAPIXELS) -> Picture:
