@@ -18,14 +18,13 @@ from threading import Event, Lock
 from typing import Any
 
 from pipeline import models
-from pipeline.engines import ENGINES, REFERENCE, cores
+from pipeline.engines import REFERENCE, cores
 from pipeline.enhancing.batch import COMPARED, REPORT, Manifest, Room, Row, Task, find_tasks, key_of, report, run_all
 from pipeline.enhancing.camera_view import watch
+from pipeline.enhancing.command_line import CAMERA, CAMERA_PRESET, arguments_of, refuse_ignored
 from pipeline.enhancing.comparison import TEACHER, Comparison, compare, write_table
-from pipeline.enhancing.encoding import CODECS, USUAL, Encoding
+from pipeline.enhancing.encoding import Encoding
 from pipeline.enhancing.image_files import (
-    FORMATS,
-    MEGAPIXELS,
     QUALITY,
     Picture,
     enhancing_bytes,
@@ -34,9 +33,10 @@ from pipeline.enhancing.image_files import (
     writable,
     write_picture,
 )
+from pipeline.enhancing.names import is_video
 from pipeline.enhancing.segments import known_identity
 from pipeline.enhancing.upscaler import Advance, Enhancer, Measured, engine_for, load_upscaler
-from pipeline.enhancing.video import RENAMED, SEGMENT_FRAMES, VIDEOS, enhance_video, look_at, part_of
+from pipeline.enhancing.video import enhance_video, look_at, part_of
 from pipeline.errors import SharpcamError
 from pipeline.params import load_params
 from pipeline.paths import Paths
@@ -44,10 +44,6 @@ from pipeline.progress import Bar, progress_bar
 from pipeline.stage import in_words, only_once
 
 KILO = 1000  # pixels in one step of the bar
-CAMERA = "camera:"
-BEST_QUALITY = 100
-FOR_FILES = ("dry_run", "compare", "overwrite", "jobs", "megapixels", "segment_frames")
-FOR_CAMERAS = ("virtual_camera", "seconds")
 TOLD = 10  # failures that are named at the end; the report names all
 
 
@@ -81,7 +77,8 @@ class Work:
 
     def _picture(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
         writable(task.target)
-        with self.room.taken(enhancing_bytes(task.source, megapixels=self.megapixels)):
+        compared = self.compared is not None
+        with self.room.taken(enhancing_bytes(task.source, megapixels=self.megapixels, compared=compared)):
             picture = read_picture(task.source, megapixels=self.megapixels)
             if self.upright:
                 picture = picture.upright()
@@ -109,11 +106,6 @@ def enhanced(picture: Picture, enhancer: Enhancer, advance: Advance | None = Non
     colour = enhancer.enhance(picture.colour, advance)
     alpha = None if picture.alpha is None else enhancer.beside(picture.alpha)
     return replace(picture, colour=colour, alpha=alpha, grey=picture.grey and not isinstance(enhancer, Comparison))
-
-
-def is_video(file: Path) -> bool:
-    """Whether a file is taken as a video, by its name."""
-    return file.suffix.lower() in VIDEOS
 
 
 class Share:
@@ -226,7 +218,7 @@ def forecast(tasks: list[Task], output: Path) -> None:
 
 def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
     """Everything loaded that these tasks need: each engine only where a file is for it."""
-    encoding = Encoding(asked.codec, asked.preset or "good", asked.quality, cores())
+    encoding = Encoding(asked.codec, asked.preset or Encoding.preset, asked.quality, cores())
     model = models.find(asked.model, Paths())
     print(f"model: {model.title} ({model.contract}){f'. {model.note}' if model.note else ''}", flush=True)
     videos = [task for task in tasks if is_video(task.source)]
@@ -275,7 +267,7 @@ def enhance(asked: argparse.Namespace) -> None:
     if asked.output is None:
         raise SharpcamError("Say where to: -o OUTPUT. Only a camera can do without.")
     source, output = Path(asked.input), Path(asked.output)
-    tasks = find_tasks(source, output, suffixes={*FORMATS, *VIDEOS}, renamed=RENAMED)
+    tasks = find_tasks(source, output)
     if asked.dry_run:
         forecast(tasks, output)
         return
@@ -285,18 +277,6 @@ def enhance(asked: argparse.Namespace) -> None:
             enhance_folder(tasks, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
         else:
             enhance_one(tasks[0], work, overwrite=asked.overwrite)
-
-
-def refuse_ignored(asked: argparse.Namespace) -> None:
-    """Raise SharpcamError where something is asked for that would not be done with this input."""
-    is_camera = asked.input.startswith(CAMERA)
-    usual = arguments_of([asked.input])
-    others = FOR_FILES if is_camera else FOR_CAMERAS
-    if ignored := [name for name in others if getattr(asked, name) != getattr(usual, name)]:
-        options = " and no ".join(f"--{name.replace('_', '-')}" for name in ignored)
-        raise SharpcamError(f"{'A camera takes' if is_camera else 'Files take'} no {options}. Leave that out.")
-    if asked.virtual_camera and asked.output:
-        raise SharpcamError("A camera's picture goes to a file or to a virtual camera. Leave out one of them.")
 
 
 def view(asked: argparse.Namespace) -> None:
@@ -310,68 +290,16 @@ def view(asked: argparse.Namespace) -> None:
         int(address) if address.isdigit() else address,
         camera,
         enhancer,
-        Encoding(asked.codec, asked.preset or "fast", asked.quality, cores()),
+        Encoding(asked.codec, asked.preset or CAMERA_PRESET, asked.quality, cores()),
         output=Path(asked.output) if asked.output else None,
         virtual=asked.virtual_camera,
         seconds=asked.seconds,
     )
 
 
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text} is no positive whole number")
-    return int(text)
-
-
-def _quality(text: str) -> int:
-    if not text.isdigit() or int(text) > BEST_QUALITY:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 to {BEST_QUALITY}")
-    return int(text)
-
-
-def arguments_of(words: list[str] | None) -> argparse.Namespace:
-    """The command line as parsed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.enhance",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("input", metavar="INPUT", help="a picture, a video, a folder of both, or camera:0")
-    add("-o", "--output", metavar="OUTPUT", help="a file, or a folder for a folder; the format is that of its name")
-    add(
-        "--model",
-        help="champion, candidate, version:3, bundled:student_m, or a path to an .onnx; else the best there is",
-    )
-    add("--engine", default="auto", help=f"auto: the fastest that keeps the quality; {', '.join(ENGINES)}")
-    add("--threads", type=_positive, help="of the engine")
-    add("--jobs", type=_positive, default=1, help="files at the same time")
-    add(
-        "--fit",
-        action="store_true",
-        help="give the target geometry, cropped as in training, in place of twice the input",
-    )
-    add("--compare", metavar="OTHER", help="write [other | student] and a table; teacher, bicubic, lanczos or a model")
-    add("--overwrite", action="store_true", help="replace outputs that exist; never an input")
-    add("--dry-run", action="store_true", help="say what would be done")
-    add("--megapixels", type=float, default=MEGAPIXELS, help="largest picture that is opened (%(default)g)")
-    add("--codec", help=f"of videos: {', '.join(CODECS)}; else {USUAL}, and vp9 in .webm")
-    add("--preset", help="of videos: fast, good (default) or small; fast is a camera's default")
-    add("--quality", type=_quality, help="JPEG, WebP: 1 to 100, more is better (95); videos: the codec's rate factor")
-    add(
-        "--segment-frames",
-        type=_positive,
-        default=SEGMENT_FRAMES,
-        help="that a kill can cost a video (%(default)s)",
-    )
-    add("--virtual-camera", action="store_true", help="a camera's picture as another camera, through pyvirtualcam")
-    add("--seconds", type=float, help="end a camera's view after so long")
-    return parser.parse_args(words)
-
-
 def main(words: list[str] | None = None) -> int:
     """Parse, enhance, and say in words what went wrong."""
-    asked = arguments_of(words)
+    asked = arguments_of(words, about=__doc__)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the names of files may be any bytes
 

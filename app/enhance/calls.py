@@ -14,15 +14,14 @@ import cv2
 
 from app.jobs import Job, jobs
 from pipeline.enhancing.batch import REPORT
-from pipeline.enhancing.image_files import FORMATS, read_picture
-from pipeline.enhancing.video import RENAMED, VIDEOS
+from pipeline.enhancing.image_files import read_picture
+from pipeline.enhancing.names import name_of_made
 from pipeline.errors import SharpcamError
 from pipeline.frames import encode_frame
 from pipeline.geometry import Frame, resize
 from pipeline.paths import Paths
 
 COMMAND, GIVEN, MADE = "enhance", "in", "out"
-SUFFIXES = sorted({*FORMATS, *VIDEOS})
 PREVIEW_PX = 1600  # longer side: what a page can show
 
 
@@ -61,11 +60,6 @@ class Call:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def name_of_made(name: str) -> str:
-    """The name of what is made of a file."""
-    return str(Path(name).with_suffix(RENAMED.get(Path(name).suffix.lower(), Path(name).suffix)))
-
-
 def read_table(file: Path) -> list[dict[str, str]]:
     """The rows of a CSV; none where it is not there yet."""
     try:
@@ -90,7 +84,7 @@ def receive(files: Sequence[UploadedFile], paths: Paths, *, limit_bytes: int) ->
             ".streamlit/config.toml). Drop less, or run python -m pipeline.enhance."
         )
     names = [_safe(file.name) for file in files]
-    if len({name_of_made(name).lower() for name in names}) < len(names):
+    if len({str(name_of_made(name)).lower() for name in names}) < len(names):
         raise SharpcamError("Two of the files would get the same name. Rename one.")
     folder = paths.cache / "enhance" / secrets.token_hex(8)
     given = folder / GIVEN
@@ -109,10 +103,13 @@ def _safe(name: str) -> str:
     return "".join(letter for letter in name.replace("\\", "/").split("/")[-1] if letter.isprintable()).lstrip(".-")
 
 
-def arguments(folder: Path, *, model: str, fit: bool, preset: str, other: str | None) -> list[str]:
-    """What the command is given."""
-    words = [str(folder / GIVEN), "-o", str(folder / MADE), "--model", model, "--preset", preset]
-    return words + ["--fit"] * fit + (["--compare", other] if other else [])
+def arguments(folder: Path, *, fit: bool, **asked: str | int | None) -> list[str]:
+    """What the command is given; what is None is left to its defaults."""
+    words = [str(folder / GIVEN), "-o", str(folder / MADE)] + ["--fit"] * fit
+    for name, value in asked.items():
+        if value is not None:
+            words += [f"--{name}", str(value)]
+    return words
 
 
 def preview(file: Path) -> bytes:

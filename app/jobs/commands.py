@@ -59,7 +59,7 @@ COMMANDS = {
         "Enhance",
         "tool",
         _module("pipeline.enhance"),
-        frozenset({"-o", "--model", "--fit", "--preset", "--compare"}),
+        frozenset({"-o", "--model", "--fit", "--compare", "--engine", "--threads", "--codec", "--preset", "--quality"}),
     ),
 }
 REGISTER = _module("pipeline.register")

@@ -5,18 +5,20 @@ from pathlib import Path
 import streamlit as st
 
 from app.compare import show_slider
-from app.enhance.calls import COMMAND, GIVEN, SUFFIXES, Call, arguments, as_zip, calls, preview, read_table, receive
+from app.enhance.calls import COMMAND, GIVEN, Call, arguments, as_zip, calls, preview, read_table, receive
 from app.jobs import start
 from app.jobs.show import show_job
 from app.waiting import waited_for
+from pipeline.engines import ENGINES
 from pipeline.enhancing.batch import COMPARED
-from pipeline.enhancing.video import VIDEOS
+from pipeline.enhancing.command_line import BEST_QUALITY, QUALITY_MEANS
+from pipeline.enhancing.encoding import CODECS, PRESETS, Encoding
+from pipeline.enhancing.names import SUFFIXES, is_video
 from pipeline.errors import SharpcamError
 from pipeline.models import available
 from pipeline.paths import Paths
 
 SIZES = {False: "Twice the input", True: "Target geometry"}
-PRESETS = {"good": "good", "fast": "fast", "small": "small file"}  # of videos
 NOTHING = "nothing"
 KEY = "enhance-call"
 
@@ -62,23 +64,42 @@ def show_form(paths: Paths) -> None:
         return
     limit = int(st.get_option("server.maxUploadSize"))
     files = st.file_uploader(
-        f"Pictures and videos, up to {limit} MB", type=[suffix[1:] for suffix in SUFFIXES], accept_multiple_files=True
+        f"Pictures and videos, up to {limit} MB",
+        type=[suffix[1:] for suffix in sorted(SUFFIXES)],
+        accept_multiple_files=True,
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox("Model", list(models), format_func=models.__getitem__, width=260)
         fit = st.selectbox("Size", list(SIZES), format_func=SIZES.__getitem__, width=180)
-        preset = st.selectbox("Videos", list(PRESETS), format_func=PRESETS.__getitem__, width=140)
         others = [NOTHING, "bicubic", "lanczos", "teacher", *(name for name in models if name != model)]
         other = st.selectbox("Beside it", others, width=180, help="Writes [other | student], and a table of both.")
+    options = show_options()
     if st.button("Enhance", type="primary", icon=":material/auto_awesome:", disabled=not files, key="enhance"):
         try:
             folder = receive(files, paths, limit_bytes=limit * 2**20)
-            words = arguments(folder, model=model, fit=fit, preset=preset, other=None if other == NOTHING else other)
+            compare = None if other == NOTHING else other
+            words = arguments(folder, model=model, fit=fit, compare=compare, **options)
             st.session_state[KEY] = start(COMMAND, words, paths=paths).number
         except SharpcamError as error:
             st.error(str(error))
             return
         st.rerun()
+
+
+def show_options() -> dict[str, str | int | None]:
+    """What the command may be told besides, by its names; None where it is left to that."""
+    with st.expander("Options"), st.container(horizontal=True):
+        return {
+            "engine": st.selectbox("Engine", list(ENGINES), index=None, placeholder="auto", width=180),
+            "threads": st.number_input("Threads", min_value=1, value=None, placeholder="auto", width=120),
+            "codec": st.selectbox("Codec of videos", list(CODECS), index=None, placeholder="by the file", width=140),
+            "preset": st.selectbox(
+                "Preset of videos", list(PRESETS), index=None, placeholder=Encoding.preset, width=140
+            ),
+            "quality": st.number_input(
+                "Quality", 0, BEST_QUALITY, value=None, placeholder="usual", help=QUALITY_MEANS, width=130
+            ),
+        }
 
 
 def show_results(call: Call) -> None:
@@ -104,7 +125,7 @@ def show_pair(call: Call, pairs: dict[str, tuple[Path, Path]]) -> None:
     """One file before and after, and the way to take it home."""
     name = st.selectbox("File", list(pairs), key=f"file-{call.job.number}")
     given, made = pairs[name]
-    if given.suffix.lower() in VIDEOS:
+    if is_video(given):
         before, after = st.columns(2)
         before.video(str(given))
         after.video(str(made))

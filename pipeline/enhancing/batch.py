@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Condition, Event, Lock
 from typing import Any
 
+from pipeline.enhancing.names import SUFFIXES, name_of_made
 from pipeline.errors import SharpcamError
 from pipeline.stage import DISK_ERRORS
 
@@ -48,23 +49,23 @@ class Row:
     problem: str = ""
 
 
-def find_tasks(source: Path, output: Path, *, suffixes: set[str], renamed: dict[str, str]) -> list[Task]:
-    """The work of one file or of a folder, whose tree is kept; `renamed`: suffixes that outputs have in their place.
+def find_tasks(source: Path, output: Path) -> list[Task]:
+    """The work of one file or of a folder, whose tree is kept.
 
     Raises SharpcamError where an input would be touched, or two outputs would be one.
     """
     if source.is_dir():
         tasks = [
-            Task(file, _renamed(output / file.relative_to(source), renamed), str(file.relative_to(source)))
+            Task(file, output / name_of_made(file.relative_to(source)), str(file.relative_to(source)))
             for file in sorted(source.rglob("*"))
-            if file.suffix.lower() in suffixes and file.is_file() and not _is_in(file, output, source)
+            if file.suffix.lower() in SUFFIXES and file.is_file() and not _is_in(file, output, source)
         ]
     elif source.is_file():
-        tasks = [Task(source, output / source.name if output.is_dir() else output, source.name)]
+        tasks = [Task(source, output / name_of_made(source.name) if output.is_dir() else output, source.name)]
     else:
         raise SharpcamError(f"There is no {source}. Name a picture, a video, a folder of them, or camera:0.")
     if not tasks:
-        raise SharpcamError(f"{source} holds no picture or video ({', '.join(sorted(suffixes))}). Name another folder.")
+        raise SharpcamError(f"{source} holds no picture or video ({', '.join(sorted(SUFFIXES))}). Name another folder.")
     twice = [name for name, count in Counter(task.target for task in tasks).items() if count > 1]
     if twice:
         raise SharpcamError(f"Several inputs would become {twice[0]}. Rename one.")
@@ -79,10 +80,6 @@ def _identity(file: Path) -> tuple[int, int]:
     """What a file is known by under all its names: links, and other cases of letters where they do not count."""
     known = file.stat()
     return known.st_dev, known.st_ino
-
-
-def _renamed(file: Path, renamed: dict[str, str]) -> Path:
-    return file.with_suffix(renamed.get(file.suffix.lower(), file.suffix))
 
 
 def _is_in(file: Path, output: Path, source: Path) -> bool:

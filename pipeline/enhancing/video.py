@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from pipeline.enhancing.ahead import ahead
-from pipeline.enhancing.encoding import CONTAINERS, Colours, Encoding, container_of, open_encoder, written
+from pipeline.enhancing.encoding import Colours, Encoding, container_of, open_encoder, written
 from pipeline.enhancing.segments import Coded, Segments, decoding_times
 from pipeline.enhancing.upscaler import Enhancer
 from pipeline.errors import SharpcamError
@@ -28,8 +28,6 @@ from pipeline.files import whole_file
 from pipeline.geometry import Frame
 from pipeline.sources import claimed_s
 
-VIDEOS = {".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mts", ".ts", ".mpg"}
-RENAMED = dict.fromkeys(VIDEOS - set(CONTAINERS), ".mkv")  # suffixes of what is read and not written
 SEGMENT_FRAMES = 250
 AHEAD_FRAMES = 4
 FROM_HD = 720  # lines, from which on players take what says nothing of its colours as BT.709

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pipeline.enhance import main
 from pipeline.enhancing.batch import MANIFEST, REPORT
-from pipeline.enhancing.image_files import Picture, read_picture, write_picture
+from pipeline.enhancing.image_files import Picture, picture_size, read_picture, write_picture
 
 ENGINE = ("--engine", "onnxruntime-fp32", "--threads", "1")
 
@@ -89,6 +89,14 @@ def test_inputs_and_outputs_that_exist_are_not_overwritten(tmp_path, capsys):
     assert main([str(file), "-o", str(other), "--overwrite", *ENGINE]) == 0
     assert read_picture(other).size == (60, 40)
     assert file.read_bytes() == before
+
+
+def test_into_a_folder_a_file_is_named_as_among_others(tmp_path):
+    """An .avi is read and not written, whether it comes alone or not."""
+    (tmp_path / "out").mkdir()
+    make_video(tmp_path / "a.avi", [photo(20, 30)])
+    assert main([str(tmp_path / "a.avi"), "-o", str(tmp_path / "out"), "--preset", "fast", *ENGINE]) == 0
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["a.mkv"]
 
 
 @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
@@ -326,12 +334,29 @@ def test_many_mixed_pictures_stay_within_two_gigabytes(at_student, tmp_path):
         write_picture(album / f"{index:03d}{suffix}", Picture(colour, alpha))
     for index in range(5):
         (album / f"broken-{index}.png").write_bytes(bytes(100 * index))
+    status, said, highest_kib = measured_call(str(album), "-o", str(tmp_path / "out"), "--jobs", "2")
+    assert status == 1
+    assert "5 of 205 files failed" in said
+    assert highest_kib < 2_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_comparison_of_a_large_picture_stays_within_two_gigabytes(suffix, tmp_path):
+    colour = np.tile(photo(400, 600), (10, 10, 1)).astype(np.uint16) * 257
+    write_picture(tmp_path / f"a{suffix}", Picture(colour, colour[..., 1].copy()))
+    words = (str(tmp_path / f"a{suffix}"), "-o", str(tmp_path / f"b{suffix}"), "--compare", "bicubic", *ENGINE)
+    status, said, highest_kib = measured_call(*words)
+    assert status == 0, said
+    assert picture_size(tmp_path / f"b{suffix}", megapixels=200) == (24_000, 8000)
+    assert highest_kib < 2_000_000
+
+
+def measured_call(*words: str) -> tuple[int, str, int]:
+    """The command's status, what it says of failures, and the most memory it held, KiB."""
     code = (
         "import sys; from pathlib import Path; from pipeline.enhance import main; status = main(sys.argv[1:]);"
         "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]); sys.exit(status)"
     )  # ru_maxrss would be that of this process, which forks it
-    words = [str(album), "-o", str(tmp_path / "out"), "--jobs", "2"]
     process = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
-    assert process.returncode == 1
-    assert "5 of 205 files failed" in process.stderr
-    assert int(process.stdout.split()[-1]) < 2_000_000  # KiB
+    return process.returncode, process.stderr, int(process.stdout.split()[-1])

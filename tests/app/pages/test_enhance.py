@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from app.enhance.calls import Call, _safe, as_zip, calls, preview, receive
 from app.jobs import jobs
+from pipeline.engines import ENGINES, REFERENCE
+from pipeline.enhancing.command_line import BEST_QUALITY, arguments_of
+from pipeline.enhancing.encoding import CODECS, PRESETS
 from pipeline.enhancing.image_files import Picture, picture_size, write_picture
 from pipeline.errors import SharpcamError
 
@@ -27,6 +31,12 @@ def run_page() -> AppTest:
 def png(seed: int = 0) -> bytes:
     packed = io.BytesIO()
     Image.fromarray(photo(20, 30, seed=seed)).save(packed, format="PNG")
+    return packed.getvalue()
+
+
+def jpeg() -> bytes:
+    packed = io.BytesIO()
+    Image.fromarray(photo(20, 30)).save(packed, format="JPEG")
     return packed.getvalue()
 
 
@@ -74,7 +84,7 @@ def test_dropped_files_become_a_job_and_come_back_enhanced(trained: Project):
 def test_two_models_beside_each_other_give_a_table(trained: Project):
     page = run_page()
     page.file_uploader[0].set_value([("a.png", png(), "image/png")])
-    next(box for box in page.selectbox if box.label == "Beside it").set_value("bicubic")
+    box(page, "Beside it").set_value("bicubic")
     page.run()
     page.button("enhance").click().run()
     (job,) = jobs(trained.paths)
@@ -83,6 +93,49 @@ def test_two_models_beside_each_other_give_a_table(trained: Project):
     assert list(page.dataframe[0].value["method"]) == ["bicubic", "student"]
     (call,) = calls(trained.paths)
     assert picture_size(call.made / "a.png") == (120, 40)
+
+
+def box(page: AppTest, label: str) -> Any:
+    """The one field of that name."""
+    (found,) = (each for each in [*page.selectbox, *page.number_input] if each.label == label)
+    return found
+
+
+def test_what_is_chosen_under_options_is_what_the_command_is_given(trained: Project):
+    page = run_page()
+    assert [each.label for each in page.expander] == ["Options"]
+    page.file_uploader[0].set_value([("a.jpg", jpeg(), "image/jpeg")])
+    page.run()
+    page.button("enhance").click().run()
+    (usual,) = jobs(trained.paths)
+    asked = arguments_of(list(usual.arguments))
+    assert asked == arguments_of([asked.input, "-o", asked.output, "--model", asked.model])  # nothing besides
+    assert ended(usual, trained.paths).status == 0
+    page.run()
+    chosen = {"Engine": REFERENCE, "Threads": 1, "Codec of videos": "vp9", "Preset of videos": "fast", "Quality": 30}
+    for label, value in chosen.items():
+        box(page, label).set_value(value)
+    page.run()
+    page.button("enhance").click().run()
+    assert not page.exception
+    latest = calls(trained.paths)[0]
+    asked = arguments_of(list(latest.job.arguments))
+    assert [asked.engine, asked.threads, asked.codec, asked.preset, asked.quality] == list(chosen.values())
+    assert ended(latest.job, trained.paths).status == 0
+    assert f"engine: {REFERENCE}, 1 threads" in latest.job.tail()
+    smaller, larger = (int(call.rows()[0]["enhanced_bytes"]) for call in calls(trained.paths))
+    assert smaller < larger  # by its quality
+
+
+def test_options_offer_what_the_command_takes(trained: Project):
+    page = run_page()
+    offered = {label: box(page, label).options for label in ("Engine", "Codec of videos", "Preset of videos")}
+    assert offered == {
+        "Engine": list(ENGINES),
+        "Codec of videos": list(CODECS),
+        "Preset of videos": list(PRESETS),
+    }
+    assert box(page, "Quality").max == BEST_QUALITY
 
 
 def test_the_same_name_twice_and_too_much_are_sentences(trained: Project):
