@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from pipeline import models
 from pipeline.engines import cores
+from pipeline.enhancing.decoding import Facts, Timed, look_at, read_frames
 from pipeline.enhancing.encoding import Encoding
 from pipeline.enhancing.upscaler import Upscaler, load_upscaler
-from pipeline.enhancing.video import Facts, Timed, as_frame, encode, enhance_video, look_at, read_frames
+from pipeline.enhancing.video import as_frame, encode, enhance_video
 from pipeline.paths import Paths
 
 FEW = 32  # frames that are in memory at the same time

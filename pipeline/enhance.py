@@ -10,150 +10,29 @@ no input is ever changed.
 import argparse
 import hashlib
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
 from pathlib import Path
-from threading import Event, Lock
-from typing import Any
 
 from pipeline import models
 from pipeline.engines import REFERENCE, cores
-from pipeline.enhancing.batch import COMPARED, REPORT, Manifest, Room, Row, Task, find_tasks, key_of, report, run_all
+from pipeline.enhancing.batch import COMPARED, REPORT, Manifest, Row, Task, find_tasks, key_of, report
 from pipeline.enhancing.camera_view import watch
 from pipeline.enhancing.command_line import CAMERA, CAMERA_PRESET, arguments_of, refuse_ignored
-from pipeline.enhancing.comparison import TEACHER, Comparison, compare, write_table
+from pipeline.enhancing.comparison import TEACHER, compare, write_table
 from pipeline.enhancing.encoding import Encoding
-from pipeline.enhancing.image_files import (
-    QUALITY,
-    Picture,
-    enhancing_bytes,
-    picture_size,
-    read_picture,
-    writable,
-    write_picture,
-)
+from pipeline.enhancing.image_files import QUALITY
 from pipeline.enhancing.names import is_video
 from pipeline.enhancing.segments import known_identity
+from pipeline.enhancing.shares import enhance_all
 from pipeline.enhancing.upscaler import Advance, Enhancer, Measured, engine_for, load_upscaler
-from pipeline.enhancing.video import enhance_video, look_at, part_of
+from pipeline.enhancing.video import part_of
+from pipeline.enhancing.work import Work
 from pipeline.errors import SharpcamError
 from pipeline.params import load_params
 from pipeline.paths import Paths
-from pipeline.progress import Bar, progress_bar
 from pipeline.stage import in_words, only_once
 
-KILO = 1000  # pixels in one step of the bar
 TOLD = 10  # failures that are named at the end; the report names all
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is to be done to every file."""
-
-    pictures_by: Enhancer
-    videos_by: Enhancer
-    encoding: Encoding
-    upright: bool  # pixels are turned as EXIF says; else they stay as they are, and EXIF says so too
-    megapixels: float
-    quality: int
-    segment_frames: int
-    compared: str | None = None  # with what
-    room: Room = field(default_factory=Room)
-
-    def identity(self, task: Task) -> dict[str, Any]:
-        """All that decides what becomes of a file, besides its content."""
-        if is_video(task.source):
-            return {"enhancer": self.videos_by.identity, "encoding": self.encoding.suited(task.target).options}
-        return {"enhancer": self.pictures_by.identity, "quality": self.quality}
-
-    def run(self, task: Task, advance: Advance) -> tuple[Row, list[Measured]]:
-        """Enhance one file; gives what was measured of its pictures too."""
-        by, run = (self.videos_by, self._video) if is_video(task.source) else (self.pictures_by, self._picture)
-        enhancer = by.anew() if isinstance(by, Comparison) else by
-        row = run(task, enhancer, advance)
-        row.enhanced_bytes = task.target.stat().st_size
-        return row, enhancer.measured
-
-    def _picture(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
-        writable(task.target)
-        compared = self.compared is not None
-        with self.room.taken(enhancing_bytes(task.source, megapixels=self.megapixels, compared=compared)):
-            picture = read_picture(task.source, megapixels=self.megapixels)
-            if self.upright:
-                picture = picture.upright()
-            size = picture.size
-            picture = enhanced(picture, enhancer, advance)  # what was read is not kept beside it
-            write_picture(task.target, picture, quality=self.quality)
-            return Row(task.name, "done", *size, *picture.size, frames=1)
-
-    def _video(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
-        width, height = look_at(task.source).size
-        frames, made = enhance_video(
-            task.source,
-            task.target,
-            enhancer,
-            self.encoding,
-            segment_frames=self.segment_frames,
-            upright=self.upright,
-            advance=lambda count: advance(count * width * height),
-        )
-        return Row(task.name, "done", width, height, *made, frames=frames)
-
-
-def enhanced(picture: Picture, enhancer: Enhancer, advance: Advance | None = None) -> Picture:
-    """The picture that is made of another: its alpha enlarged beside, what its file tells kept."""
-    colour = enhancer.enhance(picture.colour, advance)
-    alpha = None if picture.alpha is None else enhancer.beside(picture.alpha)
-    return replace(picture, colour=colour, alpha=alpha, grey=picture.grey and not isinstance(enhancer, Comparison))
-
-
-class Share:
-    """The part of the bar that belongs to one file; `lock` is the bar's."""
-
-    def __init__(self, bar: Bar, total_px: int, lock: Lock, leave: Event) -> None:
-        self.bar, self.total, self.done = bar, total_px, 0
-        self.lock, self.leave = lock, leave
-
-    def advance(self, px: int) -> None:
-        """So many of its pixels are done. Raises KeyboardInterrupt where nobody waits for it any more."""
-        if self.leave.is_set():
-            raise KeyboardInterrupt
-        with self.lock:
-            before, self.done = self.done, min(self.total, self.done + px)
-            self.bar.update(self.done // KILO - before // KILO)
-
-    def finish(self) -> None:
-        """Nothing more comes of it."""
-        self.advance(self.total - self.done)
-
-
-def size_px(task: Task) -> int:
-    """How much work a file is: the pixels of all of its frames; what cannot be read is none."""
-    try:
-        if is_video(task.source):
-            facts = look_at(task.source)
-            return facts.frames * facts.size[0] * facts.size[1]
-        width, height = picture_size(task.source, megapixels=float("inf"))
-        return width * height
-    except SharpcamError:
-        return 0
-
-
-def enhance_all(tasks: list[Task], attempt: Callable[[Task, Advance], Row], *, jobs: int) -> Iterator[Row]:
-    """The row of each file, as they end, under one bar."""
-    sizes = {task: size_px(task) for task in tasks}
-    lock, leave = Lock(), Event()
-    with progress_bar(what="enhance", total=max(1, sum(px // KILO for px in sizes.values())), unit="kpx") as bar:
-
-        def with_share(task: Task) -> Row:
-            share = Share(bar, sizes[task], lock, leave)
-            try:
-                return attempt(task, share.advance)
-            finally:
-                share.finish()
-
-        yield from run_all(tasks, with_share, jobs=jobs, leave=leave)
 
 
 def enhance_one(task: Task, work: Work, *, overwrite: bool) -> None:

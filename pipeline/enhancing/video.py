@@ -5,173 +5,30 @@ its own, so that a killed run goes on behind the last whole one, and gives the s
 """
 
 import hashlib
-import heapq
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from fractions import Fraction
-from io import BytesIO
+from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 
 from pipeline.enhancing.ahead import ahead
-from pipeline.enhancing.encoding import Colours, Encoding, container_of, open_encoder, written
-from pipeline.enhancing.segments import Coded, Segments, decoding_times
+from pipeline.enhancing.decoding import SWSCALE, Facts, Timed, check_end, look_at, opened, read_frames
+from pipeline.enhancing.encoding import Encoding, container_of, open_encoder
+from pipeline.enhancing.muxing import check_container, mux
+from pipeline.enhancing.segments import Coded, Segments
 from pipeline.enhancing.upscaler import Enhancer
+from pipeline.enhancing.video_checks import check
 from pipeline.errors import SharpcamError
 from pipeline.files import whole_file
 from pipeline.geometry import Frame
-from pipeline.sources import claimed_s
 
 SEGMENT_FRAMES = 250
 AHEAD_FRAMES = 4
-FROM_HD = 720  # lines, from which on players take what says nothing of its colours as BT.709
-SMPTE170M, BT709, UNSPECIFIED, LIMITED = 6, 1, 2, 1  # ITU-T H.273
-SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # matrices, as the converter of colours counts them
-WITH_MATRIX = {1: (1, 1), 4: (4, 4), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}  # primaries, transfer
 TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180, -90: cv2.ROTATE_90_CLOCKWISE}
-LARGEST_SHIFT_S = 0.005  # between sound and picture, which containers round to milliseconds
-END_IS_MISSING = 0.9  # of the length that a video claims
-MISSED_S = 5.0  # and never more of it than this
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a video before it is decoded."""
-
-    path: Path
-    size: tuple[int, int]  # (width, height) as stored
-    frames: int  # as the file claims, or by its length
-    rate: Fraction
-    time_base: Fraction
-    colours: Colours
-    rotation: int  # degrees, counter-clockwise
-    aspect: Fraction | None  # of a pixel
-
-    @property
-    def step(self) -> int:
-        """The usual duration of a frame, in ticks."""
-        return max(1, round(1 / (self.rate * self.time_base)))
-
-
-class Timed(NamedTuple):
-    """A picture of a video with its time, in ticks of the time base."""
-
-    picture: Frame
-    pts: int
-    duration: int
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """The container and its video stream. What cannot be decoded is said in a sentence."""
-    try:
-        with av.open(str(path)) as container:
-            videos = [stream for stream in container.streams.video if not _is_cover(stream)]
-            if not videos:
-                raise SharpcamError(f"{path} holds no video. Give a file that a video player shows.")
-            videos[0].thread_type = "AUTO"
-            yield container, videos[0]
-    except (av.error.FFmpegError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or "its end is missing"
-        raise SharpcamError(
-            f"{path} is no video that can be decoded to its end ({reason}). "
-            'Repair it, for example with "ffmpeg -i in -c copy out", or give another file.'
-        ) from None
-
-
-def _is_cover(stream: Any) -> bool:
-    return bool(stream.disposition & stream.disposition.__class__.attached_pic)
-
-
-def look_at(path: Path) -> Facts:
-    """The facts of a video. Raises SharpcamError where it shows nothing."""
-    with opened(path) as (container, stream):
-        frame = next(container.decode(stream), None)
-        if frame is None:
-            raise SharpcamError(f"{path} holds no frame. Give a file that a video player shows.")
-        rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
-        seconds = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
-        return Facts(
-            path,
-            (frame.width, frame.height),
-            stream.frames or round(seconds * rate) or count_frames(path),
-            rate,
-            Fraction(stream.time_base),
-            _colours(frame),
-            round(frame.rotation or 0),
-            stream.sample_aspect_ratio,
-        )
-
-
-def count_frames(path: Path) -> int:
-    """The frames of a video that does not say how many it has, nor how long it is: its packets."""
-    with opened(path) as (container, stream):
-        return sum(packet.size > 0 for packet in container.demux(stream))
-
-
-def _colours(frame: Any) -> Colours:
-    """What a frame says of its colours, or what players take it for where it says nothing."""
-    told = (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc)
-    matrix, span, primaries, transfer = (int(value) for value in told)
-    if matrix not in SWSCALE:
-        matrix = BT709 if frame.height >= FROM_HD else SMPTE170M
-    full = frame.format.name.startswith("yuvj")
-    return Colours(
-        matrix,
-        2 if full else span or LIMITED,
-        WITH_MATRIX[matrix][0] if primaries == UNSPECIFIED else primaries,
-        WITH_MATRIX[matrix][1] if transfer == UNSPECIFIED else transfer,
-    )
-
-
-def read_frames(facts: Facts, *, begin: int) -> Iterator[Timed]:
-    """The frames of a video from number `begin` on, RGB as stored, with times that ascend.
-
-    Raises SharpcamError where the video ends before its end.
-    """
-    with opened(facts.path) as (container, stream):
-        pts = -(1 << 62)
-        for number, frame in enumerate(container.decode(stream)):
-            expected = pts + facts.step if number else 0
-            pts = max(frame.pts if frame.pts is not None else expected, pts + 1)
-            if number < begin:
-                continue
-            if (frame.width, frame.height) != facts.size:
-                raise SharpcamError(f"{facts.path} changes its size in the middle. Cut it there into two videos.")
-            rgb = frame.reformat(
-                format="rgb24", src_colorspace=SWSCALE[facts.colours.matrix], src_color_range=facts.colours.range
-            )
-            yield Timed(rgb.to_ndarray(), pts, frame.duration or facts.step)
-        seen_s = (pts + facts.step - (stream.start_time or 0)) * facts.time_base
-        if seen_s < END_IS_MISSING * claimed_s(container, stream):
-            raise EOFError
-
-
-def check_end(facts: Facts) -> None:
-    """Raise SharpcamError where a file ends before it says: before hours of work, not after them.
-
-    What is shown beside the pictures may end later than they, so the last packet of all streams counts.
-    """
-    with opened(facts.path) as (container, stream):
-        kind = container.format.name
-        claimed_s = (container.duration or 0) / av.time_base
-        if kind == "avi":  # there FFmpeg goes by what is left, not by what the header says
-            claimed_s = float(stream.frames * stream.time_base)
-        end_s, is_cut = 0.0, False
-        for packet in container.demux():
-            at = packet.dts if packet.pts is None else packet.pts
-            if at is not None:
-                end_s = max(end_s, float((at + (packet.duration or 0)) * packet.time_base))
-                is_cut |= packet.is_corrupt and kind != "mpegts"  # broadcasts live with that
-        least_s = 2 * float(facts.step * facts.time_base)  # the last frame's duration is not always told
-        if is_cut or claimed_s - end_s > max(least_s, min((1 - END_IS_MISSING) * claimed_s, MISSED_S)):
-            raise EOFError
 
 
 def enhance_video(
@@ -282,134 +139,3 @@ def as_frame(picture: Frame, pts: int, facts: Facts, encoding: Encoding) -> Any:
     )
     frame.pts, frame.time_base = pts, facts.time_base
     return frame
-
-
-def mux(segments: Segments, facts: Facts, encoding: Encoding, file: Path, *, container: str, rotation: int) -> None:
-    """Write the video's packets, and those of the source's other streams as they are, in the order of their times."""
-    with opened(facts.path) as (source, _), written(file, container=container) as target:
-        video = _video_of(facts, encoding, target, size=segments.size)
-        if rotation:
-            video.set_display_rotation(rotation)
-        others = _others_of(source, target)
-        wanted = [stream for stream in source.streams if stream.index in others]
-        copied = _copied_packets(source.demux(wanted), others) if wanted else iter(())
-        for _, packet in heapq.merge(_video_packets(segments, video), copied, key=lambda timed: timed[0]):
-            target.mux(packet)
-
-
-def copied_streams(container: Any) -> list[Any]:
-    """What is copied beside the picture: sound, subtitles, and the fonts of these."""
-    return [stream for stream in container.streams if stream.type in ("audio", "subtitle", "attachment")]
-
-
-def check_container(facts: Facts, encoding: Encoding, container: str) -> None:
-    """Raise SharpcamError where a container cannot hold these streams: at once, by its header, written to memory."""
-    size = 2 * facts.size[0], 2 * facts.size[1]
-    check_encoder(facts, encoding, size=size)
-    with opened(facts.path) as (source, _), written(BytesIO(), container=container) as target:
-        _video_of(facts, encoding, target, size=size)
-        _others_of(source, target)
-        target.start_encoding()
-
-
-def check_encoder(facts: Facts, encoding: Encoding, *, size: tuple[int, int]) -> None:
-    """Raise SharpcamError where the encoder does not take pictures of `size` (width, height), or its options."""
-    context = av.CodecContext.create(encoding.table.encoder, "w")
-    encoding.tune(context, facts.colours, size=size, rate=facts.rate, base=facts.time_base)
-    try:
-        open_encoder(context)
-    except av.error.FFmpegError as error:
-        told = f"crf {encoding.options['crf']}" if "crf" in encoding.options else "its options"
-        raise SharpcamError(
-            f"The encoder {encoding.codec} does not take {size[0]}x{size[1]} with {told} ({error.strerror}). "
-            "Choose another --codec or --quality."
-        ) from None
-
-
-def _video_of(facts: Facts, encoding: Encoding, target: Any, *, size: tuple[int, int]) -> Any:
-    """The stream of the pictures in a container that is written; the encoder gives it its header, and no packet."""
-    video = target.add_stream(encoding.table.encoder)
-    encoding.tune(video.codec_context, facts.colours, size=size, rate=facts.rate, base=facts.time_base)
-    video.time_base = facts.time_base
-    if facts.aspect:
-        video.codec_context.sample_aspect_ratio = facts.aspect
-    open_encoder(video.codec_context)
-    return video
-
-
-def _others_of(source: Any, target: Any) -> dict[int, Any]:
-    """Copies of the source's other streams in a container that is written, by their index there; and what it tells."""
-    target.metadata.update(source.metadata)
-    target.set_chapters(source.chapters())
-    copies = {}
-    for stream in copied_streams(source):
-        copies[stream.index] = copy = target.add_stream_from_template(stream)
-        copy.metadata.update(stream.metadata)
-        copy.disposition = stream.disposition
-    return copies
-
-
-def _video_packets(segments: Segments, stream: Any) -> Iterator[tuple[float, Any]]:
-    base = stream.time_base
-    times = decoding_times([pts for pts, _ in segments.times()])
-    for coded, dts in zip(segments.packets(), times, strict=True):
-        packet = av.Packet(coded.data)
-        packet.stream, packet.time_base = stream, base
-        packet.pts, packet.dts, packet.duration = coded.pts, dts, coded.duration
-        packet.is_keyframe = coded.is_key
-        yield float(dts * base), packet
-
-
-def _copied_packets(packets: Iterator[Any], streams: dict[int, Any]) -> Iterator[tuple[float, Any]]:
-    for packet in packets:
-        if packet.dts is None:
-            packet.dts = packet.pts
-        if packet.dts is not None:  # None: the empty one at the end
-            seconds = float(packet.dts * packet.time_base)
-            packet.stream = streams[packet.stream_index]
-            yield seconds, packet
-
-
-def check(source: Path, made: Path, times: list[tuple[int, int]], facts: Facts) -> None:
-    """Raise SharpcamError unless `made` has all frames, the length and the sound where they were."""
-    ours, theirs = _timeline(made), _timeline(source)
-    if ours.frames != len(times):
-        raise SharpcamError(f"{ours.frames} of {len(times)} frames came into the file. Please report this.")
-    expected = float((max(map(sum, times)) - min(pts for pts, _ in times)) * facts.time_base)
-    if abs(ours.seconds - expected) > float(facts.step * facts.time_base) + LARGEST_SHIFT_S:
-        raise SharpcamError(f"The file lasts {ours.seconds:.3f} s in place of {expected:.3f} s. Please report this.")
-    if len(ours.starts) != len(theirs.starts):
-        raise SharpcamError(
-            f"{len(ours.starts)} of {len(theirs.starts)} sounds came into the file. Please report this."
-        )
-    shown = float(min(pts for pts, _ in times) * facts.time_base)  # what comes before a key frame never is
-    shifts = [abs((a - ours.first) - (b - shown)) for a, b in zip(ours.starts, theirs.starts, strict=True)]
-    if max(shifts, default=0) > LARGEST_SHIFT_S:
-        raise SharpcamError(f"Sound and picture lie {max(shifts):.3f} s apart. End OUTPUT in another container.")
-
-
-class Timeline(NamedTuple):
-    """What a finished video is held to."""
-
-    frames: int
-    seconds: float  # of its pictures
-    first: float  # of its pictures, when it is shown, seconds
-    starts: list[float]  # of each copied sound, seconds
-
-
-def _timeline(path: Path) -> Timeline:
-    with opened(path) as (container, video):
-        copied = [stream for stream in copied_streams(container) if stream.type == "audio"]
-        starts: dict[int, float] = {}
-        frames, first, end = 0, float("inf"), 0.0
-        for packet in container.demux([video, *copied]):
-            if packet.pts is None:
-                continue
-            at = float(packet.pts * packet.time_base)
-            if packet.stream_index == video.index:
-                frames, first = frames + 1, min(first, at)
-                end = max(end, at + float((packet.duration or 0) * packet.time_base))
-            else:
-                starts.setdefault(packet.stream_index, at)
-        sounds = [starts[stream.index] for stream in copied if stream.index in starts]
-        return Timeline(frames, end - first, first, sounds)

@@ -187,7 +187,7 @@ def test_one_odd_file_does_not_end_the_others(album, tmp_path, capsys, monkeypat
         return read_picture(path, **known)
 
     unforeseen = {"d.tif": MemoryError(), "b.jpg": ZeroDivisionError("by itself")}
-    monkeypatch.setattr("pipeline.enhance.read_picture", failing)
+    monkeypatch.setattr("pipeline.enhancing.work.read_picture", failing)
     assert main([str(album), "-o", str(tmp_path / "out"), *ENGINE]) == 1
     said = capsys.readouterr()
     assert "3 enhanced, 0 finished before, 3 failed" in said.out

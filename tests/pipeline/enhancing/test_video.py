@@ -16,9 +16,10 @@ from making import Project, kill, make_video, photo, until
 from pipeline import models
 from pipeline.enhance import main
 from pipeline.enhancing.comparison import compare
+from pipeline.enhancing.decoding import _colours, check_end, look_at
 from pipeline.enhancing.encoding import CODECS, Encoding
 from pipeline.enhancing.upscaler import Upscaler, load_upscaler
-from pipeline.enhancing.video import _colours, check_end, enhance_video, look_at, part_of
+from pipeline.enhancing.video import enhance_video, part_of
 from pipeline.errors import SharpcamError
 
 ENGINE = ("--engine", "onnxruntime-fp32", "--threads", "1")
