@@ -1,5 +1,6 @@
 """Picture files as people have them: PNG, JPEG, WebP, TIFF; 8 or 16 bit, grey, with alpha, EXIF and colour profile."""
 
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".ti
 QUALITY = 95  # of JPEG and WebP
 LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 MEGAPIXELS = 100.0  # a larger picture needs to be allowed
+MADE = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # the date of every profile that is made here
 PREFIX = b"Exif\0\0"
 PNG_ROWS, TIFF_ROWS = 16, 64  # of a strip
 DEFLATE = 8  # of a TIFF
@@ -147,11 +149,13 @@ def read_picture(path: Path, *, megapixels: float = MEGAPIXELS) -> Picture:
             pixels, grey = _pixels_of_16_bits(path), image.mode.startswith(("I", "L"))
             if is_tiff:
                 pixels = _as_meant(pixels, image.tag_v2, path)
+            elif grey and "transparency" in image.info:
+                pixels = _with_key(pixels, image.info["transparency"])
         else:
             if image.mode == "CMYK" and profile:
                 image, profile = _without_ink(image, profile)
             if image.mode == "LAB":
-                profile = _screen().tobytes()  # Pillow makes sRGB of it
+                profile = _told_by_screen()  # Pillow makes sRGB of it
             pixels, grey = _pixels_of_8_bits(image)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     alpha = np.ascontiguousarray(pixels[..., -1]) if pixels.shape[2] in (2, 4) else None
@@ -242,6 +246,11 @@ def _as_meant(pixels: Frame, tags: Any, path: Path) -> Frame:
     return pixels
 
 
+def _with_key(grey: Frame, key: int) -> Frame:
+    """(h, w) as (h, w, 2), with the alpha of a PNG in which one grey is transparent: OpenCV knows that of colours."""
+    return np.dstack([grey, np.where(grey == key, 0, np.iinfo(grey.dtype).max).astype(grey.dtype)])
+
+
 def _channels(pixels: Frame) -> int:
     return 1 if pixels.ndim == 2 else int(pixels.shape[2])
 
@@ -257,11 +266,16 @@ def _screen() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
+def _told_by_screen() -> bytes:
+    """The profile of sRGB, without the time at which it was made (ICC.1, section 7.2.8): files are to be the same."""
+    told = _screen().tobytes()
+    return told[:24] + MADE + told[36:]
+
+
 def _without_ink(image: Any, profile: bytes) -> tuple[Any, bytes]:
     """A CMYK image by its profile as sRGB."""
-    screen = _screen()
     own = ImageCms.ImageCmsProfile(BytesIO(profile))
-    return ImageCms.profileToProfile(image, own, screen, outputMode="RGB"), screen.tobytes()
+    return ImageCms.profileToProfile(image, own, _screen(), outputMode="RGB"), _told_by_screen()
 
 
 def _pixels_of_8_bits(image: Any) -> tuple[Frame, bool]:

@@ -20,7 +20,7 @@ from pipeline.runtime import Student, load_student, read_contract, start
 INT8 = "onnxruntime-int8"  # for an int8 file, where no engine is asked for: it runs everywhere, on any size at once
 WHOLE_PX = 1 << 20  # pixels of a picture that is computed in one piece
 TILE_PX = 768  # side of a tile of larger ones: some 150 MB of memory
-OVERLAP_PX = 32  # further than any student looks
+OVERLAP_PX = 40  # further than any student looks
 LOOK_PX = 16  # step of the guard's look at an answer
 SEEN = 0.1  # of white: pictures with less in them may well become one colour, as snow does
 

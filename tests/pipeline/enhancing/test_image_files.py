@@ -1,9 +1,11 @@
 """Pictures come back as they were, with all that their files tell; what is none is said in a sentence."""
 
 import struct
+import time
 import tracemalloc
 import zlib
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from making import photo
 from PIL import Image, ImageCms
 
 from pipeline.enhancing.image_files import Picture, enhancing_bytes, picture_size, read_picture, write_picture
+from pipeline.enhancing.png_file import write_png
 from pipeline.errors import SharpcamError
 
 LOSSLESS = (".png", ".tiff")
@@ -26,6 +29,7 @@ def exif(orientation: int = 6) -> bytes:
     return told.tobytes()
 
 
+@cache  # it tells when it was made
 def profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -161,6 +165,33 @@ def test_other_kinds_of_pixels_become_these(tmp_path, mode):
     assert found.size == (30, 20)
     assert found.grey == (mode in ("1", "L", "LA"))
     assert (found.alpha is not None) == (mode in ("LA", "RGBA"))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_the_grey_that_a_png_calls_transparent_is_its_alpha(tmp_path, deep):
+    grey = photo(20, 30)[..., 0].astype(np.uint16 if deep else np.uint8) * (257 if deep else 1)
+    grey[:5] = 7
+    Image.fromarray(grey).save(tmp_path / "a.png", transparency=7)
+    found = read_picture(tmp_path / "a.png")
+    np.testing.assert_array_equal(found.alpha, np.where(grey == 7, 0, np.iinfo(grey.dtype).max))
+    np.testing.assert_array_equal(found.colour[..., 0], grey)
+
+
+def test_deep_grey_with_alpha_is_read(tmp_path):
+    pixels = photo(20, 30)[..., :2].astype(np.uint16) * 257
+    write_png(tmp_path / "a.png", iter([pixels]), size=(30, 20), exif=b"", profile=b"")
+    found = read_picture(tmp_path / "a.png")
+    np.testing.assert_array_equal(found.alpha, pixels[..., 1])
+    np.testing.assert_array_equal(found.colour[..., 2], pixels[..., 0])
+    assert found.grey
+
+
+def test_the_profile_that_a_picture_gets_knows_no_clock(tmp_path):
+    Image.fromarray(photo(20, 30)).convert("LAB").save(tmp_path / "a.tif")
+    first = read_picture(tmp_path / "a.tif").profile
+    time.sleep(1.1)  # a profile tells when it was made, in seconds
+    assert read_picture(tmp_path / "a.tif").profile == first
+    assert ImageCms.getProfileName(BytesIO(first)).startswith("sRGB")
 
 
 def bomb(path: Path) -> Path:
