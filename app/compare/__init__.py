@@ -1,6 +1,6 @@
 """Pictures of the same frame against each other: two under a draggable divider, or all in a grid, zoomed as one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -24,12 +24,14 @@ def show_slider(
     first: str | None = None,
     second: str | None = None,
     grid: bool = False,
+    rows: Sequence[Sequence[str | None]] = (),
 ) -> None:
     """Show `images` (title -> PNG, JPEG or WebP file, or its bytes), all of the same view, in whatever sizes.
 
     `first` and `second` are the two under the divider at the beginning (the first and the last of `images` where not
     given), `grid` whether all are shown side by side at the beginning; the viewer changes both, and zoom and position
-    stay when the pictures change. A file that is missing is said to be.
+    stay when the pictures change. `rows` are the titles in each row of that grid, None a gap; without them as many
+    stand beside each other as there is room for. A file that is missing is said to be.
     """
     titles = list(images)
     found = {title: url for title, image in images.items() if (url := _url(image, id_=f"{key}-{title}"))}
@@ -44,6 +46,7 @@ def show_slider(
         "first": first if first in found else shown[0],
         "second": second if second in found else shown[-1],
         "grid": grid,
+        "rows": [list(row) for row in rows],
     }
     _mount(key=key, data=data)
 

@@ -62,6 +62,7 @@ class Compare {
     this.text = text;
     const titles = data.pictures.map((picture) => picture.title);
     this.pictures = data.pictures;
+    this.rows = data.rows;
     this.widest = 0;
     if (!titles.includes(this.first)) this.first = data.first;
     if (!titles.includes(this.second)) this.second = data.second;
@@ -87,10 +88,15 @@ class Compare {
     this.find("mode").setAttribute("aria-pressed", String(this.grid));
     for (const pick of this.root.querySelectorAll(".pick")) pick.hidden = this.grid;
     const named = (title) => this.pictures.find((picture) => picture.title === title);
+    const columns = this.grid ? Math.max(0, ...this.rows.map((row) => row.length)) : 0;
+    this.views.classList.toggle("table", columns > 0);
+    this.views.style.setProperty("--columns", columns);
+    const filled = (row) => Array.from({ length: columns }, (_, column) => named(row[column]));
+    const pictures = columns ? this.rows.flatMap(filled) : this.pictures;
     const groups = this.grid
-      ? this.pictures.map((picture) => [picture])
+      ? pictures.map((picture) => (picture ? [picture] : []))
       : [[named(this.second), named(this.first)]]; // B lies below, A over its left part
-    this.views.replaceChildren(...groups.map((group) => this.view(group)));
+    this.views.replaceChildren(...groups.map((group) => (group.length ? this.view(group) : element("div", "gap"))));
     this.draw();
   }
 

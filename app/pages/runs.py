@@ -2,26 +2,20 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import plotly.colors
-import plotly.graph_objects as go
 import streamlit as st
 
 from app import lineage
-from app.compare import show_slider
 from app.data.versions import current
+from app.runs.curves_view import bicubic, show_curves
+from app.runs.naming import label, started
+from app.runs.pictures_view import show_pictures
 from app.waiting import waited_for
 from pipeline import registry
 from pipeline.errors import SharpcamError
-from pipeline.frames import read_frame
 from pipeline.paths import Paths
-from pipeline.runs import Curve, PastRun, all_runs, curves, last_known_runs, link, pictures
+from pipeline.runs import PastRun, all_runs, last_known_runs, link
 from pipeline.tracking import stamp, tracking_uri
 
 MOST_COMPARED = 6
@@ -41,11 +35,6 @@ ORDERS: dict[str, Callable[[PastRun], Any]] = {
     "newest first": lambda run: -run.started_ms,
     "quickest first": lambda run: (run.ended_ms or float("inf")) - run.started_ms,
 }
-COLOURS = plotly.colors.qualitative.D3
-TITLES = {"loss": "L1 loss", "psnr": "PSNR against the teacher (dB)"}
-MEASURE_OF = {"loss": "l1", "psnr": "psnr"}  # in the evaluation
-PARTS = {"val": ("validation frames", "solid"), "train": ("training crops", "dot")}  # name, line
-ERROR_GAIN = 8
 
 
 def show_page(paths: Paths) -> None:
@@ -151,11 +140,6 @@ def _above_bicubic(run: PastRun) -> float | None:
     return None if student is None or other is None else round(student - other, 2)
 
 
-def started(run: PastRun) -> datetime:
-    """When the run was begun, in the server's time."""
-    return datetime.fromtimestamp(run.started_ms // 1000)
-
-
 def choose(runs: list[PastRun], found: list[PastRun]) -> list[PastRun]:
     """The runs that are compared: at first the first two that were found."""
     known = {run.id: run for run in runs}
@@ -172,148 +156,6 @@ def choose(runs: list[PastRun], found: list[PastRun]) -> list[PastRun]:
         persist_state="session",
     )
     return [known[run_id] for run_id in ids if run_id in known]  # one may have been deleted outside
-
-
-def label(run: PastRun) -> str:
-    """A run in a few words that no other run has, and that stay the same while it trains."""
-    return f"{run.name} · {started(run):%d %b %H:%M} · {run.id[:4]}"
-
-
-def _decibels(run: PastRun) -> str:
-    return "" if run.best_psnr is None else f" · {run.best_psnr:.2f} dB"
-
-
-def show_pictures(chosen: list[PastRun], paths: Paths) -> None:
-    """The same cut-outs across runs, or across the epochs of one, under one zoom."""
-    st.subheader("Pictures")
-    try:
-        found = {run.id: waited_for(partial(pictures, run, paths), words="Fetching pictures…") for run in chosen}
-    except SharpcamError as error:
-        st.warning(str(error))
-        return
-    frames = sorted({frame for frames in found.values() for frame in frames})
-    if not frames:
-        st.info("These runs have no pictures: they were stopped before their first epoch, or their files are gone.")
-        return
-    frame_box, across_box, error_box = st.columns([2, 2, 1], vertical_alignment="bottom")
-    frame = frame_box.selectbox("Frame", frames, key="frame", bind="query-params")
-    across = across_box.selectbox(
-        "Side by side",
-        ["best", *(run.id for run in chosen)],
-        format_func=lambda which: (
-            "the best epoch of each run" if which == "best" else f"epochs of {name_of(which, chosen)}"
-        ),
-        key="across",
-    )
-    errors = error_box.toggle(
-        "Error map", key="errors", bind="query-params", help=f"|student - teacher|, {ERROR_GAIN} times"
-    )
-    shown = across_runs(chosen, found, frame) if across == "best" else across_epochs(found[across].get(frame, {}))
-    if errors:
-        shown |= error_maps(shown)
-    show_slider(shown, key="pictures", grid=True)
-
-
-def name_of(run_id: str, chosen: list[PastRun]) -> str:
-    return label(next(run for run in chosen if run.id == run_id))
-
-
-def across_runs(
-    chosen: list[PastRun], found: dict[str, dict[str, dict[str, Path]]], frame: str
-) -> dict[str, Path | bytes]:
-    """bicubic, the student of each run, the teacher."""
-    shown: dict[str, Path | bytes] = {}
-    references: dict[str, Path] = {}
-    for run in chosen:
-        of_run = found[run.id].get(frame, {})
-        references |= {title: of_run[title] for title in ("bicubic", "teacher") if title in of_run}
-        epochs = sorted(title for title in of_run if title.startswith("epoch"))
-        if best := of_run.get("best") or of_run.get(epochs[-1] if epochs else ""):
-            shown[f"{run.id[:4]}{_decibels(run)}"] = best
-    ordered: dict[str, Path | bytes] = {"bicubic": references["bicubic"]} if "bicubic" in references else {}
-    return ordered | shown | ({"teacher": references["teacher"]} if "teacher" in references else {})
-
-
-def across_epochs(of_run: dict[str, Path]) -> dict[str, Path | bytes]:
-    """bicubic, each epoch that was kept, the best one, the teacher."""
-    epochs = sorted(title for title in of_run if title.startswith("epoch"))
-    order = ["bicubic", *epochs, "best", "teacher"]
-    return {title.replace("-", " ").replace(" 0", " ").strip(): of_run[title] for title in order if title in of_run}
-
-
-def error_maps(shown: dict[str, Path | bytes]) -> dict[str, Path | bytes]:
-    """How far each picture is from the teacher's; it is said of which that cannot be told."""
-    teacher = shown.get("teacher")
-    maps: dict[str, Path | bytes] = {}
-    if not isinstance(teacher, Path):
-        return maps
-    for title, picture in shown.items():
-        if title == "teacher" or not isinstance(picture, Path):
-            continue
-        try:
-            maps[f"error of {title}"] = error_map(picture, teacher)
-        except SharpcamError as error:
-            st.caption(f"No error map of {title}: {error}")
-    return maps
-
-
-@st.cache_data(max_entries=200, show_spinner=False)
-def error_map(picture: Path, reference: Path) -> bytes:
-    """The mean difference over the channels, enlarged ERROR_GAIN times, in colours, as PNG. Raises SharpcamError."""
-    ours, theirs = read_frame(picture), read_frame(reference)
-    if ours.shape != theirs.shape:
-        raise SharpcamError("its geometry is another one than the teacher's picture has. Compare runs of one geometry.")
-    difference = cv2.absdiff(ours, theirs).mean(axis=2) * ERROR_GAIN
-    coloured = cv2.applyColorMap(difference.clip(0, 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    return bytes(cv2.imencode(".png", coloured)[1])
-
-
-def show_curves(chosen: list[PastRun], paths: Paths) -> None:
-    """L1 and PSNR over the epochs; bicubic as a dashed line. Zoom stays while they grow."""
-    st.subheader("Curves")
-    try:
-        found = {run.id: waited_for(partial(curves, run, paths), words="Reading curves…") for run in chosen}
-    except SharpcamError as error:
-        st.warning(str(error))
-        return
-    for column, measure in zip(st.columns(2), TITLES, strict=True):
-        column.plotly_chart(figure(chosen, found, measure), key=f"curve-{measure}", theme="streamlit")
-    st.caption("Solid: whole validation frames. Dotted: training crops. Dashed: bicubic on the validation frames.")
-
-
-def figure(chosen: list[PastRun], found: dict[str, dict[str, Curve]], measure: str) -> go.Figure:
-    """One measure of all chosen runs."""
-    drawn = go.Figure(
-        layout={
-            "title": TITLES[measure],
-            "xaxis_title": "epoch",
-            "height": 360,
-            "uirevision": measure,
-            "legend": {"orientation": "h", "y": -0.3},
-        }
-    )
-    for index, run in enumerate(chosen):
-        colour = COLOURS[index % len(COLOURS)]
-        for part, (words, dash) in PARTS.items():
-            curve = found[run.id].get(f"{part}_{measure}", [])
-            drawn.add_scatter(
-                x=[epoch for epoch, _ in curve],
-                y=[value for _, value in curve],
-                name=f"{label(run)}{_decibels(run)}" if part == "val" else words,
-                showlegend=part == "val",
-                mode="lines+markers" if len(curve) < 30 else "lines",
-                line={"color": colour, "dash": dash},
-                legendgroup=run.id,
-            )
-    for value in sorted({value for run in chosen if (value := bicubic(run, measure)) is not None}):
-        drawn.add_hline(y=value, line={"dash": "dash", "color": "gray"}, annotation_text="bicubic")
-    return drawn
-
-
-def bicubic(run: PastRun, measure: str) -> float | None:
-    """What bicubic gives: as evaluated, else as the training found at its start."""
-    at_start = run.metrics.get(f"bicubic_{measure}")
-    return run.metrics.get(f"evaluation.bicubic.teacher.{MEASURE_OF[measure]}", at_start)
 
 
 def show_differences(chosen: list[PastRun]) -> None:

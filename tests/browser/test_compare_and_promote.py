@@ -31,8 +31,18 @@ def test_two_runs_are_compared_under_one_divider(
     page.get_by_label("Picture B").select_option(index=2)
     expect(page.locator(".compare .over img")).to_have_attribute("alt", page.get_by_label("Picture A").input_value())
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    page.get_by_role("button", name="Grid").click()
+    page.get_by_role("combobox", name="Epochs").click()
+    page.get_by_role("option", name="epoch 0").click()
+    expect(views).to_have_count(6)
+    page.locator(".compare .in").click()
+    zooms = page.locator(".compare img").evaluate_all("images => images.map(image => image.style.transform)")
+    assert len(set(zooms)) == 1, "all pictures are under one zoom"
+    tops = views.evaluate_all("views => views.map(view => view.getBoundingClientRect().top)")
+    assert tops == sorted(tops)
+    assert len(set(tops)) == 3, "a row for each run, and one for bicubic and teacher"
     page.reload()
-    expect(views).to_have_count(4, timeout=PATIENCE_MS)
+    expect(views).to_have_count(6, timeout=PATIENCE_MS)
     assert not page.get_by_text("Traceback").count()
 
 

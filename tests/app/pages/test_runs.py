@@ -112,12 +112,43 @@ def test_the_choice_is_kept_in_the_address_and_what_is_searched_is_found(two_run
     assert ids(page) == [two_runs[0]]
 
 
-def test_pictures_across_epochs_and_error_maps_are_shown_on_request(two_runs):
+def test_pictures_are_a_row_for_each_run_and_a_column_for_each_epoch_with_their_error_maps(two_runs, project):
+    better, worse = (run_id[:4] for run_id in two_runs)
     page = run_page()
-    page.selectbox(key="across").set_value(two_runs[0])
+    best = [f"{better} · best · 33.00 dB", f"{worse} · best · 31.00 dB"]
+    assert pictures_shown(page) == ([], ["bicubic", *best, "teacher"])
+    page.multiselect(key="epochs").set_value(["best", "epoch-0000"]).run()
+    rows, titles = pictures_shown(page)
+    assert rows == [
+        [f"{better} · epoch 0", f"{better} · best · 33.00 dB"],
+        [f"{worse} · epoch 0", f"{worse} · best · 31.00 dB"],
+        ["bicubic", "teacher"],
+    ]
+    assert {title for row in rows for title in row} == set(titles)
+    (gone,) = (pictures(run, project.paths)[FRAME] for run in all_runs(project.paths) if run.id == two_runs[1])
+    gone["epoch-0000"].unlink()
     page.toggle(key="errors").set_value(True).run()
-    assert not page.exception
+    assert pictures_shown(page)[0][2:] == [
+        [None, f"{worse} · best · 31.00 dB"],
+        [None, f"error of {worse} · best · 31.00 dB"],
+        ["bicubic", "teacher"],
+        ["error of bicubic", None],
+    ]
     assert not page.warning
+
+
+def test_a_run_that_still_trains_shows_its_last_epoch_in_place_of_the_best(with_database, tmp_path, project):
+    run_id = make_run(tmp_path, status="RUNNING")
+    (run,) = all_runs(project.paths)
+    pictures(run, project.paths)[FRAME]["best"].unlink()
+    assert pictures_shown(run_page())[1] == ["bicubic", f"{run_id[:4]} · last · 31.00 dB", "teacher"]
+
+
+def pictures_shown(page: AppTest) -> tuple[list[list[str | None]], list[str]]:
+    """The rows that the grid was told, and the titles of its pictures."""
+    (component,) = page.get("bidi_component")
+    told = json.loads(component.proto.json)
+    return told["rows"], [picture["title"] for picture in told["pictures"]]
 
 
 def test_a_locked_database_is_said_and_nothing_is_lost(two_runs, project):

@@ -1,0 +1,1 @@
+"""What the page Runs shows of the runs that are compared."""

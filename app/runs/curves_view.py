@@ -1,0 +1,66 @@
+"""The curves of runs over their epochs, beside what bicubic gives."""
+
+from functools import partial
+
+import plotly.colors
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.runs.naming import decibels, label
+from app.waiting import waited_for
+from pipeline.errors import SharpcamError
+from pipeline.paths import Paths
+from pipeline.runs import Curve, PastRun, curves
+
+COLOURS = plotly.colors.qualitative.D3
+TITLES = {"loss": "L1 loss", "psnr": "PSNR against the teacher (dB)"}
+MEASURE_OF = {"loss": "l1", "psnr": "psnr"}  # in the evaluation
+PARTS = {"val": ("validation frames", "solid"), "train": ("training crops", "dot")}  # name, line
+
+
+def show_curves(chosen: list[PastRun], paths: Paths) -> None:
+    """L1 and PSNR over the epochs; bicubic as a dashed line. Zoom stays while they grow."""
+    st.subheader("Curves")
+    try:
+        found = {run.id: waited_for(partial(curves, run, paths), words="Reading curves…") for run in chosen}
+    except SharpcamError as error:
+        st.warning(str(error))
+        return
+    for column, measure in zip(st.columns(2), TITLES, strict=True):
+        column.plotly_chart(figure(chosen, found, measure), key=f"curve-{measure}", theme="streamlit")
+    st.caption("Solid: whole validation frames. Dotted: training crops. Dashed: bicubic on the validation frames.")
+
+
+def figure(chosen: list[PastRun], found: dict[str, dict[str, Curve]], measure: str) -> go.Figure:
+    """One measure of all chosen runs."""
+    drawn = go.Figure(
+        layout={
+            "title": TITLES[measure],
+            "xaxis_title": "epoch",
+            "height": 360,
+            "uirevision": measure,
+            "legend": {"orientation": "h", "y": -0.3},
+        }
+    )
+    for index, run in enumerate(chosen):
+        colour = COLOURS[index % len(COLOURS)]
+        for part, (words, dash) in PARTS.items():
+            curve = found[run.id].get(f"{part}_{measure}", [])
+            drawn.add_scatter(
+                x=[epoch for epoch, _ in curve],
+                y=[value for _, value in curve],
+                name=f"{label(run)}{decibels(run)}" if part == "val" else words,
+                showlegend=part == "val",
+                mode="lines+markers" if len(curve) < 30 else "lines",
+                line={"color": colour, "dash": dash},
+                legendgroup=run.id,
+            )
+    for value in sorted({value for run in chosen if (value := bicubic(run, measure)) is not None}):
+        drawn.add_hline(y=value, line={"dash": "dash", "color": "gray"}, annotation_text="bicubic")
+    return drawn
+
+
+def bicubic(run: PastRun, measure: str) -> float | None:
+    """What bicubic gives: as evaluated, else as the training found at its start."""
+    at_start = run.metrics.get(f"bicubic_{measure}")
+    return run.metrics.get(f"evaluation.bicubic.teacher.{MEASURE_OF[measure]}", at_start)
