@@ -54,7 +54,11 @@ def show_controls(pipeline: Pipeline, paths: Paths) -> None:
             "Run", list(SCOPES), default="all", required=True, format_func=SCOPES.__getitem__, key="scope"
         )
         names = [stage.name for stage in pipeline.stages]
-        name = st.selectbox("Stage", names, key="stage", disabled=scope == "all", width=180)
+        name = (
+            st.selectbox("Stage", names, key="stage", persist_state="session", width=180)
+            if scope != "all"
+            else names[0]
+        )
         force = st.toggle("Force", key="force", help="Run also what is fresh.")
     plan = pipeline.plan(scope, name, force=force)
     st.markdown(in_words(plan, pipeline, scope, name))

@@ -3,10 +3,13 @@
 from urllib.parse import urlsplit
 
 import pytest
+from axe import serious
 from making import ROOT
 from playwright.sync_api import expect
 
 NARROW = {"width": 390, "height": 800}
+PAGES = sorted(file.stem for file in (ROOT / "app/pages").glob("*.py"))
+DONE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
 @pytest.fixture
@@ -20,8 +23,21 @@ def asked(page):
 def test_every_page_stays_at_home_and_fits_a_narrow_screen(trained, dashboard, page, asked):
     address = dashboard(trained)
     page.set_viewport_size(NARROW)
-    for name in (file.stem for file in (ROOT / "app/pages").glob("*.py")):
+    for name in PAGES:
         page.goto(f"{address}/{'' if name == 'home' else name}")
         expect(page.get_by_role("heading", level=1)).to_have_text("sharpcam" if name == "home" else name.capitalize())
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     assert asked - {None} == {"localhost"}  # data: and blob: addresses have no host
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(trained, dashboard, page, scheme):
+    address = dashboard(trained)
+    page.emulate_media(color_scheme=scheme)
+    found = {}
+    for name in PAGES:
+        page.goto(f"{address}/{'' if name == 'home' else name}")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.locator(DONE)).to_be_visible()
+        found[name] = serious(page)
+    assert found == {name: [] for name in PAGES}

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from making import ROOT, photo, until
+from axe import serious
+from making import photo, until
 from onnx import TensorProto, helper, numpy_helper
 from player import (
     SMALL,
@@ -644,14 +645,8 @@ def test_axe_finds_nothing_serious(open_player: Open, student: Path, width: int,
     page = open_player([student], settings=WASM | {"lens": True}, capture=capture)
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.add_script_tag(path=ROOT / "node_modules/axe-core/axe.min.js")
     assert serious(page) == []
     start_camera(page)
     page.get_by_text("Record this camera for training").click()
     assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def serious(page: Page) -> list[str]:
-    found = page.evaluate("axe.run()")["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]
