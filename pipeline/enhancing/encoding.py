@@ -24,7 +24,8 @@ class Codec(NamedTuple):
 
     encoder: str
     pixels: str
-    quality: int  # constant rate factor; 0 is lossless, more is smaller
+    quality: int  # constant rate factor; 0 is best, more is smaller
+    most: int  # of that factor
     speeds: dict[str, dict[str, str]]  # by preset
     always: dict[str, str]
 
@@ -34,6 +35,7 @@ CODECS = {
         "libx264",
         "yuv420p",
         18,
+        51,
         {"fast": {"preset": "ultrafast"}, "good": {"preset": "medium"}, "small": {"preset": "slow"}},
         {},
     ),
@@ -41,6 +43,7 @@ CODECS = {
         "libx265",
         "yuv420p",
         20,
+        51,
         {"fast": {"preset": "ultrafast"}, "good": {"preset": "medium"}, "small": {"preset": "slow"}},
         {"x265-params": "log-level=error"},
     ),
@@ -48,6 +51,7 @@ CODECS = {
         "libsvtav1",
         "yuv420p",
         28,
+        63,
         {"fast": {"preset": "12"}, "good": {"preset": "8"}, "small": {"preset": "5"}},
         {},
     ),
@@ -55,10 +59,11 @@ CODECS = {
         "libvpx-vp9",
         "yuv420p",
         28,
+        63,
         {"fast": {"cpu-used": "8"}, "good": {"cpu-used": "4"}, "small": {"cpu-used": "2"}},
         {"b": "0", "row-mt": "1"},
     ),
-    "ffv1": Codec("ffv1", "bgr0", 0, {preset: {} for preset in PRESETS}, {"level": "3", "g": "1"}),
+    "ffv1": Codec("ffv1", "bgr0", 0, 100, {preset: {} for preset in PRESETS}, {"level": "3", "g": "1"}),
 }
 
 
@@ -87,8 +92,14 @@ class Encoding:
             raise SharpcamError(f'There is no preset "{self.preset}"; there are: {", ".join(PRESETS)}.')
 
     def suited(self, file: Path) -> "Encoding":
-        """This for a file of that name: with its codec."""
-        return replace(self, codec=self.codec or USUAL_IN.get(file.suffix.lower(), USUAL))
+        """This for a file of that name: with its codec. Raises SharpcamError for a quality that this does not know."""
+        suited = replace(self, codec=self.codec or USUAL_IN.get(file.suffix.lower(), USUAL))
+        if self.quality is not None and self.quality > suited.table.most:  # x264 would take it for the worst
+            raise SharpcamError(
+                f"The quality of {suited.codec} goes from 0, which is best, to {suited.table.most}, and {self.quality} "
+                "was asked for. Choose another --quality; that of JPEG and WebP counts the other way."
+            )
+        return suited
 
     @property
     def table(self) -> Codec:

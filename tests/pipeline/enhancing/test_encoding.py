@@ -1,4 +1,4 @@
-"""What an encoder may take of the machine."""
+"""What an encoder is asked for, and what it may take of the machine."""
 
 import os
 from fractions import Fraction
@@ -8,8 +8,22 @@ import av
 import pytest
 
 from pipeline.enhancing.encoding import CODECS, Colours, Encoding, open_encoder
+from pipeline.errors import SharpcamError
 
 TASKS = Path("/proc/self/task")
+
+
+@pytest.mark.parametrize(("codec", "most"), [("h264", 51), ("h265", 51), ("av1", 63), ("vp9", 63)])
+def test_a_quality_beyond_the_codecs_is_refused(codec, most):
+    """x264 would take the quality of a JPEG for the worst of a video, and say nothing."""
+    file = Path("a.mkv")
+    assert Encoding(codec, quality=most).suited(file).options["crf"] == str(most)
+    with pytest.raises(SharpcamError, match=f"from 0, which is best, to {most}, and {most + 1} was asked for"):
+        Encoding(codec, quality=most + 1).suited(file)
+
+
+def test_the_quality_of_a_lossless_codec_is_none():
+    assert "crf" not in Encoding("ffv1", quality=100).suited(Path("a.mkv")).options
 
 
 @pytest.mark.skipif(not TASKS.is_dir(), reason="Linux alone has it")
