@@ -51,7 +51,7 @@ def show_pictures(chosen: list[PastRun], paths: Paths) -> None:
     errors = error_box.toggle(
         "Error map", key="errors", bind="query-params", help=f"|student - teacher|, {ERROR_GAIN} times"
     )
-    in_order = sorted(epochs, key=options.index)
+    in_order = [epoch for epoch in options if epoch in epochs]  # a run that had it may be compared no longer
     show_rows(rows_of(chosen, of_frame, in_order), references_of(of_frame), errors=errors)
 
 

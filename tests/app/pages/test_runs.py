@@ -144,6 +144,16 @@ def test_a_run_that_still_trains_shows_its_last_epoch_in_place_of_the_best(with_
     assert pictures_shown(run_page())[1] == ["bicubic", f"{run_id[:4]} · last · 31.00 dB", "teacher"]
 
 
+def test_an_epoch_that_no_compared_run_has_any_more_is_no_longer_shown(two_runs, project):
+    page = run_page()
+    page.multiselect(key="epochs").set_value(["epoch-0000", "best"]).run()
+    for run in all_runs(project.paths):
+        pictures(run, project.paths)[FRAME]["epoch-0000"].unlink()
+    page.run()
+    assert not page.exception
+    assert pictures_shown(page)[0] == []
+
+
 def pictures_shown(page: AppTest) -> tuple[list[list[str | None]], list[str]]:
     """The rows that the grid was told, and the titles of its pictures."""
     (component,) = page.get("bidi_component")
