@@ -49,6 +49,15 @@ def test_light_that_moves_by_a_few_pixels_of_the_smaller_picture_is_no_shift_of_
     assert glitch(seen, cv2.resize(spot, None, fx=4, fy=4, interpolation=cv2.INTER_NEAREST)) != "colour shifted"
 
 
+def test_the_truth_of_a_textured_view_is_no_glitch_of_an_enlargement():
+    """Fine texture that a lens has taken: single pixels change by more than the limit, as they should."""
+    truth = np.repeat(np.repeat(photo(64, 80).astype(np.float32) / 255 * 0.2, 2, 0), 2, 1)
+    truth[::4, ::4] = truth[1::4, ::4] = truth[::4, 1::4] = truth[1::4, 1::4] = 0.8
+    seen = cv2.GaussianBlur(cv2.resize(truth, (80, 64), interpolation=cv2.INTER_AREA), (0, 0), 2)
+    assert np.percentile(np.abs(cv2.resize(truth, (80, 64), interpolation=cv2.INTER_AREA) - seen), 99.9) > 0.35
+    assert glitch(seen, truth) != "changed too much"
+
+
 def test_a_reduced_picture_passes():
     assert glitch(twice(PICTURE), PICTURE) == ""
 
@@ -82,12 +91,15 @@ def test_a_shifted_colour_in_one_corner_is_a_glitch():
     assert glitch(PICTURE, after) == "colour shifted"
 
 
-def test_noise_is_a_glitch():
-    after = np.random.default_rng(0).random(PICTURE.shape, dtype=np.float32)
-    assert glitch(PICTURE, after) == "changed too much"
+@pytest.mark.parametrize("enlarged", [1, 2, 4])
+def test_noise_is_a_glitch(enlarged):
+    height, width = PICTURE.shape[:2]
+    after = np.random.default_rng(0).random((enlarged * height, enlarged * width, 3), dtype=np.float32)
+    assert glitch(PICTURE, after) != ""
 
 
-def test_blocks_of_colour_are_a_glitch():
-    after = PICTURE.copy()
-    after[32:48, 32:48] = (1, 0, 1)
+@pytest.mark.parametrize("enlarged", [1, 2, 4])
+def test_blocks_of_colour_are_a_glitch(enlarged):
+    after = cv2.resize(PICTURE, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC)
+    after[32 * enlarged : 48 * enlarged, 32 * enlarged : 48 * enlarged] = (1, 0, 1)
     assert glitch(PICTURE, after) != ""
