@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field, PrivateAttr
 
 from pipeline.chains.engine import Engine
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Side = Annotated[int, Field(ge=8)]
 TlcPx = tuple[Side, Side] | None  # (height, width) of the crops that the network was trained on; null: no TLC
 
+FLIPS = ((), (1,), (0,), (0, 1))  # axes of a picture (H, W, 3)
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 
@@ -147,6 +149,16 @@ class Restorer(NetworkStep, frozen=True):
     scale: ClassVar[int] = 2
     network: ClassVar[str] = "restorer"
     file: ClassVar[str] = "restorer.safetensors"
+
+    self_ensemble: Literal[1, 2, 4] = 1  # of how many flipped views the mean is taken (Lim et al. 2017, section 3.4)
+
+    def run(self, picture: Picture, *, geometry: GeometryParams) -> Picture:
+        views = FLIPS[: self.self_ensemble]
+        total = np.zeros((), np.float32)
+        for axes in views:
+            flipped = np.ascontiguousarray(np.flip(picture, axes))
+            total = total + np.flip(super().run(flipped, geometry=geometry), axes)
+        return np.asarray(total / np.float32(len(views)), dtype=np.float32)
 
     @property
     def folder(self) -> Path:

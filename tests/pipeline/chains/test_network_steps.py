@@ -198,10 +198,23 @@ def test_weights_precision_and_arguments_are_in_the_fingerprint(engine):
     ours = {"restorer": {}}
     seen = [fingerprint(ours), fingerprint(ours, precision="bf16")]
     seen += [fingerprint({"nafssr": {"tlc_px": tlc}}) for tlc in (None, [30, 90], [32, 90])]
+    seen += [fingerprint({"restorer": {"self_ensemble": 2}})]
     seen += [fingerprint({"nafssr": {"views": "same_view", "tlc_px": None}})]
     make_up_restorer(engine.bundled / "restorer.safetensors", width=8)
     seen.append(fingerprint(ours))
     assert len(set(seen)) == len(seen)
+
+
+def test_a_self_ensemble_is_the_mean_over_flipped_views(engine):
+    one, two, four = (Restorer(self_ensemble=views).placed(engine) for views in (1, 2, 4))
+    flipped = one.run(np.ascontiguousarray(PICTURE[:, ::-1]), geometry=GEOMETRY)[:, ::-1]
+    plain = one.run(PICTURE, geometry=GEOMETRY)
+    assert np.abs(plain - flipped).max() > 1e-3
+    np.testing.assert_allclose(two.run(PICTURE, geometry=GEOMETRY), (plain + flipped) / 2, atol=1e-6)
+    whole = four.run(PICTURE, geometry=GEOMETRY)
+    for axes in (0, 1, (0, 1)):
+        turned = four.run(np.ascontiguousarray(np.flip(PICTURE, axes)), geometry=GEOMETRY)
+        np.testing.assert_allclose(np.flip(turned, axes), whole, atol=1e-5)
 
 
 def test_the_half_precision_file_does_as_well_and_the_recipe_says_so(tmp_path, monkeypatch):
