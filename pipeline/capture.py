@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
-from pipeline.frames import find_clips, find_frames, frame_name, remove_tree, remove_unfinished, write_frame
+from pipeline.frames import DEMO_CLIP, find_clips, find_frames, frame_name, remove_tree, remove_unfinished, write_frame
 from pipeline.params import CaptureParams, Params, load_params
 from pipeline.paths import Paths
 from pipeline.progress import progress_bar
@@ -24,7 +24,7 @@ from pipeline.recording import SAFE_NAME, move_whole, record, safe_name, unfinis
 from pipeline.sources import Video, find_source
 from pipeline.stage import in_words, only_once, run_stage
 
-REAL_DEMO_CLIP = "demo-real"
+REAL_DEMO_CLIP = f"{DEMO_CLIP}real"
 
 
 def capture(paths: Paths, params: Params) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Generator, Tensor
 
+from pipeline.frames import DEMO_CLIP
 from pipeline.geometry import Frame, crop_box
 from pipeline.params import CameraParams, GeometryParams
 from training import camera, jpeg
@@ -190,4 +191,4 @@ def simulated_clips(
 ) -> dict[str, SimulatedClip]:
     """The clips of the demo by name."""
     size = (asked.width, asked.height)
-    return {f"demo-{index:02d}": SimulatedClip(index, seed, size, frames, fps, geometry) for index in range(clips)}
+    return {f"{DEMO_CLIP}{index:02d}": SimulatedClip(index, seed, size, frames, fps, geometry) for index in range(clips)}

@@ -14,14 +14,12 @@ import numpy as np
 
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
-from pipeline.frames import find_clips, find_frames
+from pipeline.frames import DEMO_CLIP, find_clips, find_frames
 from pipeline.geometry import Frame
 from pipeline.params import Params, load_params
 from pipeline.paths import Paths
 from pipeline.progress import in_hours
 from pipeline.stage import in_words
-
-DEMO = "demo-"  # how the names of the demo's clips begin
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def frames_to_come(paths: Paths, params: Params) -> int:
     """Frames that the stage capture will bring: what waits in the inbox, and the demo where there is none yet."""
     waiting = sum(len(find_frames(clip)) for clip in find_clips(paths.inbox))
     demo = params.capture.demo
-    if params.capture.source != "demo" or any(clip.name.startswith(DEMO) for clip in find_clips(paths.raw)):
+    if params.capture.source != "demo" or any(clip.name.startswith(DEMO_CLIP) for clip in find_clips(paths.raw)):
         return waiting
     return waiting + demo.clips * demo.frames + demo.real_frames
 

@@ -12,6 +12,7 @@ from pipeline.files import write_bytes
 
 PNG_LEVEL = 2  # on camera noise a higher level costs three times the time for 3 % of the size
 HEADER_BYTES = 26
+DEMO_CLIP = "demo-"  # how the names of the demo's clips begin
 
 
 def find_clips(folder: Path) -> list[Path]:
