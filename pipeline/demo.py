@@ -191,4 +191,6 @@ def simulated_clips(
 ) -> dict[str, SimulatedClip]:
     """The clips of the demo by name."""
     size = (asked.width, asked.height)
-    return {f"{DEMO_CLIP}{index:02d}": SimulatedClip(index, seed, size, frames, fps, geometry) for index in range(clips)}
+    return {
+        f"{DEMO_CLIP}{index:02d}": SimulatedClip(index, seed, size, frames, fps, geometry) for index in range(clips)
+    }
