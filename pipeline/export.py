@@ -20,12 +20,12 @@ from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_bytes, write_json
 from pipeline.frames import read_frame
 from pipeline.geometry import Frame, fit
+from pipeline.origin import data_versions
 from pipeline.params import GeometryParams, Params
 from pipeline.paths import Paths
 from pipeline.quantise import quantise
 from pipeline.runtime import INT8_SUFFIX, TORCH_MOST, pack_picture, sha256
 from pipeline.stage import run_stage
-from pipeline.tracking import data_versions
 from training import checkpoints
 
 GOLDEN_SIZE = (64, 48)  # width, height

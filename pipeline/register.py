@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline import models, registry, tracking
+from pipeline import models, origin, registry, tracking
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
 from pipeline.paths import Paths
@@ -63,7 +63,7 @@ def _settle(
     paths: Paths,
 ) -> int:
     """Make the version, or bring the tags of the one there is up to date; gives its number."""
-    tags = tags_of(contract, judged) | (run.origin() if run else tracking.versions(paths.root))
+    tags = tags_of(contract, judged) | (run.origin() if run else origin.versions(paths.root))
     if known is None:
         number = registry.add(_files(paths), tags=tags, run_id=run.id if run else None)
     else:

@@ -14,7 +14,7 @@ import pytorch_lightning as lightning
 import torch
 from torch import nn
 
-from pipeline import plot, tracking
+from pipeline import origin, plot, tracking
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_bytes, write_json
 from pipeline.framecache import DecodedFrames, decoded_frames
@@ -40,7 +40,7 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # how Lightning, to
 def train(paths: Paths, params: Params) -> None:
     """The stage: train (or go on), write the CSV, the student and the plots, log everything to MLflow."""
     module, validation, workplace = prepare(paths, params)
-    versions = tracking.versions(paths.root)
+    versions = origin.versions(paths.root)
     if ended_already(workplace, paths):
         print("train: an earlier process has ended this very training already", flush=True)
         return

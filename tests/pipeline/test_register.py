@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from pipeline import models, registry, tracking
+from pipeline import models, origin, registry, tracking
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
 from pipeline.register import register
@@ -39,7 +39,7 @@ def test_the_student_is_registered_once_with_its_files_and_its_origin(trained, c
     assert version.tags["onnx_sha256"] == sha256(trained.paths.student_onnx)
     assert version.tags["gate"] == "passed"
     assert version.tags["evaluation.student.teacher.psnr"] == str(judged["methods"]["student"]["teacher"]["psnr"])
-    assert version.tags["git.commit"] == tracking.versions(trained.root)["git.commit"]
+    assert version.tags["git.commit"] == origin.versions(trained.root)["git.commit"]
     assert version.tags["split"] == contract["data"]["split"]
     assert version.run_id == tracking.run_id_of_student(sha256(trained.paths.student), trained.paths)
 
@@ -111,7 +111,7 @@ def test_a_student_whose_run_is_not_known_is_registered_with_the_commit_of_the_t
     register(trained.paths)
     version = only_version(trained)
     assert version.run_id == ""
-    assert version.tags["git.commit"] == tracking.versions(trained.root)["git.commit"]
+    assert version.tags["git.commit"] == origin.versions(trained.root)["git.commit"]
 
 
 def test_weights_that_were_not_exported_are_refused(trained):

@@ -6,12 +6,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 
 import psutil
 import pytest
-from making import FORKS, PATIENCE_S, git
+from making import FORKS, PATIENCE_S
 
 from pipeline import tracking
 from pipeline.errors import SharpcamError
@@ -154,39 +153,13 @@ def test_a_database_of_another_program_is_one_sentence_and_stays_as_it_was(tmp_p
         database.commit()
     before = file.read_bytes()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
-    began = time.monotonic()
     with pytest.raises(SharpcamError, match=r"notes\.db is no database of MLflow\. Move it away, or set MLFLOW_TRACK"):
         start()
-    assert time.monotonic() - began < 20, "MLflow itself tries for most of a minute"
     assert file.read_bytes() == before
 
 
 def test_what_is_read_is_given_also_where_it_cannot_be_kept(full_disk, tmp_path):
     assert tracking.kept(tmp_path / "cache" / "runs.json", lambda: ["read"]) == ["read"]
-
-
-def test_versions_are_the_commit_whether_it_was_changed_and_dvcs_hashes(project):
-    versions = tracking.versions(project.root)
-    assert versions == {"git.commit": git(project.root, "rev-parse", "HEAD"), "git.dirty": "false"}
-    project.change(seed=8)
-    lock = "stages: {capture: {outs: [{path: data/raw, md5: abc.dir}]}, train: {outs: [{path: weights/a, md5: d}]}}"
-    (project.root / "dvc.lock").write_text(lock)
-    assert tracking.versions(project.root) == versions | {"git.dirty": "true", "dvc.data/raw": "abc.dir"}
-
-
-@pytest.mark.parametrize("text", ["", "stages: {capture: {cmd: x}}"])
-def test_a_lock_without_outputs_has_no_hashes(project, text):
-    (project.root / "dvc.lock").write_text(text)
-    assert tracking.data_versions(project.root) == {}
-
-
-def test_without_a_git_repository_or_a_commit_it_is_said_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    with pytest.raises(SharpcamError, match=r'There is no git commit here.*Run "git init && git add -A && git commit'):
-        tracking.versions(tmp_path)
-    git(tmp_path, "init", "-q")
-    with pytest.raises(SharpcamError, match="There is no git commit here"):
-        tracking.versions(tmp_path)
 
 
 def test_nested_parameters_have_dotted_names():
