@@ -25,17 +25,17 @@ def glitch(before: Picture, after: Picture) -> str:
     """What is wrong with `after`, made of `before` by a step that keeps the view; else empty. Sizes may differ.
 
     They are compared at the smaller of the two sizes, pixels as well as boxes: the larger one holds detail that the
-    other cannot have. An enlargement gives back what the lens took from single pixels, too, and the truth of a textured
-    view does so by more than the limit: there a pixel is a square of two by two. Colour is compared as light: a lens
-    spreads light without loss, so that undoing its blur keeps the mean light of a box, while the mean of its encoded
-    values differs by up to 0.1 wherever there is fine texture.
+    other cannot have. An enlargement also gives back what the lens took from single pixels and spread around them, and
+    the truth of a textured view does so by more than the limits: there a pixel is a square of two by two. Colour is
+    compared as light: a lens spreads light without loss, so that undoing its blur keeps the mean light of a box, while
+    the mean of its encoded values differs by up to 0.1 wherever there is fine texture.
     """
-    size = min(before.shape[1], after.shape[1]), min(before.shape[0], after.shape[0])
+    width, height = min(before.shape[1], after.shape[1]), min(before.shape[0], after.shape[0])
+    size = (width, height) if after.shape[1] <= width else (max(1, width // 2), max(1, height // 2))
     boxes = max(1, size[0] // BOX_PX), max(1, size[1] // BOX_PX)
-    pixels = size if size == (after.shape[1], after.shape[0]) else (max(1, size[0] // 2), max(1, size[1] // 2))
-    if np.percentile(np.abs(_reduced(after, pixels) - _reduced(before, pixels)), 99.9) > LARGEST_CHANGE:
-        return "changed too much"
     one, other = _reduced(before, size), _reduced(after, size)
+    if np.percentile(np.abs(other - one), 99.9) > LARGEST_CHANGE:
+        return "changed too much"
     shift = cv2.resize(_light(other) - _light(one), boxes, interpolation=cv2.INTER_AREA)
     if np.abs(shift).max() > LARGEST_SHIFT:
         return "colour shifted"
@@ -43,7 +43,8 @@ def glitch(before: Picture, after: Picture) -> str:
 
 
 def _light(picture: Picture) -> Picture:
-    return np.asarray(picture.clip(0, 1) ** GAMMA, dtype=np.float32)
+    """Linear; what is brighter than white counts, as it is clipped only at a chain's end."""
+    return np.asarray(picture.clip(0) ** GAMMA, dtype=np.float32)
 
 
 def _reduced(picture: Picture, size: tuple[int, int]) -> Picture:
