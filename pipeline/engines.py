@@ -17,6 +17,8 @@ from pipeline.geometry import Frame
 
 Batch = NDArray[np.float32]  # (1, 3, H, W), 0..1
 LEVELS = 255
+CUDA = "CUDAExecutionProvider"
+NO_CUDA = "ONNX Runtime finds no CUDA that it can use. Install CUDA and cuDNN, or take another engine."
 
 
 class Running(Protocol):
@@ -41,7 +43,7 @@ class Engine(NamedTuple):
         """Why this machine cannot use it, or nothing."""
         if find_spec(self.library) is None:
             return f"{self.library} is not installed"
-        if self.device == "cuda" and "CUDAExecutionProvider" not in _onnxruntime().get_available_providers():
+        if self.device == "cuda" and CUDA not in _onnxruntime().get_available_providers():
             return "this ONNX Runtime has no CUDA"
         if self.precision == "bf16" and "BF16" not in _openvino().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             return "this processor has no bf16"
@@ -84,15 +86,20 @@ def session(model: Path | bytes, *, threads: int, device: str = "cpu") -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if device == "cuda" else ["CPUExecutionProvider"]
+    wanted = [CUDA, "CPUExecutionProvider"] if device == "cuda" else ["CPUExecutionProvider"]
+    if wanted[0] not in runtime.get_available_providers():
+        raise SharpcamError(NO_CUDA)
     try:
-        return runtime.InferenceSession(model, options, providers=providers)
+        made = runtime.InferenceSession(model, options, providers=wanted)
     except Exception as error:  # ONNX Runtime's errors have no common class
         reason = (str(error).splitlines() or [""])[0][:200]
         name = "That" if isinstance(model, bytes) else str(model)
         raise SharpcamError(
             f'{name} is no model that ONNX Runtime can run ({reason}). Run "dvc repro export".'
         ) from None
+    if made.get_providers()[0] != wanted[0]:  # it would go on with the CPU, under the name of the GPU
+        raise SharpcamError(NO_CUDA)
+    return made
 
 
 class OnnxRuntime:

@@ -71,6 +71,12 @@ def test_an_engine_whose_library_is_not_installed_says_so():
     assert ENGINES[REFERENCE]._replace(library="no_such_library").missing() == "no_such_library is not installed"
 
 
+@pytest.mark.skipif("onnxruntime-cuda" in HERE, reason="there is a GPU")
+def test_cuda_that_cannot_be_used_is_no_quiet_processor(running):
+    with pytest.raises(SharpcamError, match=r"no CUDA that it can use. Install CUDA and cuDNN, or take another engine"):
+        running("onnxruntime-cuda")
+
+
 def test_pixels_go_to_a_batch_and_back_as_numpy_would_bring_them():
     frame = photo(12, 17)
     batch = to_batch(frame)
