@@ -21,6 +21,10 @@ TRIALS = {
     "spectrum, 0.2": {"frequency_weight": 0.2},
     "spectrum, 0.5": {"frequency_weight": 0.5},
     "spectrum, 1": {"frequency_weight": 1.0},
+    "no warm-up": {"warmup_share": 0.0},
+    "a constant rate": {"final_rate_share": 1.0},
+    "noise, 0.01": {"noise": 0.01},
+    "noise, 0.03": {"noise": 0.03},
 }
 
 

@@ -76,11 +76,13 @@ def distillation(model: nn.Module, training: DecodedFrames, validation: DecodedF
     train = params.train
     crops = Crops(train.crops_per_epoch, train.batch_size, train.crop_px, params.geometry.scale)
     schedule = Schedule(
-        train.learning_rate,
-        train.warmup_share,
-        params.seed,
-        train.frequency_weight,
-        train.patience_epochs,
+        learning_rate=train.learning_rate,
+        warmup_share=train.warmup_share,
+        final_rate_share=train.final_rate_share,
+        seed=params.seed,
+        noise=train.noise,
+        frequency_weight=train.frequency_weight,
+        patience_epochs=train.patience_epochs,
     )
     return Distillation(model, _pairs(training), _pairs(validation), crops, schedule)
 

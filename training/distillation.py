@@ -23,7 +23,9 @@ class Schedule:
 
     learning_rate: float  # at its highest
     warmup_share: float  # of all steps
+    final_rate_share: float  # of the highest rate, where the cosine ends
     seed: int
+    noise: float = 0.0  # most of the noise that a crop is given beside its own, of full range
     frequency_weight: float = 0.0  # of the difference of spectra, beside L1
     patience_epochs: int | None = None  # end after so many epochs without a better one
 
@@ -65,13 +67,17 @@ class Distillation(lightning.LightningModule):
     def _rate(self, step: int, steps: int) -> float:
         warmup = max(1, round(self.schedule.warmup_share * steps))
         spent = min(1.0, step / max(1, steps))
-        return min(1.0, (step + 1) / warmup) * (0.01 + 0.99 * (1 + math.cos(math.pi * spent)) / 2)
+        end = self.schedule.final_rate_share
+        return min(1.0, (step + 1) / warmup) * (end + (1 - end) * (1 + math.cos(math.pi * spent)) / 2)
 
     def on_train_epoch_start(self) -> None:
         self._seen = {"train_loss": [], "train_psnr": [], "val_loss": [], "val_psnr": []}
 
     def training_step(self, batch: Pair, _: int) -> Tensor:
         small, target = batch
+        if self.schedule.noise:
+            share = torch.rand(len(small), 1, 1, 1, device=small.device)
+            small = small + self.schedule.noise * share * torch.randn_like(small)
         picture = self.model(small).float()
         loss = l1(picture, target)
         self._note("train", loss, psnr(picture.detach(), target))

@@ -52,7 +52,7 @@ def fit(module, epochs):
 
 def distillation(*, learning_rate=0.003, name="student_s", validation=None, **schedule):
     torch.manual_seed(0)
-    way = Schedule(learning_rate, warmup_share=0.05, seed=1, **schedule)
+    way = Schedule(learning_rate, warmup_share=0.05, final_rate_share=0.01, seed=1, **schedule)
     return Distillation(MODELS[name](), clip(), validation or clip(), CROPS, way)
 
 
