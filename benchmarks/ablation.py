@@ -23,8 +23,6 @@ TRIALS = {
     "spectrum, 1": {"frequency_weight": 1.0},
     "no warm-up": {"warmup_share": 0.0},
     "a constant rate": {"final_rate_share": 1.0},
-    "noise, 0.01": {"noise": 0.01},
-    "noise, 0.03": {"noise": 0.03},
 }
 
 

@@ -80,7 +80,6 @@ def distillation(model: nn.Module, training: DecodedFrames, validation: DecodedF
         warmup_share=train.warmup_share,
         final_rate_share=train.final_rate_share,
         seed=params.seed,
-        noise=train.noise,
         frequency_weight=train.frequency_weight,
         patience_epochs=train.patience_epochs,
     )

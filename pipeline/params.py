@@ -137,7 +137,6 @@ class TrainParams(Section):
     learning_rate: PositiveFloat
     warmup_share: Annotated[float, Field(ge=0, lt=1)]
     final_rate_share: Annotated[float, Field(gt=0, le=1)]
-    noise: Annotated[float, Field(ge=0, le=1)]
     frequency_weight: Annotated[float, Field(ge=0)]
     patience_epochs: PositiveInt | None
     precision: Literal["32-true", "16-mixed", "bf16-mixed"]

@@ -25,7 +25,6 @@ class Schedule:
     warmup_share: float  # of all steps
     final_rate_share: float  # of the highest rate, where the cosine ends
     seed: int
-    noise: float = 0.0  # most of the noise that a crop is given beside its own, of full range
     frequency_weight: float = 0.0  # of the difference of spectra, beside L1
     patience_epochs: int | None = None  # end after so many epochs without a better one
 
@@ -75,9 +74,6 @@ class Distillation(lightning.LightningModule):
 
     def training_step(self, batch: Pair, _: int) -> Tensor:
         small, target = batch
-        if self.schedule.noise:
-            share = torch.rand(len(small), 1, 1, 1, device=small.device)
-            small = small + self.schedule.noise * share * torch.randn_like(small)
         picture = self.model(small).float()
         loss = l1(picture, target)
         self._note("train", loss, psnr(picture.detach(), target))
