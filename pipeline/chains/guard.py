@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 
+from pipeline.chains.light import light, reduced
 from pipeline.chains.step import Picture
 
 LARGEST_CHANGE = 0.35  # of full range, 99.9th percentile over the picture
 LARGEST_SHIFT = 0.06  # of full range, in the mean linear light of boxes
 BOX_PX = 32
-GAMMA = 2.2
 FLAT = 1 / 512  # a picture that spans less than this is constant
 
 
@@ -33,21 +33,10 @@ def glitch(before: Picture, after: Picture) -> str:
     width, height = min(before.shape[1], after.shape[1]), min(before.shape[0], after.shape[0])
     size = (width, height) if after.shape[1] <= width else (max(1, width // 2), max(1, height // 2))
     boxes = max(1, size[0] // BOX_PX), max(1, size[1] // BOX_PX)
-    one, other = _reduced(before, size), _reduced(after, size)
+    one, other = reduced(before, size), reduced(after, size)
     if np.percentile(np.abs(other - one), 99.9) > LARGEST_CHANGE:
         return "changed too much"
-    shift = cv2.resize(_light(other) - _light(one), boxes, interpolation=cv2.INTER_AREA)
+    shift = cv2.resize(light(other) - light(one), boxes, interpolation=cv2.INTER_AREA)
     if np.abs(shift).max() > LARGEST_SHIFT:
         return "colour shifted"
     return ""
-
-
-def _light(picture: Picture) -> Picture:
-    """Linear; what is brighter than white counts, as it is clipped only at a chain's end."""
-    return np.asarray(picture.clip(0) ** GAMMA, dtype=np.float32)
-
-
-def _reduced(picture: Picture, size: tuple[int, int]) -> Picture:
-    if (picture.shape[1], picture.shape[0]) == size:
-        return picture
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.float32)

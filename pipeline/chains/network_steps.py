@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from pipeline.chains.engine import Engine
+from pipeline.chains.light import with_light_of
 from pipeline.chains.step import Picture, Size, Step
 from pipeline.chains.weight_files import ACCEPTED, find, provenance, sha256_of
 from pipeline.errors import SharpcamError
@@ -151,8 +152,13 @@ class Restorer(NetworkStep, frozen=True):
     file: ClassVar[str] = "restorer.safetensors"
 
     self_ensemble: Literal[1, 2, 4] = 1  # of how many flipped views the mean is taken (Lim et al. 2017, section 3.4)
+    keep_light: bool = False  # give back the light that the frame has from afar
 
     def run(self, picture: Picture, *, geometry: GeometryParams) -> Picture:
+        restored = self._mean_of_views(picture, geometry)
+        return with_light_of(picture, restored) if self.keep_light else restored
+
+    def _mean_of_views(self, picture: Picture, geometry: GeometryParams) -> Picture:
         views = FLIPS[: self.self_ensemble]
         total = np.zeros((), np.float32)
         for axes in views:

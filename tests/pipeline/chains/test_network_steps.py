@@ -18,6 +18,7 @@ from pipeline.chains import inference, weight_files
 from pipeline.chains.chain import build_chain, guarded
 from pipeline.chains.engine import Engine
 from pipeline.chains.executor import ahead
+from pipeline.chains.light import with_light_of
 from pipeline.chains.network_steps import NafnetDeblur, NafnetDenoise, Nafssr, RealEsrgan, Restorer
 from pipeline.chains.networks import NETWORKS, Network
 from pipeline.chains.steps import shrink
@@ -198,7 +199,7 @@ def test_weights_precision_and_arguments_are_in_the_fingerprint(engine):
     ours = {"restorer": {}}
     seen = [fingerprint(ours), fingerprint(ours, precision="bf16")]
     seen += [fingerprint({"nafssr": {"tlc_px": tlc}}) for tlc in (None, [30, 90], [32, 90])]
-    seen += [fingerprint({"restorer": {"self_ensemble": 2}})]
+    seen += [fingerprint({"restorer": changed}) for changed in ({"self_ensemble": 2}, {"keep_light": True})]
     seen += [fingerprint({"nafssr": {"views": "same_view", "tlc_px": None}})]
     make_up_restorer(engine.bundled / "restorer.safetensors", width=8)
     seen.append(fingerprint(ours))
@@ -215,6 +216,12 @@ def test_a_self_ensemble_is_the_mean_over_flipped_views(engine):
     for axes in (0, 1, (0, 1)):
         turned = four.run(np.ascontiguousarray(np.flip(PICTURE, axes)), geometry=GEOMETRY)
         np.testing.assert_allclose(np.flip(turned, axes), whole, atol=1e-5)
+
+
+def test_a_restorer_may_keep_the_light_of_the_frame(engine):
+    plain, kept = (Restorer(keep_light=keep).placed(engine).run(PICTURE, geometry=GEOMETRY) for keep in (False, True))
+    assert np.abs(plain - kept).max() > 1e-3
+    np.testing.assert_array_equal(kept, with_light_of(PICTURE, plain))
 
 
 def test_the_half_precision_file_does_as_well_and_the_recipe_says_so(tmp_path, monkeypatch):
