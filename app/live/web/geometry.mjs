@@ -56,16 +56,16 @@ function kernelFor(box, size) {
 
 /**
  * Which pixels of a line make each pixel of the resized line: `count` positions (`at`, within the frame) and `weights`
- * for each of `size` outputs, which begin so many positions (`moves`) after those of the output before.
+ * for each of `size` outputs; of the bicubic kernel also how many positions an output begins after the one before (`moves`).
  */
 function taps(kernel, start, length, size) {
     const lists = Array.from({ length: size }, (_, index) => kernel(index, length, size));
     const count = Math.max(...lists.map((list) => list.length));
     const at = new Uint32Array(size * count);
     const weights = new Float32Array(size * count);
-    const moves = new Uint8Array(size);
+    const moves = kernel === cubic ? new Uint8Array(size) : null; // others have lists of different lengths
     lists.forEach((list, index) => {
-        if (index > 0) moves[index] = Math.min(list[0][0] - lists[index - 1][0][0], count);
+        if (moves && index > 0) moves[index] = Math.min(list[0][0] - lists[index - 1][0][0], count);
         for (let tap = 0; tap < count; tap += 1) {
             const [position, weight] = list[tap] ?? [list[0][0], 0];
             at[index * count + tap] = start + Math.min(Math.max(position, 0), length - 1);

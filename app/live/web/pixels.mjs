@@ -59,7 +59,7 @@ export function resize(source, plan, into, { from, to, at }) {
     const line = new Float32Array(3 * source.width);
     const [first, last] = span(columns, from, to);
     const mixRows = rows.count === CUBIC ? mixFourRows : mixAllRows;
-    const mixColumns = columns.count === CUBIC ? mixFourColumns : mixAllColumns;
+    const mixColumns = columns.moves ? mixFourColumns : mixAllColumns;
     for (let row = 0; row < into.height; row += 1) {
         mixRows(source, rows, row, first, last, line);
         mixColumns(line, columns, from, to, bias, into.data, 4 * (row * into.width + at));

@@ -94,8 +94,15 @@ def assert_same(found, expected):
 
 
 def worker_pids():
-    below = psutil.Process().children(recursive=True)
-    return [process.pid for process in below if "ray::Worker" in process.name() + " ".join(process.cmdline()[:1])]
+    return [process.pid for process in psutil.Process().children(recursive=True) if "ray::Worker" in title_of(process)]
+
+
+def title_of(process):
+    """What it calls itself; nothing once it has ended."""
+    try:
+        return process.name() + " ".join(process.cmdline()[:1])
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
 
 
 @needs_ray
