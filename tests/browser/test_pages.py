@@ -30,7 +30,7 @@ def test_every_page_stays_at_home_and_fits_a_narrow_screen(trained, dashboard, p
     assert asked - {None} == {"localhost"}  # data: and blob: addresses have no host
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_serious_on_any_page(trained, dashboard, page, scheme):
     address = dashboard(trained)
     page.emulate_media(color_scheme=scheme)
