@@ -56,7 +56,8 @@ function kernelFor(box, size) {
 
 /**
  * Which pixels of a line make each pixel of the resized line: `count` positions (`at`, within the frame) and `weights`
- * for each of `size` outputs; of the bicubic kernel also how many positions an output begins after the one before (`moves`).
+ * for each of `size` outputs; of the bicubic kernel also how many positions an output begins after the one before it
+ * (`moves`).
  */
 function taps(kernel, start, length, size) {
     const lists = Array.from({ length: size }, (_, index) => kernel(index, length, size));
