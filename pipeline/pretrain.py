@@ -27,6 +27,7 @@ from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
 from pipeline.photos import Photos, load_photos
 from pipeline.recipe import RECIPES, Recipe, load_recipe
+from pipeline.runtime import sha256
 from pipeline.stage import in_words, only_once
 from training import camera, checkpoints
 from training.descent import Run
@@ -39,9 +40,11 @@ NOT_IN_FINGERPRINT = {"device", "validate_steps", "checkpoint_s"}
 Frames = list[tuple[Tensor, Tensor]]  # raw (1, 3, h, w) and truth (1, 3, 2h, 2w), float in 0..1
 
 
-def fingerprint(recipe: Recipe, photos: Photos) -> str:
+def fingerprint(recipe: Recipe, photos: Photos, start: Path | None = None) -> str:
     """A hash of everything but the machine that decides the weights; checkpoints lie under this name."""
     settings = {**recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), "camera": camera.RANGES}
+    if start is not None:
+        settings["start"] = sha256(start)
     return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
 
 
@@ -87,9 +90,31 @@ def ending(tracker: Tracker) -> Iterator[None]:
     tracker.end("FINISHED")
 
 
-def new_run(recipe: Recipe, device: torch.device) -> Run:
-    """An untrained model, the same for the same seed."""
-    return Run(channels_last(recipe.new_model().to(device)), recipe.descent())
+def new_run(recipe: Recipe, device: torch.device, start: Path | None = None) -> Run:
+    """The model at `start`, else an untrained one, the same for the same seed. Raises SharpcamError."""
+    model = recipe.new_model() if start is None else started_from(start, recipe)
+    return Run(channels_last(model.to(device)), recipe.descent())
+
+
+def started_from(start: Path, recipe: Recipe) -> nn.Module:
+    """The network at `start`, ready to be trained on. Raises SharpcamError where it is not that of `recipe`."""
+    model, found = read_weights(start, option="--start")
+    if (found["model"], found["arguments"]) != (recipe.model, recipe.arguments):
+        raise SharpcamError(
+            f"{start} holds {found['model']} with {found['arguments']}, and the recipe asks for {recipe.model} with "
+            f"{recipe.arguments}. Name weights of that shape with --start."
+        )
+    return model.train()
+
+
+def read_weights(path: Path, *, option: str) -> tuple[nn.Module, dict[str, Any]]:
+    """The network at `path` and its recipe. Raises SharpcamError, naming the command's `option` that chooses it."""
+    try:
+        return checkpoints.load(path)
+    except FileNotFoundError:
+        raise SharpcamError(f'No weights at {path}. Name another file with {option}, or "git checkout" it.') from None
+    except checkpoints.CheckpointError as error:
+        raise SharpcamError(f"{error}. Name another file with {option}.") from None
 
 
 def channels_last(model: nn.Module) -> nn.Module:
@@ -122,7 +147,7 @@ def measure(model: nn.Module, frames: Frames, device: torch.device) -> dict[str,
 
 
 def shipped_recipe(
-    recipe: Recipe, photos: Photos, run: Run, budget: Budget, figures: dict[str, float]
+    recipe: Recipe, photos: Photos, run: Run, budget: Budget, figures: dict[str, float], start: Path | None
 ) -> dict[str, Any]:
     """What travels with the weights."""
     return {
@@ -130,7 +155,8 @@ def shipped_recipe(
         "arguments": recipe.arguments,
         "training": recipe.model_dump(mode="json"),
         "camera": camera.RANGES,
-        "training_sha256": fingerprint(recipe, photos),
+        "training_sha256": fingerprint(recipe, photos, start),
+        "started_from_sha256": None if start is None else sha256(start),
         "steps": run.step,
         "minutes": budget.minutes,
         "photographs": len(photos.training),
@@ -181,13 +207,11 @@ def kept(steps: Iterator[float], run: Run, checkpoint: Path, *, every_s: float) 
     save_checkpoint(checkpoint, run)
 
 
-def open_run(recipe: Recipe, checkpoint: Path, device: torch.device) -> Run:
-    """The run at `checkpoint`, or a new one where there is none."""
-    run = new_run(recipe, device)
+def go_on(run: Run, checkpoint: Path) -> None:
+    """Put the new `run` where the one at `checkpoint` stopped, if there is one."""
     if checkpoint.is_file():
         run.restore(torch.load(checkpoint, map_location="cpu", weights_only=True))
         print(f"pretrain: going on at step {run.step}, from {checkpoint}", flush=True)
-    return run
 
 
 def train(
@@ -197,12 +221,14 @@ def train(
     *,
     cache: Path,
     output: Path,
+    start: Path | None = None,
     track: Callable[[Run, Recipe], Tracker] = start_tracking,
 ) -> None:
-    """Train, or go on training, and write the averaged weights to `output`."""
+    """Train, from the weights at `start` if there are, or go on training; write the averaged weights to `output`."""
     device = torch.device(pick_device(recipe.device, setting="The recipe's device"))
-    checkpoint = cache / fingerprint(recipe, photos)[:16] / "last.pt"
-    run, frames = open_run(recipe, checkpoint, device), validation_frames(photos, recipe)
+    run, frames = new_run(recipe, device, start), validation_frames(photos, recipe)
+    checkpoint = cache / fingerprint(recipe, photos, start)[:16] / "last.pt"
+    go_on(run, checkpoint)
     tracker = track(run, recipe)
     run.tracking_id = tracker.id
     steps = percent_bar(losses(run, recipe, recipe.pool(photos, device), budget), run, budget)
@@ -217,7 +243,7 @@ def train(
         checkpoints.save(
             output,
             run.average,
-            shipped_recipe(recipe, photos, run, budget, figures),
+            shipped_recipe(recipe, photos, run, budget, figures, start),
             dtype=getattr(torch, recipe.shipped_as),
         )
         tracker.log_artifact(output)
@@ -233,14 +259,7 @@ def report(tracker: Tracker, run: Run, figures: dict[str, float]) -> None:
 
 def evaluate(weights: Path, photos: Photos, recipe: Recipe) -> None:
     """Print what the network at `weights` reaches on the held-out photographs, and how long a frame takes."""
-    try:
-        model, _ = checkpoints.load(weights)
-    except FileNotFoundError:
-        raise SharpcamError(
-            f'No weights at {weights}. Train one by leaving --evaluate out, or "git checkout" it.'
-        ) from None
-    except checkpoints.CheckpointError as error:
-        raise SharpcamError(f"{error}. Name another file with --output.") from None
+    model, _ = read_weights(weights, option="--output")
     frames = validation_frames(photos, recipe)
     if not frames:
         raise SharpcamError("None of the photographs is held out. Name some under held_out in the recipe.")
@@ -271,6 +290,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")
     length.add_argument("--steps", type=int, metavar="N", help="train so many steps; default: the recipe's")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="begin with these weights instead of random ones")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: its place in weights/bundled")
     parser.add_argument("--evaluate", action="store_true", help="train nothing, measure the file --output")
     return parser.parse_args(arguments)
@@ -309,6 +329,7 @@ def main(arguments: list[str] | None = None) -> int:
                 budget,
                 cache=paths.cache / "pretrain",
                 output=output,
+                start=asked.start,
                 track=start_tracking,
             )
 

@@ -17,6 +17,7 @@ from pipeline import pretrain
 from pipeline.errors import SharpcamError
 from pipeline.photos import load_photos, read_photo
 from pipeline.recipe import RECIPES, load_recipe
+from pipeline.runtime import sha256
 from training import camera, checkpoints
 
 RECIPE = RECIPES / "restorer.yaml"
@@ -84,13 +85,12 @@ def recipe_file(tmp_path):
     return path
 
 
-def train_tiny(folder: Path, recipe_file: Path, output: Path, track=None) -> None:
-    recipe = load_recipe(recipe_file)
+def train_tiny(folder: Path, recipe_file: Path, output: Path, track=None, *, start=None, **changes) -> None:
+    recipe = load_recipe(recipe_file, **changes)
     photos = load_photos(folder, held_out=recipe.held_out, smallest_px=recipe.scene_px)
     budget = pretrain.Budget(recipe.steps)
-    pretrain.train(
-        photos, recipe, budget, cache=output.parent / "cache", output=output, track=track or Recorder().track
-    )
+    track, cache = track or Recorder().track, output.parent / "cache"
+    pretrain.train(photos, recipe, budget, cache=cache, output=output, start=start, track=track)
 
 
 def train_in_a_process(folder: Path, recipe_file: Path, output: Path) -> subprocess.Popen:
@@ -162,6 +162,34 @@ def test_a_training_that_fails_is_a_failed_run(folder, recipe_file, tmp_path, mo
     with pytest.raises(ZeroDivisionError):
         train_tiny(folder, recipe_file, tmp_path / "r.safetensors", track=tracker.track)
     assert tracker.status == "FAILED"
+
+
+def test_a_training_can_begin_with_weights(folder, recipe_file, tmp_path):
+    start, output = tmp_path / "start.safetensors", tmp_path / "r.safetensors"
+    train_tiny(folder, recipe_file, start)
+    train_tiny(folder, recipe_file, output, start=start, steps=1, learning_rate=1e-12, shipped_as="float32")
+    begun, went_on = checkpoints.read(start), checkpoints.read(output)
+    for key, value in begun.weights.items():
+        torch.testing.assert_close(went_on.weights[key], value.float(), atol=1e-6, rtol=0)
+    assert begun.recipe["started_from_sha256"] is None
+    assert went_on.recipe["started_from_sha256"] == sha256(start)
+    assert went_on.recipe["training_sha256"] != begun.recipe["training_sha256"]
+
+
+def test_weights_to_begin_with_that_do_not_fit_are_refused(folder, recipe_file, tmp_path, capsys):
+    start = tmp_path / "start.safetensors"
+    command = [str(recipe_file), "--photos", str(folder), "--start", str(start), "--output", str(tmp_path / "r.pth")]
+    recipe = load_recipe(recipe_file, arguments={"width": 4, "blocks": [1]})
+    photos = load_photos(folder, held_out=recipe.held_out, smallest_px=recipe.scene_px)
+    with pytest.raises(SharpcamError, match=r"No weights at .* --start"):
+        pretrain.new_run(recipe, torch.device("cpu"), start)
+    train_tiny(folder, recipe_file, start)
+    with pytest.raises(SharpcamError, match=r"the recipe asks for restorer with .*'width': 4"):
+        pretrain.new_run(recipe, torch.device("cpu"), start)
+    assert pretrain.fingerprint(recipe, photos, start) != pretrain.fingerprint(recipe, photos)
+    start.unlink()
+    assert pretrain.main(command) == 1
+    assert "No weights at" in capsys.readouterr().err
 
 
 def test_minutes_end_a_training_whatever_the_steps():
