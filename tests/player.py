@@ -9,9 +9,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from making import photo
+from onnx import TensorProto, helper, numpy_helper
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from app.isolation import ISOLATION
@@ -20,12 +22,17 @@ from pipeline.engines import REFERENCE, to_batch, to_frame
 from pipeline.export import to_onnx
 from pipeline.frames import encode_frame
 from pipeline.geometry import Frame
+from pipeline.params import GeometryParams
 from pipeline.runtime import load_student, pack_picture, sha256
 from training.models import MODELS
 
 ANSWER_MS = 60_000  # on a busy machine
 WIDE = {"width": 1400, "height": 1000}
 SMALL = {"width": 320, "height": 256, "scale": 2, "fit": "crop"}
+WASM = {"engine": "wasm", "inputSize": "1", "threads": 2, "mirror": "off"}
+ALONE = WASM | {"view": "single"}
+PHOTO = photo(120, 160, seed=4)
+GEOMETRY = GeometryParams(**SMALL)
 PIXELS = """() => {
     const shown = document.querySelector(".screen canvas");
     const copy = new OffscreenCanvas(shown.width, shown.height).getContext("2d", { alpha: false });
@@ -179,3 +186,60 @@ def difference(one: Frame, other: Frame) -> int:
     """The largest one in grey levels."""
     assert one.shape == other.shape
     return int(np.abs(one.astype(np.int16) - other).max())
+
+
+def resized(contract: Path, name: str, width: int, height: int) -> Path:
+    """The contract of the same student for another target."""
+    content = json.loads(contract.read_text()) | {"geometry": SMALL | {"width": width, "height": height}}
+    contract.with_name(f"{name}.json").write_text(json.dumps(content))
+    return contract.with_name(f"{name}.json")
+
+
+def open_picture_anew(page: Page) -> None:
+    page.evaluate("document.querySelector('.error').textContent = ''")
+    open_picture(page, PHOTO)
+
+
+def open_picture_again(page: Page) -> None:
+    page.get_by_role("button", name="Stop").click()
+    open_picture(page, PHOTO)
+
+
+def start_camera_again(page: Page) -> None:
+    page.evaluate("document.querySelector('.error').textContent = ''")
+    page.get_by_role("button", name="Start the camera").click()
+
+
+def downloaded(page: Page, title: str) -> Frame:
+    """The picture that a snapshot offers under that title."""
+    with page.expect_download() as download:
+        page.get_by_role("link", name=title, exact=True).click()
+    picture = cv2.imread(str(download.value.path()), cv2.IMREAD_COLOR_RGB)
+    assert picture is not None
+    return picture
+
+
+def shows(page: Page, picture: Frame) -> bool:
+    """Whether the canvas shows it; a new engine's canvas has no size yet."""
+    found = shown(page)
+    return found.shape == picture.shape and difference(found, picture) <= 1
+
+
+def constant_model(value: float, *, scale: int = 2) -> bytes:
+    """A network of the right shape that multiplies its picture by `value`."""
+    nodes = [
+        helper.make_node("Resize", ["frame", "", "scales"], ["large"], mode="nearest"),
+        helper.make_node("Mul", ["large", "value"], ["picture"]),
+    ]
+    return one_node_model(
+        nodes,
+        numpy_helper.from_array(np.array([1, 1, scale, scale], np.float32), "scales"),
+        numpy_helper.from_array(np.array(value, np.float32), "value"),
+    )
+
+
+def one_node_model(nodes: list[onnx.NodeProto], *initializers: TensorProto) -> bytes:
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, None, None]) for n in ("frame", "picture")]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], list(initializers))
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("sharpcam.test", 1)]
+    return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString())

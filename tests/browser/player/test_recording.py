@@ -1,0 +1,79 @@
+"""Frames for training out of the live page: lossless, counted, asked for."""
+
+import json
+from pathlib import Path
+
+from player import (
+    WASM,
+    Open,
+    start_camera,
+)
+from playwright.sync_api import expect
+
+
+def test_frames_for_training_are_lossless_counted_and_asked_for(open_player: Open, student: Path) -> None:
+    limits = {"frames": 50, "bytes": 10**9, "per_second": 30}
+    capture = {"url": "/capture", "token": "secret", "limits": limits}
+    page = open_player([student], settings=WASM, capture=capture)
+    sent: list[tuple[str, str, bytes | None]] = []
+
+    def answer(route, request) -> None:
+        sent.append((request.method, request.url.split("/capture/")[1], request.post_data_buffer))
+        assert request.headers["x-sharpcam-token"] == "secret"
+        route.fulfill(json={"id": "7", "clip": "desk"})
+
+    page.route("**/capture/**", answer)
+    start_camera(page)
+    page.get_by_text("Record this camera for training").click()
+    page.get_by_label("Name").fill("desk")
+    page.get_by_label("Frames", exact=True).fill("3")
+    page.get_by_label("A second", exact=True).fill("10")
+    form = page.locator("form")
+    form.get_by_role("button", name="Record").click()
+    assert sent == []  # without consent nothing happens
+    expect(page.locator("form")).to_contain_text("3 frames of this camera are sent to the server")
+    expect(page.locator("form")).to_contain_text("data/inbox/desk")
+    page.get_by_role("checkbox").check()
+    page.get_by_label("Frames", exact=True).fill("4")
+    expect(page.get_by_role("checkbox")).not_to_be_checked()  # it was for three
+    page.get_by_label("Frames", exact=True).fill("3")
+    page.get_by_role("checkbox").check()
+    form.get_by_role("button", name="Record").click()
+    expect(page.locator("form [role=status]")).to_contain_text("3 frames are stored as desk")
+    assert [f"{method} {path}" for method, path, _ in sent] == [
+        "POST begin",
+        "PUT 7/0",
+        "PUT 7/1",
+        "PUT 7/2",
+        "POST 7/end",
+    ]
+    announced = json.loads(sent[0][2] or b"")
+    assert announced | {"name": "desk", "frames": 3, "width": 640, "height": 480, "mime": "image/png"} == announced
+    assert all(body and body.startswith(b"\x89PNG") for _, _, body in sent[1:4])
+
+
+def test_a_recording_refused_or_cancelled_is_a_sentence_and_taken_back(open_player: Open, student: Path) -> None:
+    capture = {"url": "/capture", "token": "t", "limits": {"frames": 99999, "bytes": 10**9, "per_second": 30}}
+    page = open_player([student], settings=WASM, capture=capture)
+    methods: list[str] = []
+
+    def answer(route, request) -> None:
+        methods.append(request.method)
+        if request.method == "PUT" and request.url.endswith("/1"):
+            route.abort()
+        else:
+            route.fulfill(json={"id": "7"})
+
+    page.route("**/capture/**", answer)
+    start_camera(page)
+    page.get_by_text("Record this camera for training").click()
+    page.get_by_label("Name").fill("desk")
+    page.get_by_label("Frames", exact=True).fill("9000")
+    page.get_by_role("checkbox").check()
+    form, note = page.locator("form"), page.locator("form [role=status]")
+    form.get_by_role("button", name="Record").click()
+    expect(note).to_contain_text("The line to the server was cut")
+    assert methods[-1] == "DELETE"
+    form.get_by_role("button", name="Record").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(note).to_contain_text("cancelled")

@@ -1,0 +1,109 @@
+"""Cameras, videos and pictures that the live page takes, and those that it refuses in a sentence."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import chromium as chromiums
+import numpy as np
+import pytest
+from making import photo
+from player import (
+    ALONE,
+    PHOTO,
+    WASM,
+    Open,
+    difference,
+    frames_come,
+    open_file,
+    open_picture,
+    open_picture_again,
+    player_pages,
+    pythons,
+    refused,
+    resized,
+    shown,
+    snapshot,
+    start_camera,
+)
+from playwright.sync_api import Playwright, expect
+
+from benchmarks.player_site import write_clip
+
+
+def test_a_video_of_the_viewers_own_and_the_sample_play(open_player: Open, student: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.webm", size=(160, 128))
+    page = open_player([student], settings=ALONE, sample={"url": "clip.webm", "title": "Sample"})
+    (tmp_path / "site-0" / "clip.webm").write_bytes(clip.read_bytes())
+    page.get_by_role("button", name="Play the sample").click()
+    frames_come(page)
+    page.wait_for_function("states.at(-1)?.source === 'sample' && states.at(-1).fps > 0")
+    page.get_by_role("button", name="Stop").click()
+    open_file(page, "own.webm", "video/webm", clip.read_bytes())
+    page.wait_for_function("states.at(-1)?.source === 'file' && states.at(-1).fps > 0")
+    assert shown(page).std() > 10
+
+
+@pytest.mark.parametrize(("name", "mime"), [("clip.mp4", "video/mp4"), ("photo.png", "image/png")])
+def test_a_file_that_cannot_be_decoded_is_a_sentence(open_player: Open, student: Path, name: str, mime: str) -> None:
+    page = open_player([student], settings=WASM)
+    open_file(page, name, mime, b"this is text")
+    assert "cannot show that file" in refused(page)
+    open_picture(page, PHOTO)  # and the next one is shown
+
+
+def test_a_tiny_camera_is_enlarged_and_an_upright_one_cut(
+    with_camera: Callable[[int, int], Open], student: Path
+) -> None:
+    large = resized(student, "large", 640, 512)
+    page = with_camera(120, 160)([large], settings=ALONE | {"resolution": "160x120"})
+    start_camera(page)
+    expect(page.locator(".notes")).to_contain_text("The source gives 120x160, upright")
+    page.get_by_role("button", name="Pause").click()
+    pictures = snapshot(page)
+    assert pictures["raw.png"].shape == (160, 120, 3)
+    assert difference(pictures["student.png"], pythons(large, pictures["raw.png"])) <= 1
+    open_picture_again(page)
+    expect(page.locator(".notes")).to_contain_text("enlarged to the 320x256")
+
+
+def test_four_thousand_pixels_are_reduced(open_player: Open, student: Path) -> None:
+    frame = np.tile(photo(90, 160, seed=5), (24, 24, 1))
+    page = open_player([student], settings=ALONE)
+    open_picture(page, frame)
+    expect(page.locator(".notes")).to_contain_text("reduced to the 160x128")
+    assert difference(shown(page), pythons(student, frame)) <= 1
+
+
+def test_a_camera_without_a_picture_is_let_go_and_said(open_player: Open, student: Path) -> None:
+    page = open_player([student], settings=WASM)
+    page.evaluate("() => { HTMLMediaElement.prototype.play = () => new Promise(() => {}); }")
+    page.get_by_role("button", name="Start the camera").click()
+    assert "gives no picture" in refused(page)
+    assert page.evaluate("streams.map((stream) => stream.active)") == [False]
+
+
+def test_no_camera_and_a_refused_one_are_sentences(playwright: Playwright, student: Path, tmp_path: Path) -> None:
+    for flags, words in (((), "No camera was found"), (chromiums.FAKE_CAMERA[:1], "The camera was refused")):
+        browser = chromiums.launch(playwright, *flags)
+        with player_pages(browser, tmp_path / words) as open_player:
+            page = open_player([student], settings=WASM)
+            page.context.clear_permissions()
+            page.get_by_role("button", name="Start the camera").click()
+            assert words in refused(page)
+        browser.close()
+
+
+def test_without_https_and_headers_it_says_what_is_missing_and_plays_files(
+    playwright: Playwright, student: Path, tmp_path: Path
+) -> None:
+    browser = chromiums.launch(playwright, "--host-resolver-rules=MAP sharpcam.example 127.0.0.1")
+    context_pages = player_pages(browser, tmp_path)
+    with context_pages as open_player:
+        page = open_player([student], headers={}, host="sharpcam.example", settings=ALONE)
+        page.get_by_role("button", name="Start the camera").click()
+        assert "https" in refused(page)
+        open_picture(page, PHOTO)
+        expect(page.locator(".figures")).to_contain_text("WASM, 1 thread")
+        expect(page.locator(".notes")).to_contain_text("hash cannot be checked")
+        assert difference(shown(page), pythons(student, PHOTO)) <= 1
+    browser.close()

@@ -1,0 +1,137 @@
+"""What the live page can show side by side, under a lens, in a snapshot or a film."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from making import until
+from player import (
+    ALONE,
+    GEOMETRY,
+    PHOTO,
+    SMALL,
+    WASM,
+    Open,
+    constant_model,
+    difference,
+    downloaded,
+    open_file,
+    open_picture,
+    open_picture_anew,
+    player_pages,
+    pythons,
+    refused,
+    shown,
+    snapshot,
+    start_camera,
+    write_student,
+)
+from playwright.sync_api import expect
+
+from pipeline.frames import encode_frame
+from pipeline.geometry import enlarge
+from pipeline.params import GeometryParams
+
+
+def test_the_split_follows_mouse_and_keys(open_player: Open, student: Path) -> None:
+    page = open_player([student], settings=WASM)
+    open_picture(page, PHOTO)
+    left, right = enlarge(PHOTO, geometry=GEOMETRY, kernel="bicubic"), pythons(student, PHOTO)
+    handle = page.get_by_role("slider")
+    handle.focus()
+    page.keyboard.press("End")
+    until(lambda: difference(shown(page), left) <= 1)
+    page.keyboard.press("Home")
+    page.keyboard.press("PageUp")
+    expect(handle).to_have_attribute("aria-valuenow", "10")
+    box = page.locator(".stage").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 60)
+    page.mouse.up()
+    expect(handle).to_have_attribute("aria-valuenow", "75")
+    until(lambda: difference(shown(page)[:, :238], left[:, :238]) <= 1)
+    assert difference(shown(page)[:, 242:], right[:, 242:]) <= 1
+
+
+def test_two_students_side_by_side_on_the_same_frame(open_player: Open, student: Path, other: Path) -> None:
+    page = open_player([student, other], settings=WASM | {"view": "side", "compareWith": "second"})
+    open_picture(page, PHOTO)
+    picture = shown(page)
+    assert picture.shape == (256, 640, 3)
+    assert difference(picture[:, :320], pythons(other, PHOTO)) <= 1
+    assert difference(picture[:, 320:], pythons(student, PHOTO)) <= 1
+    assert page.locator(".tag").all_inner_texts() == ["second", "first"]
+
+
+def test_students_of_different_scales_are_not_compared(open_player: Open, student: Path, tmp_path: Path) -> None:
+    geometry = {"width": 640, "height": 512, "scale": 4, "fit": "crop"}
+    four = write_student(tmp_path / "four.onnx", constant_model(1, scale=4), geometry=geometry, scale=4)
+    page = open_player([student, four], settings=WASM | {"compareWith": "four"})
+    open_file(page, "photo.png", "image/png", encode_frame(PHOTO))
+    assert "four gives 640x512 where 320x256 is shown" in refused(page)
+    page.locator("[data-name=model]").select_option("four")
+    page.locator("[data-name=compareWith]").select_option("bicubic")
+    open_picture_anew(page)
+    assert difference(shown(page)[:, 330:], pythons(four, PHOTO)[:, 330:]) <= 1
+
+
+@pytest.mark.parametrize("engine", ["wasm", "webgpu"])
+def test_a_snapshot_of_two_students_holds_bicubic_too(
+    request: pytest.FixtureRequest, engine: str, tiny: Path, tiny_other: Path, tmp_path: Path
+) -> None:
+    browser = request.getfixturevalue("chromium_webgpu" if engine == "webgpu" else "chromium")
+    geometry = GeometryParams(**SMALL | {"width": 160, "height": 128})
+    with player_pages(browser, tmp_path) as open_player:
+        settings = WASM | {"engine": engine, "view": "side", "compareWith": "tiny_other"}
+        page = open_player([tiny, tiny_other], settings=settings)
+        open_picture(page, PHOTO)
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Snapshot").click()
+        expect(page.locator(".kept a")).to_have_text(["Raw", "Bicubic", "tiny_other", "tiny"])
+        assert difference(downloaded(page, "Bicubic"), enlarge(PHOTO, geometry=geometry, kernel="bicubic")) <= 1
+        for contract in (tiny, tiny_other):
+            assert difference(downloaded(page, contract.stem), pythons(contract, PHOTO)) <= 1
+        page.get_by_label("View").select_option("single")  # and what is compared is still there to be shown
+        page.get_by_label("View").select_option("side")
+        until(lambda: shown(page).shape[1] == 320)
+        assert difference(shown(page)[:, :160], pythons(tiny_other, PHOTO)) <= 1
+
+
+def test_a_mirrored_front_camera_keeps_bicubic_on_the_left(open_player: Open, student: Path) -> None:
+    page = open_player([student], settings=WASM | {"mirror": "auto", "split": 0.25})
+    start_camera(page)
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_timeout(1000)  # the frame that was on its way is shown too
+    pictures = snapshot(page)
+    assert page.locator(".screen canvas").evaluate("(c) => getComputedStyle(c).transform").startswith("matrix(-1")
+    until(lambda: difference(shown(page)[:, :240], pictures["student.png"][:, :240]) == 0, patience_s=20)
+    assert difference(shown(page)[:, 240:], pictures["bicubic.png"][:, 240:]) == 0
+
+
+def test_the_lens_shows_what_lies_under_it(open_player: Open, student: Path) -> None:
+    page = open_player([student], settings=ALONE)
+    open_picture(page, PHOTO)
+    page.get_by_role("button", name="Lens").click()
+    page.locator(".stage").hover(position={"x": 300, "y": 200})
+    pixels = "(lens) => [...lens.getContext('2d').getImageData(0, 0, 176, 176).data.slice(0, 4000)]"
+    until(lambda: np.std(page.locator(".lens").evaluate(pixels)) > 5)
+
+
+def test_a_film_is_recorded_in_the_browser(open_player: Open, student: Path, tmp_path: Path) -> None:
+    page = open_player([student], settings=WASM)
+    start_camera(page)
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Stop recording").click()
+    link = page.get_by_role("link", name="Film")
+    with page.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename.endswith("-film.webm")
+    with av.open(str(download.value.path())) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(frames) > 2
+    assert frames[-1].shape == (256, 320, 3)
+    assert frames[-1].std() > 10
