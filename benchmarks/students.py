@@ -28,7 +28,7 @@ from pipeline.files import write_bytes, write_json
 from pipeline.geometry import Frame, fit
 from pipeline.params import GeometryParams, Params, load_params
 from pipeline.paths import Paths
-from pipeline.runtime import Contract, read_contract, start
+from pipeline.runtime import INT8_SUFFIX, Contract, read_contract, start
 from pipeline.stage import in_words
 
 CALIBRATION_PX = 1024
@@ -128,10 +128,11 @@ def find_contestants(paths: Paths, peers: list[Path], folder: Path) -> Iterator[
     for file in filter(Path.exists, contracts):
         yield from trained_student(file, here)
     for name in sorted(set(FAMILY) - {file.stem for file in contracts}):
-        plain, whole = write_untrained(name, folder, paths)
+        plain = write_untrained(name, folder, paths)
+        whole = write_int8(plain)
         files = {engine: whole if ENGINES[engine].needs_int8_file else plain for engine in here}
         yield from (Contestant(name, engine, file, plain) for engine, file in files.items())
-    original = write_original(folder, paths)
+    original = write_untrained(ORIGINAL, folder, paths)
     yield Contestant(ORIGINAL, REFERENCE, original, original)
     for peer in peers:
         if not peer.is_file():
@@ -149,33 +150,30 @@ def trained_student(contract_file: Path, engines: list[str]) -> Iterator[Contest
             yield Contestant(contract_file.stem, engine, onnx_file, contract.onnx(int8=False), contract)
 
 
-def write_original(folder: Path, paths: Paths) -> Path:
-    """The network of the original system, untrained: it is there for its speed."""
-    from pipeline.export import to_onnx
-    from training.models import MODELS
-
-    file = folder / f"{ORIGINAL}.onnx"
-    file.write_bytes(to_onnx(MODELS[ORIGINAL](), opset=load_params(paths.params).export.opset))
-    return file
-
-
-def write_untrained(name: str, folder: Path, paths: Paths) -> tuple[Path, Path]:
-    """A student with weights by chance: its float and its int8 form."""
+def write_untrained(name: str, folder: Path, paths: Paths) -> Path:
+    """A network with weights by chance."""
     import torch
 
     from pipeline.export import to_onnx
-    from pipeline.quantise import quantise
     from training.models import MODELS
 
     torch.manual_seed(0)
     model = MODELS[name]()
     for parameter in model.parameters():  # where a fresh one has zeros, an engine could leave work out
         torch.nn.init.normal_(parameter, std=0.05)
-    plain, whole = folder / f"{name}.onnx", folder / f"{name}_int8.onnx"
-    plain.write_bytes(to_onnx(model, opset=load_params(paths.params).export.opset))
+    file = folder / f"{name}.onnx"
+    file.write_bytes(to_onnx(model, opset=load_params(paths.params).export.opset))
+    return file
+
+
+def write_int8(plain: Path) -> Path:
+    """The int8 form of the network in `plain`, beside it."""
+    from pipeline.quantise import quantise
+
     noise = np.random.default_rng(0).integers(0, 256, (NOISE_PX, NOISE_PX, 3), np.uint8)
-    whole.write_bytes(quantise(plain.read_bytes(), [noise]))
-    return plain, whole
+    file = plain.with_name(f"{plain.stem}{INT8_SUFFIX}.onnx")
+    file.write_bytes(quantise(plain.read_bytes(), [noise]))
+    return file
 
 
 def judge(contestants: list[Contestant], paths: Paths, *, frames: int) -> Scores:
