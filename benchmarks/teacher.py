@@ -25,7 +25,7 @@ from pipeline.chains.chain import Chain, build_chain
 from pipeline.chains.engine import Engine
 from pipeline.chains.guard import defect, glitch
 from pipeline.chains.inference import plain, read
-from pipeline.chains.network_steps import LocalStep, NetworkStep
+from pipeline.chains.network_steps import LocalStep, NetworkStep, Restorer
 from pipeline.chains.networks import with_run_time
 from pipeline.chains.step import Picture, Step
 from pipeline.errors import SharpcamError
@@ -120,9 +120,10 @@ def same(name: str, work: Callable[[], Any]) -> Row:
 
 
 def eager_seconds(step: NetworkStep, picture: Picture) -> float:
-    """How long the network takes plainly."""
+    """How long the network takes plainly, for as many views as the step takes the mean of."""
     model = with_tlc(read(step.source()), step).to(step.device)
-    return timed(partial(plain, model, picture, device=step.device))[0]
+    views = step.self_ensemble if isinstance(step, Restorer) else 1
+    return timed(lambda: [plain(model, picture, device=step.device) for _ in range(views)])[0]
 
 
 def with_tlc(model: nn.Module, step: NetworkStep) -> nn.Module:
