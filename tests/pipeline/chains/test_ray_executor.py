@@ -181,6 +181,7 @@ def test_without_ray_the_stage_says_what_to_install_and_writes_nothing(clips, mo
     assert not clips.paths.teacher.exists()
 
 
+@needs_ray
 def test_weights_that_a_worker_lacks_are_sent_to_it(clips, tmp_path, monkeypatch):
     chain, jobs = work(clips)
     away = clips.paths.bundled.rename(tmp_path / "away")
