@@ -21,7 +21,7 @@ from pipeline.errors import SharpcamError
 from pipeline.files import write_bytes
 from pipeline.geometry import Frame
 from pipeline.photos import SOURCES
-from pipeline.progress import progress
+from pipeline.progress import progress_bar
 from pipeline.stage import in_words
 
 TABLE = Path(__file__).with_name("photographs.yaml")
@@ -57,23 +57,29 @@ def collect(packages: list[Package], folder: Path) -> None:
     Raises SharpcamError where not one package can be had.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    missing: list[str] = []
-    for package in progress(packages, what="packages", total=len(packages)):
-        with tempfile.TemporaryDirectory() as unpacked:
-            if not unpack(package.name, Path(unpacked)):
-                missing.append(package.name)
-                continue
-            taken = [name for path in package.pictures if (name := take(path, package, Path(unpacked), folder))]
-            note_sources(taken, package, folder)
-        lost = len(package.pictures) - len(taken)
-        print(f"{package.name}: {len(taken)} pictures" + (f", {lost} are not in this version" if lost else ""))
-    if missing:
-        print(f"Not known to apt here: {', '.join(missing)}.")
-    if len(missing) == len(packages):
+    had = 0
+    with progress_bar(what="packages", total=len(packages), unit="package") as bar:
+        for package in packages:
+            found = from_apt(package, folder)
+            bar.write(f"{package.name}: {found}" if found else f"{package.name}: apt does not have it here")
+            had += bool(found)
+            bar.update()
+    if not had:
         raise SharpcamError(
             'No package could be had from apt. This works on Debian, after "apt-get update"; elsewhere put photographs '
             f"of your own into {folder}."
         )
+
+
+def from_apt(package: Package, folder: Path) -> str:
+    """Bring the pictures of `package` to `folder`; says how many there are, nothing where apt does not have it."""
+    with tempfile.TemporaryDirectory() as unpacked:
+        if not unpack(package.name, Path(unpacked)):
+            return ""
+        taken = [name for path in package.pictures if (name := take(path, package, Path(unpacked), folder))]
+    note_sources(taken, package, folder)
+    lost = len(package.pictures) - len(taken)
+    return f"{len(taken)} pictures" + (f", {lost} are not in this version" if lost else "")
 
 
 def unpack(package: str, folder: Path) -> bool:

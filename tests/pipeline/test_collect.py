@@ -73,7 +73,7 @@ def test_what_is_there_stays_and_what_apt_lacks_is_told(tmp_path, capsys):
         "lake-lake-a-one.png\tDebian lake",
         "lake-lake-b-one.png\tDebian lake",
     ]
-    assert "Not known to apt here: sea." in capsys.readouterr().out
+    assert "sea: apt does not have it here" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("apt")
