@@ -1,4 +1,4 @@
-"""Collect the photographs that the bundled networks learned from, out of Debian's packages.
+"""Collect the photographs that the bundled restorer learned from, out of Debian's packages.
 
 python -m pipeline.collect FOLDER [--packages NAME ...]
 
@@ -33,7 +33,7 @@ class Package(NamedTuple):
     """A Debian package and the pictures in it."""
 
     name: str
-    version: str  # that the bundled networks learned from
+    version: str  # that the bundled restorer learned from
     scale: float | None  # None: what the size of each picture asks for
     pictures: list[str]  # paths in the package
 
@@ -94,6 +94,12 @@ def unpack(package: str, folder: Path) -> bool:
         raise SharpcamError(
             f"{error.filename} is not here: packages are fetched by apt, on Debian. Collect photographs of your own "
             "in a folder instead; JPEG and PNG are read."
+        ) from None
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise SharpcamError(
+            f"{package} could not be unpacked ({''.join(reason)}). Make room in {tempfile.gettempdir()} or name "
+            "another place with TMPDIR, and run again; what is done is kept."
         ) from None
     return True
 

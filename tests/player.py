@@ -231,14 +231,14 @@ def constant_model(value: float, *, scale: int = 2) -> bytes:
         helper.make_node("Resize", ["frame", "", "scales"], ["large"], mode="nearest"),
         helper.make_node("Mul", ["large", "value"], ["picture"]),
     ]
-    return one_node_model(
+    return model_of(
         nodes,
         numpy_helper.from_array(np.array([1, 1, scale, scale], np.float32), "scales"),
         numpy_helper.from_array(np.array(value, np.float32), "value"),
     )
 
 
-def one_node_model(nodes: list[onnx.NodeProto], *initializers: TensorProto) -> bytes:
+def model_of(nodes: list[onnx.NodeProto], *initializers: TensorProto) -> bytes:
     ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, None, None]) for n in ("frame", "picture")]
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], list(initializers))
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid("sharpcam.test", 1)]

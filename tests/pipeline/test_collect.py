@@ -82,6 +82,13 @@ def test_where_apt_has_none_the_next_step_is_said(tmp_path):
         collect.collect([package(name="sea")], tmp_path / "photos")
 
 
+@pytest.mark.usefixtures("apt")
+def test_a_package_that_cannot_be_unpacked_is_a_sentence(tmp_path):
+    (tmp_path / "lake.deb").write_bytes(b"half a package")
+    with pytest.raises(SharpcamError, match=r"lake could not be unpacked \(.*TMPDIR"):
+        collect.collect([package()], tmp_path / "photos")
+
+
 def test_without_apt_the_next_step_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SharpcamError, match="photographs of your own"):

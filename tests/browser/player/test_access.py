@@ -1,6 +1,7 @@
 """The live page for everybody: axe finds nothing serious."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe import serious
@@ -12,11 +13,13 @@ from player import (
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
-def test_axe_finds_nothing_serious(open_player: Open, student: Path, width: int, scheme: str) -> None:
+def test_axe_finds_nothing_serious(
+    open_player: Open, student: Path, width: int, scheme: Literal["light", "dark"]
+) -> None:
     capture = {"url": "/capture", "token": "t", "limits": {"frames": 9, "bytes": 9, "per_second": 9}}
     page = open_player([student], settings=WASM | {"lens": True}, capture=capture)
     page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme=scheme)
     assert serious(page) == []
     start_camera(page)
     page.get_by_text("Record this camera for training").click()

@@ -9,7 +9,7 @@ from player import (
     WASM,
     Open,
     constant_model,
-    one_node_model,
+    model_of,
     refused,
     start_camera,
     start_camera_again,
@@ -19,7 +19,7 @@ from player import (
 
 def test_models_that_must_not_run_are_sentences(open_player: Open, student: Path, tmp_path: Path) -> None:
     known = json.loads(student.read_text())["golden"]
-    unknown = one_node_model([helper.make_node("Imagine", ["frame"], ["picture"], domain="sharpcam.test")])
+    unknown = model_of([helper.make_node("Imagine", ["frame"], ["picture"], domain="sharpcam.test")])
     contracts = {
         "its hash differs": write_student(
             tmp_path / "changed.onnx", constant_model(1), golden=known, files={"changed.onnx": "0" * 64}
