@@ -1,5 +1,7 @@
 """The students as plain super-resolution networks, to be compared with published ones: bicubic x2 pairs, Y-PSNR.
 
+They have the form for clean pictures; `python -m benchmarks.students` measures its speed beside that for camera frames.
+
 python -m benchmarks.bicubic_sr --test FOLDER                     # measures the weights in weights/bicubic/
 python -m benchmarks.bicubic_sr --photos FOLDER --minutes 60      # trains them, or goes on
 """
@@ -8,14 +10,12 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.trials import RATES
 from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
 from pipeline.photos import PICTURES, load_photos, read_photo
@@ -27,8 +27,10 @@ from training.descent import Descent, Run
 from training.models import MODELS
 from training.restoration import to_uint8
 
+SHIPPED = Path("weights/bicubic")
 FAMILY = ("student_s", "student_m", "student_l")
-DESCENT = Descent(learning_rate=2e-3, warmup_steps=200, weight_decay=0, ema_decay=0.999, bf16=True, workers=1)
+FORMS = {"clean": {"clean": True}, "camera": {"clean": False}}
+DESCENT = Descent(learning_rate=4e-3, warmup_steps=200, weight_decay=0, ema_decay=0.999, bf16=True, workers=1)
 BATCH_SIZE, CROP_PX, STEPS, SEED = 16, 48, 200_000, 3
 CHECKPOINT_S = 120
 SMALLEST_PX = 2 * CROP_PX
@@ -39,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--photos", type=Path, metavar="FOLDER", help="train on these photographs first")
     parser.add_argument("--test", type=Path, metavar="FOLDER", help="pictures at full size, such as Set5")
     parser.add_argument("--models", nargs="+", choices=FAMILY, default=FAMILY)
+    parser.add_argument("--form", choices=FORMS, default="clean", help="that is trained")
+    parser.add_argument("--weights", type=Path, default=SHIPPED, metavar="FOLDER", help="default: weights/bicubic")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help="for each model, all its runs together")
     length.add_argument("--steps", type=int, default=STEPS)
@@ -50,33 +54,29 @@ def main(arguments: list[str] | None = None) -> int:
     def work() -> None:
         torch.set_num_threads(asked.threads)
         for name in asked.models if asked.photos else ():
-            with only_once(f"bicubic-{name}", paths=Paths()):
-                train(name, asked.photos, Budget(asked.steps, asked.minutes), Paths())
+            with only_once(f"bicubic-{name}-{asked.form}", paths=Paths()):
+                train(name, asked, Budget(asked.steps, asked.minutes), Paths())
         if asked.test:
-            print(table(asked.models, pictures_in(asked.test), Paths()))
+            print(table(asked.models, pictures_in(asked.test), asked.weights))
 
     return in_words(work)
 
 
-def weights_file(name: str, paths: Paths) -> Path:
-    """Where the weights of one student for bicubic pairs lie."""
-    return paths.root / "weights/bicubic" / f"{name}.safetensors"
-
-
-def train(name: str, folder: Path, budget: Budget, paths: Paths) -> None:
+def train(name: str, asked: argparse.Namespace, budget: Budget, paths: Paths) -> None:
     """Train one student, or go on with it, and write the average of its weights."""
-    photos = load_photos(folder, held_out=(), smallest_px=SMALLEST_PX)
+    photos = load_photos(asked.photos, held_out=(), smallest_px=SMALLEST_PX)
     pairs = BicubicPairs(list(photos.training.values()), seed=SEED)
     torch.manual_seed(SEED)
-    run = Run(channels_last(MODELS[name]()), replace(DESCENT, learning_rate=RATES[name]))
-    checkpoint = paths.cache / "bicubic" / f"{name}-{photos.digest()[:16]}.pt"
+    run = Run(channels_last(MODELS[name](**FORMS[asked.form])), DESCENT)
+    checkpoint = paths.cache / "bicubic" / f"{name}-{asked.form}-{photos.digest()[:16]}.pt"
     if checkpoint.is_file():
         run.restore(torch.load(checkpoint, weights_only=True))
         print(f"bicubic_sr: {name} goes on at step {run.step}", flush=True)
     for _ in kept(percent_bar(losses(run, pairs, budget), run, budget), run, checkpoint, every_s=CHECKPOINT_S):
         pass
-    recipe = {"model": name, "arguments": {}, "data": "bicubic x2 pairs", "steps": run.step, "sources": photos.sources}
-    checkpoints.save(weights_file(name, paths), run.average, recipe)
+    origin = {"data": "bicubic x2 pairs", "steps": run.step, "sources": photos.sources}
+    recipe = {"model": name, "arguments": FORMS[asked.form], **origin}
+    checkpoints.save(asked.weights / f"{name}.safetensors", run.average, recipe)
     print(f"bicubic_sr: {name}, {run.step} steps of {BATCH_SIZE} crops in {run.elapsed_s / 60:.0f} min", flush=True)
 
 
@@ -110,12 +110,12 @@ class Bicubic(nn.Module):
         return F.interpolate(frames, scale_factor=SCALE, mode="bicubic", antialias=True, align_corners=False)
 
 
-def table(names: list[str], pictures: dict[str, Tensor], paths: Paths) -> str:
+def table(names: list[str], pictures: dict[str, Tensor], weights: Path) -> str:
     """Y-PSNR of bicubic and of each student whose weights are there, picture by picture and their mean, as Markdown."""
     models: dict[str, nn.Module] = {"bicubic": Bicubic()}
     for name in names:
-        if weights_file(name, paths).is_file():
-            models[name], recipe = checkpoints.load(weights_file(name, paths))
+        if (file := weights / f"{name}.safetensors").is_file():
+            models[name], recipe = checkpoints.load(file)
             print(f"{name}: {recipe['steps']} training steps")
     scores = {name: score(model, pictures) for name, model in models.items()}
     rows = [f"| picture | {' | '.join(scores)} |", f"| --- |{' --- |' * len(scores)}"]

@@ -34,6 +34,7 @@ from pipeline.stage import in_words
 CALIBRATION_PX = 1024
 NOISE_PX = 256  # what an untrained student is calibrated on
 FAMILY = ("student_s", "student_m", "student_l")
+CLEAN_SUFFIX = "_clean"  # of the names of the forms for clean pictures
 ORIGINAL = "student_original"
 RESIZES = ("bicubic", "lanczos")
 DEMO = {"clips": 2, "frames": 5, "real_frames": 0}
@@ -94,7 +95,9 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def benchmark(paths: Paths, asked: argparse.Namespace) -> None:
-    """Time and judge everything, and write the table, the plot and the JSON."""
+    """Time and judge everything, and write the table, the plot and the JSON. Raises SharpcamError without a peer."""
+    if missing := [peer for peer in asked.peer if not peer.is_file()]:
+        raise SharpcamError(f"No peer at {missing[0]}. Give the path of an ONNX file.")
     with tempfile.TemporaryDirectory() as folder:
         contestants = list(find_contestants(paths, asked.peer, Path(folder)))
         scores = judge(contestants, paths, frames=asked.frames)
@@ -121,13 +124,15 @@ def benchmark(paths: Paths, asked: argparse.Namespace) -> None:
 def find_contestants(paths: Paths, peers: list[Path], folder: Path) -> Iterator[Contestant]:
     """Every student in every engine that is here, then what they are compared with.
 
-    Those of the family that nobody has trained here are written to `folder`, and are there for their speed.
+    Those of the family that nobody has trained here are written to `folder`, and are there for their speed, as are the
+    forms for clean pictures, which `benchmarks.bicubic_sr` judges.
     """
     here = [name for name in ENGINES if not ENGINES[name].missing()]
     contracts = [*sorted(paths.bundled.glob("student_*.json")), paths.contract]
     for file in filter(Path.exists, contracts):
         yield from trained_student(file, here)
-    for name in sorted(set(FAMILY) - {file.stem for file in contracts}):
+    camera_forms = sorted(set(FAMILY) - {file.stem for file in contracts})
+    for name in [*camera_forms, *(f"{name}{CLEAN_SUFFIX}" for name in FAMILY)]:
         plain = write_untrained(name, folder, paths)
         whole = write_int8(plain)
         files = {engine: whole if ENGINES[engine].needs_int8_file else plain for engine in here}
@@ -135,8 +140,6 @@ def find_contestants(paths: Paths, peers: list[Path], folder: Path) -> Iterator[
     original = write_untrained(ORIGINAL, folder, paths)
     yield Contestant(ORIGINAL, REFERENCE, original, original)
     for peer in peers:
-        if not peer.is_file():
-            raise SharpcamError(f"No peer at {peer}. Give the path of an ONNX file.")
         float_engines = [engine for engine in here if ENGINES[engine].precision == "fp32"]
         yield from (Contestant(peer.stem, engine, peer, peer, is_peer=True) for engine in float_engines)
     yield from (Contestant(kernel, "opencv") for kernel in RESIZES)
@@ -151,14 +154,15 @@ def trained_student(contract_file: Path, engines: list[str]) -> Iterator[Contest
 
 
 def write_untrained(name: str, folder: Path, paths: Paths) -> Path:
-    """A network with weights by chance."""
+    """A network of MODELS, in the form for clean pictures where its name says so, with weights by chance."""
     import torch
 
     from pipeline.export import to_onnx
     from training.models import MODELS
 
     torch.manual_seed(0)
-    model = MODELS[name]()
+    form = {"clean": True} if name.endswith(CLEAN_SUFFIX) else {}
+    model = MODELS[name.removesuffix(CLEAN_SUFFIX)](**form)
     for parameter in model.parameters():  # where a fresh one has zeros, an engine could leave work out
         torch.nn.init.normal_(parameter, std=0.05)
     file = folder / f"{name}.onnx"

@@ -1,9 +1,10 @@
 """The students: small ResNet-style networks that do super-resolution, deblurring and denoising in one pass.
 
-The body works below the input's size: the first convolution takes squares of pixels in strides, which gives a network
-of the same cost a larger view of blurred and noisy frames. The picture leaves through one pixel shuffle (ESPCN, Shi et
-al. 2016). The skip is folded in before that shuffle, where it costs one small convolution instead of a resize and an
-addition at output size.
+Each has two forms, as measured (docs/ablation.md). For a camera's frames the body works at half the input's size: the
+first convolution takes squares of pixels in strides, which gives a network of the same cost a larger view of blur and
+noise. For clean pictures (`clean=True`) it works at the input's size, where no detail has to pass through fewer values
+than it has pixels. The picture leaves through one pixel shuffle (ESPCN, Shi et al. 2016). The skip is folded in before
+that shuffle, where it costs one small convolution instead of a resize and an addition at output size.
 """
 
 import torch
@@ -14,16 +15,20 @@ SCALE = 2
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions and the way around them (EDSR, Lim et al. 2017: no normalisation)."""
+    """Two 3x3 convolutions and the way around them (EDSR, Lim et al. 2017: no normalisation).
 
-    def __init__(self, channels: int) -> None:
+    `rectified` puts a ReLU behind the sum, as the first ResNet had it (He et al. 2016).
+    """
+
+    def __init__(self, channels: int, *, rectified: bool = False) -> None:
         super().__init__()
+        self.rectified = rectified
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         changed: Tensor = x + self.second(torch.relu(self.first(x)))
-        return changed
+        return torch.relu(changed) if self.rectified else changed
 
 
 class StudentSR(nn.Module):
@@ -32,15 +37,15 @@ class StudentSR(nn.Module):
     Narrow and deep rather than wide: at the same speed it is better, and engines compute channels by sixteen.
 
     `channels` and `blocks` size the body; `fold` is the side of the squares of pixels that it takes as one (1: body at
-    input size, 2: at half size).
+    input size, 2: at half size); `rectified` is that of its blocks.
     """
 
-    def __init__(self, *, channels: int, blocks: int, fold: int) -> None:
+    def __init__(self, *, channels: int, blocks: int, fold: int, rectified: bool = False) -> None:
         super().__init__()
         self.fold = fold
         shuffled = 3 * (SCALE * fold) ** 2
         self.head = _strided(channels, fold=fold)
-        self.body = nn.Sequential(*(Residual(channels) for _ in range(blocks)))
+        self.body = nn.Sequential(*(Residual(channels, rectified=rectified) for _ in range(blocks)))
         self.tail = nn.Conv2d(channels, shuffled, 3, padding=1)
         self.skip = _strided(shuffled, fold=fold)
         start_as_bilinear(self)
@@ -97,19 +102,29 @@ class OriginalStudent(nn.Module):
         return picture
 
 
-def student_s() -> StudentSR:
+def student_s(*, clean: bool = False) -> StudentSR:
     """The smallest."""
-    return StudentSR(channels=16, blocks=4, fold=2)
+    return for_clean_pictures(channels=16, blocks=3) if clean else for_camera_frames(channels=16, blocks=4)
 
 
-def student_m() -> StudentSR:
+def student_m(*, clean: bool = False) -> StudentSR:
     """The default."""
-    return StudentSR(channels=32, blocks=4, fold=2)
+    return for_clean_pictures(channels=32, blocks=2) if clean else for_camera_frames(channels=32, blocks=4)
 
 
-def student_l() -> StudentSR:
+def student_l(*, clean: bool = False) -> StudentSR:
     """The best."""
-    return StudentSR(channels=32, blocks=8, fold=2)
+    return for_clean_pictures(channels=32, blocks=4) if clean else for_camera_frames(channels=32, blocks=8)
+
+
+def for_camera_frames(*, channels: int, blocks: int) -> StudentSR:
+    """The form that sees most."""
+    return StudentSR(channels=channels, blocks=blocks, fold=2)
+
+
+def for_clean_pictures(*, channels: int, blocks: int) -> StudentSR:
+    """The form that keeps most detail."""
+    return StudentSR(channels=channels, blocks=blocks, fold=1, rectified=True)
 
 
 def student_original() -> OriginalStudent:

@@ -1,15 +1,18 @@
 """The students: twice the size, any size, and a picture from the first step on."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from training.models import MODELS
-from training.models.student import StudentSR, pad_to_multiple, student_original
+from training.models.student import pad_to_multiple, student_original
 
-STUDENTS = sorted(name for name in MODELS if name.startswith("student"))
-FOLDED = [name for name in STUDENTS if isinstance(MODELS[name](), StudentSR)]
+FAMILY = {name: MODELS[name] for name in ("student_s", "student_m", "student_l")}
+CLEAN = {f"{name}, clean": partial(make, clean=True) for name, make in FAMILY.items()}
+STUDENTS = {**FAMILY, **CLEAN, "student_original": student_original}
 
 
 def trained(model):
@@ -24,45 +27,45 @@ def trained(model):
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (7, 5), (16, 21), (64, 80)], ids=str)
 @torch.inference_mode()
 def test_any_size_is_doubled(name, size):
-    assert trained(MODELS[name]())(torch.rand(2, 3, *size)).shape == (2, 3, 2 * size[0], 2 * size[1])
+    assert trained(STUDENTS[name]())(torch.rand(2, 3, *size)).shape == (2, 3, 2 * size[0], 2 * size[1])
 
 
-@pytest.mark.parametrize("name", FOLDED)
+@pytest.mark.parametrize("name", FAMILY | CLEAN)
 @torch.inference_mode()
 def test_a_fresh_student_enlarges_bilinearly(name):
     frame = torch.rand(1, 3, 16, 20)
     expected = F.interpolate(frame, scale_factor=2, mode="bilinear", align_corners=False)
-    torch.testing.assert_close(MODELS[name]()(frame)[..., 4:-4, 4:-4], expected[..., 4:-4, 4:-4])
+    torch.testing.assert_close(STUDENTS[name]()(frame)[..., 4:-4, 4:-4], expected[..., 4:-4, 4:-4])
 
 
 @pytest.mark.parametrize("name", STUDENTS)
 @torch.inference_mode()
 def test_frames_of_a_batch_do_not_see_each_other(name):
-    model, frames = trained(MODELS[name]()), torch.rand(3, 3, 12, 14)
+    model, frames = trained(STUDENTS[name]()), torch.rand(3, 3, 12, 14)
     torch.testing.assert_close(model(frames), torch.cat([model(frame[None]) for frame in frames]))
 
 
-@pytest.mark.parametrize("name", FOLDED)
+@pytest.mark.parametrize("name", FAMILY)
 @torch.inference_mode()
 def test_an_odd_frame_is_the_even_one_with_its_border_repeated(name):
-    model, frame = trained(MODELS[name]()), torch.rand(1, 3, 11, 13)
+    model, frame = trained(STUDENTS[name]()), torch.rand(1, 3, 11, 13)
     padded = F.pad(frame, (0, 1, 0, 1), mode="replicate")
     torch.testing.assert_close(model(frame), model(padded)[..., :22, :26])
 
 
-def test_the_body_works_at_the_input_size_or_below():
-    for name in FOLDED:
+@pytest.mark.parametrize(("forms", "size"), [(FAMILY, (16, 20)), (CLEAN, (32, 40))], ids=["camera", "clean"])
+def test_the_body_works_at_half_the_input_size_or_at_it(forms, size):
+    for make in forms.values():
         sizes = []
-        model = MODELS[name]()
-        model.body.register_forward_hook(lambda *arguments, found=sizes: found.append(arguments[2].shape[-2:]))
+        model = make()
+        model.body.register_forward_hook(lambda *arguments, found=sizes: found.append(tuple(arguments[2].shape[-2:])))
         model(torch.rand(1, 3, 32, 40))
-        assert sizes[0][0] <= 32
-        assert sizes[0][1] <= 40
+        assert sizes == [size]
 
 
 @pytest.mark.parametrize("name", STUDENTS)
 def test_every_weight_learns(name):
-    model = trained(MODELS[name]()).train()
+    model = trained(STUDENTS[name]()).train()
     model(torch.rand(1, 3, 12, 16)).square().mean().backward()
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in model.parameters())
 
@@ -72,7 +75,7 @@ def test_the_same_seed_gives_the_same_weights(name):
     states = []
     for _ in range(2):
         torch.manual_seed(3)
-        states.append(MODELS[name]().state_dict())
+        states.append(STUDENTS[name]().state_dict())
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
