@@ -298,7 +298,9 @@ Made by `make bench`, which measures everything in one run and writes this page.
 {"; ".join(report["machine"])}. A product of two {CALIBRATION_PX}x{CALIBRATION_PX} matrices took {before} ms before
 and {after} ms after: compare only runs where that is alike, or the column "times faster", which is against
 `{ORIGINAL}` in ONNX Runtime. MB is what library, weights and buffers hold. Quality is over
-{report["frames"]} validation frames; what is untrained here, as `{ORIGINAL}` is, has none.
+{report["frames"]} validation frames; what is untrained here, as `{ORIGINAL}` is, has none. Names that
+end in `{CLEAN_SUFFIX}` are the forms for clean pictures, timed with weights by chance;
+`python -m benchmarks.bicubic_sr` measures their quality.
 
 {table}
 
