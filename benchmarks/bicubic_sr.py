@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.students import FAMILY
 from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
 from pipeline.photos import PICTURES, load_photos, read_photo
@@ -28,8 +29,6 @@ from training.models import MODELS
 from training.restoration import to_uint8
 
 SHIPPED = Path("weights/bicubic")
-FAMILY = ("student_s", "student_m", "student_l")
-FORMS = {"clean": {"clean": True}, "camera": {"clean": False}}
 DESCENT = Descent(learning_rate=4e-3, warmup_steps=200, weight_decay=0, ema_decay=0.999, bf16=True, workers=1)
 BATCH_SIZE, CROP_PX, STEPS, SEED = 16, 48, 200_000, 3
 CHECKPOINT_S = 120
@@ -41,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--photos", type=Path, metavar="FOLDER", help="train on these photographs first")
     parser.add_argument("--test", type=Path, metavar="FOLDER", help="pictures at full size, such as Set5")
     parser.add_argument("--models", nargs="+", choices=FAMILY, default=FAMILY)
-    parser.add_argument("--form", choices=FORMS, default="clean", help="that is trained")
+    parser.add_argument("--form", choices=("clean", "camera"), default="clean", help="that is trained")
     parser.add_argument("--weights", type=Path, default=SHIPPED, metavar="FOLDER", help="default: weights/bicubic")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help="for each model, all its runs together")
@@ -66,8 +65,9 @@ def train(name: str, asked: argparse.Namespace, budget: Budget, paths: Paths) ->
     """Train one student, or go on with it, and write the average of its weights."""
     photos = load_photos(asked.photos, held_out=(), smallest_px=SMALLEST_PX)
     pairs = BicubicPairs(list(photos.training.values()), seed=SEED)
+    form = {"clean": asked.form == "clean"}
     torch.manual_seed(SEED)
-    run = Run(channels_last(MODELS[name](**FORMS[asked.form])), DESCENT)
+    run = Run(channels_last(MODELS[name](**form)), DESCENT)
     checkpoint = paths.cache / "bicubic" / f"{name}-{asked.form}-{photos.digest()[:16]}.pt"
     if checkpoint.is_file():
         run.restore(torch.load(checkpoint, weights_only=True))
@@ -75,7 +75,7 @@ def train(name: str, asked: argparse.Namespace, budget: Budget, paths: Paths) ->
     for _ in kept(percent_bar(losses(run, pairs, budget), run, budget), run, checkpoint, every_s=CHECKPOINT_S):
         pass
     origin = {"data": "bicubic x2 pairs", "steps": run.step, "sources": photos.sources}
-    recipe = {"model": name, "arguments": FORMS[asked.form], **origin}
+    recipe = {"model": name, "arguments": form, **origin}
     checkpoints.save(asked.weights / f"{name}.safetensors", run.average, recipe)
     print(f"bicubic_sr: {name}, {run.step} steps of {BATCH_SIZE} crops in {run.elapsed_s / 60:.0f} min", flush=True)
 
