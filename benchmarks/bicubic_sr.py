@@ -72,7 +72,8 @@ def train(name: str, asked: argparse.Namespace, budget: Budget, paths: Paths) ->
     if checkpoint.is_file():
         run.restore(torch.load(checkpoint, weights_only=True))
         print(f"bicubic_sr: {name} goes on at step {run.step}", flush=True)
-    for _ in kept(percent_bar(losses(run, pairs, budget), run, budget), run, checkpoint, every_s=CHECKPOINT_S):
+    steps = percent_bar(losses(run, pairs, budget), run, budget, what=name)
+    for _ in kept(steps, run, checkpoint, every_s=CHECKPOINT_S):
         pass
     origin = {"data": "bicubic x2 pairs", "steps": run.step, "sources": photos.sources}
     recipe = {"model": name, "arguments": form, **origin}

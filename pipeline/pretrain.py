@@ -177,13 +177,13 @@ def losses(run: Run, recipe: Recipe, pool: Pool, budget: Budget) -> Iterator[flo
         yield loss
 
 
-def percent_bar(steps: Iterator[float], run: Run, budget: Budget) -> Iterator[float]:
+def percent_bar(steps: Iterator[float], run: Run, budget: Budget, *, what: str) -> Iterator[float]:
     """Pass `steps` on under a bar of the budget, with the time that is left."""
     quiet = not sys.stderr.isatty()
-    form = "pretrain: {percentage:3.0f} % [{elapsed} < {remaining}{postfix}]"
+    form = what + ": {percentage:3.0f} % [{elapsed} < {remaining}{postfix}]"
     with tqdm(total=100.0, initial=100 * budget.spent(run), bar_format=form, mininterval=30 if quiet else 0.5) as bar:
         for loss in steps:
-            bar.set_postfix(step=run.step, loss=f"{loss:.4f}", refresh=False)
+            bar.set_postfix_str(f"step {run.step:,}, loss {loss:.4f}", refresh=False)
             bar.update(100 * budget.spent(run) - bar.n)
             yield loss
 
@@ -231,7 +231,7 @@ def train(
     go_on(run, checkpoint)
     tracker = track(run, recipe)
     run.tracking_id = tracker.id
-    steps = percent_bar(losses(run, recipe, recipe.pool(photos, device), budget), run, budget)
+    steps = percent_bar(losses(run, recipe, recipe.pool(photos, device), budget), run, budget, what=recipe.model)
     recent: deque[float] = deque(maxlen=recipe.validate_steps)
     with ending(tracker):
         for loss in kept(steps, run, checkpoint, every_s=recipe.checkpoint_s):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from torch import nn
 
 from pipeline import pretrain
 from pipeline.errors import SharpcamError
@@ -19,6 +20,7 @@ from pipeline.photos import load_photos, read_photo
 from pipeline.recipe import RECIPES, load_recipe
 from pipeline.runtime import sha256
 from training import camera, checkpoints
+from training.descent import Run
 
 RECIPE = RECIPES / "restorer.yaml"
 ROOT = Path(__file__).parents[2]
@@ -197,6 +199,14 @@ def test_minutes_end_a_training_whatever_the_steps():
     run.step, run.elapsed_s = 50, 45.0
     assert pretrain.Budget(200).spent(run) == 0.25
     assert pretrain.Budget(200, minutes=1).spent(run) == 0.75
+
+
+def test_the_bar_writes_large_numbers_of_steps_whole(capsys):
+    run = Run(nn.Conv2d(3, 3, 1), load_recipe(RECIPES / "student_s.yaml").descent())
+    run.step = 40_000  # the shortest form of which is 4e+4
+    assert list(pretrain.percent_bar(iter([0.5]), run, pretrain.Budget(40_000), what="pretrain")) == [0.5]
+    assert "100 %" in (words := capsys.readouterr().err)
+    assert "step 40,000, loss 0.5000" in words
 
 
 def test_other_photographs_another_recipe_or_camera_are_another_training(folder, recipe_file, monkeypatch):
