@@ -23,7 +23,7 @@ from pipeline.photos import PICTURES, load_photos, read_photo
 from pipeline.pretrain import Budget, channels_last, kept, percent_bar
 from pipeline.stage import in_words, only_once
 from training import checkpoints
-from training.bicubic import SCALE, BicubicPairs, even, halve, luma_psnr
+from training.bicubic import SCALE, BicubicPairs, even, halve, luma_loss, luma_psnr
 from training.descent import Descent, Run
 from training.models import MODELS
 from training.restoration import to_uint8
@@ -67,7 +67,7 @@ def train(name: str, asked: argparse.Namespace, budget: Budget, paths: Paths) ->
     pairs = BicubicPairs(list(photos.training.values()), seed=SEED)
     form = {"clean": asked.form == "clean"}
     torch.manual_seed(SEED)
-    run = Run(channels_last(MODELS[name](**form)), DESCENT)
+    run = Run(channels_last(MODELS[name](**form)), DESCENT, loss=luma_loss)
     checkpoint = paths.cache / "bicubic" / f"{name}-{asked.form}-{photos.digest()[:16]}.pt"
     if checkpoint.is_file():
         run.restore(torch.load(checkpoint, weights_only=True))

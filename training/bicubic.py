@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from training.restoration import crop_pair
+from training.restoration import busiest, crop_pair, mean_of_roots
 
 SCALE = 2
+LUMA_SHARE = 0.9  # of the loss
+CANDIDATES = 2  # crops that are drawn for one
 MARGIN_PX = 8  # more than the kernel of the halving reaches
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)  # of R, G, B in 0..255; 16 is black
 
@@ -49,6 +51,18 @@ def luma_psnr(pictures: Tensor, truth: Tensor, *, shave_px: int = SCALE) -> Tens
     return 10 * torch.log10(255**2 / difference.square().mean(dim=(1, 2)).clamp_min(1e-10))
 
 
+def luma_loss(restored: Tensor, truth: Tensor) -> Tensor:
+    """`restoration_loss` where nine tenths of the squares are those of luma, which is what `luma_psnr` judges.
+
+    Pictures (N, 3, H, W) in 0..1; the tenth that is left keeps the colours.
+    """
+    difference = restored.float() - truth
+    weights = torch.tensor(LUMA) / sum(LUMA)
+    of_luma = (difference * weights[:, None, None]).sum(dim=1).square().mean(dim=(1, 2))
+    of_colours = difference.square().mean(dim=(1, 2, 3))
+    return mean_of_roots(LUMA_SHARE * of_luma + (1 - LUMA_SHARE) * of_colours)
+
+
 class BicubicPairs:
     """Random crops of photographs and of their halves; a batch is a function of seed and step alone."""
 
@@ -58,9 +72,12 @@ class BicubicPairs:
         self.seed = seed
 
     def batch(self, step: int, *, size: int, crop_px: int) -> tuple[Tensor, Tensor]:
-        """Crops (size, 3, crop_px, crop_px) and their truth at twice that, float in 0..1, turned the same way."""
+        """Crops (size, 3, crop_px, crop_px) and their truth at twice that, float in 0..1, turned the same way.
+
+        Each is the busiest of CANDIDATES drawn at random.
+        """
         generator = Generator().manual_seed(self.seed * 1_000_003 + step)
-        pairs = [self._crop(crop_px, generator) for _ in range(size)]
+        pairs = [busiest(self._crop(crop_px, generator) for _ in range(CANDIDATES)) for _ in range(size)]
         small, large = (torch.stack(part).float() / 255 for part in zip(*pairs, strict=True))
         return small, large
 

@@ -1,6 +1,7 @@
 """One training run of a restoring network: optimiser, schedule and the average of its weights, as one thing to keep."""
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from training.restoration import restoration_loss
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # of what a model makes of a batch, and of the truth
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Descent:
 class Run:
     """A model on its way; `average` is the moving average of its weights, and what is measured and shipped."""
 
-    def __init__(self, model: nn.Module, descent: Descent) -> None:
-        self.model, self.descent = model, descent
+    def __init__(self, model: nn.Module, descent: Descent, *, loss: Loss = restoration_loss) -> None:
+        self.model, self.descent, self.loss = model, descent, loss
         self.average = deepcopy(model).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
             model.parameters(),
@@ -78,7 +81,7 @@ class Run:
     def _gradients(self, raw: Tensor, truth: Tensor) -> tuple[float, tuple[Tensor, ...]]:
         with torch.autocast(raw.device.type, torch.bfloat16, enabled=self.descent.bf16):
             restored = self.model(raw)
-        loss = restoration_loss(restored, truth)
+        loss = self.loss(restored, truth)
         return float(loss.detach()), torch.autograd.grad(loss, list(self.model.parameters()))
 
     @torch.no_grad()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Generator, Tensor
 
-from training.restoration import Shots, crop_pair, crop_scenes, detail, seeded, shoot
+from training.restoration import Shots, busiest, crop_pair, crop_scenes, seeded, shoot
 
 SCENES, CROPS = 0, 1  # purposes of random numbers
 
@@ -37,13 +37,13 @@ class Pool:
     def batch(self, step: int, *, size: int, crop_px: int, candidates: int) -> tuple[Tensor, Tensor]:
         """The crops of training step `step`, (size, 3, crop_px, crop_px) and twice that, float in 0..1.
 
-        Each is the one with most detail of `candidates` drawn at random: sky and blurred backgrounds teach little.
+        Each is the busiest of `candidates` drawn at random.
         """
         generator = seeded(self.seed, CROPS, step)
         pairs = []
         for _ in range(size):
             drawn = [self._draw(crop_px, generator) for _ in range(candidates)]
-            pairs.append(max(drawn, key=lambda pair: detail(pair[1])))
+            pairs.append(busiest(drawn))
         raws, truths = zip(*pairs, strict=True)
         return torch.stack(raws).float() / 255, torch.stack(truths).float() / 255
 

@@ -4,6 +4,7 @@ Every draw comes from a generator seeded by the run's seed and an index, so that
 sees the very same crops.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -115,13 +116,22 @@ def detail(picture: Tensor) -> float:
     return float(green.diff(dim=0).abs().mean() + green.diff(dim=1).abs().mean())
 
 
+def busiest(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """The crop and its truth, uint8, whose truth has most detail: sky and blurred backgrounds teach little."""
+    return max(pairs, key=lambda pair: detail(pair[1]))
+
+
 def restoration_loss(restored: Tensor, truth: Tensor) -> Tensor:
     """Mean over the crops of each one's root mean square error, pictures (N, 3, H, W) in 0..1.
 
     Within a crop it asks for the mean of what may be true, as PSNR does; between crops it weighs errors, not their
     squares, so that no few hard ones rule.
     """
-    squares = (restored.float() - truth).square().mean(dim=(1, 2, 3))
+    return mean_of_roots((restored.float() - truth).square().mean(dim=(1, 2, 3)))
+
+
+def mean_of_roots(squares: Tensor) -> Tensor:
+    """Mean over the crops of the root of each one's mean square error (N,)."""
     return (squares + 1e-6).sqrt().mean()
 
 

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from skimage import color, data
 
-from training.bicubic import BicubicPairs, even, halve, luma, luma_psnr
+from training.bicubic import BicubicPairs, even, halve, luma, luma_loss, luma_psnr
+from training.restoration import restoration_loss
 
 
 def photo() -> torch.Tensor:
@@ -48,6 +49,23 @@ def test_a_batch_is_aligned_and_a_function_of_its_step():
     assert not torch.equal(small, pairs.batch(4, size=2, crop_px=16)[0])
     halved = halve((large * 255).round().to(torch.uint8)).float() / 255
     assert float((halved - small)[..., 4:-4, 4:-4].abs().max()) <= 1.01 / 255
+
+
+def test_busy_crops_are_drawn_more_often_than_flat_ones():
+    half_flat = photo().clone()
+    half_flat[:, :256] = 90
+    small, _ = BicubicPairs([half_flat], seed=1).batch(0, size=200, crop_px=16)
+    flat = int((small.amax(dim=(1, 2, 3)) == small.amin(dim=(1, 2, 3))).sum())
+    assert flat < 0.35 * 200  # about the square of one half, where one draw would give a half
+
+
+def test_the_loss_is_that_of_restoration_on_grey_and_a_tenth_of_it_on_colour_alone():
+    truth = torch.rand(2, 3, 8, 8)
+    grey = truth + torch.tensor([0.01, 0.1])[:, None, None, None]
+    torch.testing.assert_close(luma_loss(grey, truth), restoration_loss(grey, truth))
+    same_luma = truth + 0.1 * torch.tensor([128.553, -65.481, 0])[:, None, None] / 128.553
+    whole, found = float(restoration_loss(same_luma, truth)), float(luma_loss(same_luma, truth))
+    assert found**2 == pytest.approx(0.1 * whole**2, rel=0.01)
 
 
 def test_odd_pictures_lose_a_row_and_a_column():

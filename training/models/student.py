@@ -109,12 +109,12 @@ def student_s(*, clean: bool = False) -> StudentSR:
 
 def student_m(*, clean: bool = False) -> StudentSR:
     """The default."""
-    return for_clean_pictures(channels=32, blocks=2) if clean else for_camera_frames(channels=32, blocks=4)
+    return for_clean_pictures(channels=32, blocks=3) if clean else for_camera_frames(channels=32, blocks=4)
 
 
 def student_l(*, clean: bool = False) -> StudentSR:
     """The best."""
-    return for_clean_pictures(channels=32, blocks=4) if clean else for_camera_frames(channels=32, blocks=8)
+    return for_clean_pictures(channels=32, blocks=6) if clean else for_camera_frames(channels=32, blocks=8)
 
 
 def for_camera_frames(*, channels: int, blocks: int) -> StudentSR:
