@@ -7,9 +7,12 @@ python -m benchmarks.bicubic_sr --photos FOLDER --minutes 60      # trains them,
 """
 
 import argparse
+import hashlib
+import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -19,11 +22,11 @@ from torch import Tensor, nn
 from benchmarks.students import FAMILY
 from pipeline.errors import SharpcamError
 from pipeline.paths import Paths
-from pipeline.photos import PICTURES, load_photos, read_photo
+from pipeline.photos import PICTURES, Photos, load_photos, read_photo
 from pipeline.pretrain import Budget, channels_last, kept, percent_bar
 from pipeline.stage import in_words, only_once
 from training import checkpoints
-from training.bicubic import SCALE, BicubicPairs, even, halve, luma_loss, luma_psnr
+from training.bicubic import CANDIDATES, LUMA_SHARE, SCALE, BicubicPairs, even, halve, luma_loss, luma_psnr
 from training.descent import Descent, Run
 from training.models import MODELS
 from training.restoration import to_uint8
@@ -68,7 +71,7 @@ def train(name: str, asked: argparse.Namespace, budget: Budget, paths: Paths) ->
     form = {"clean": asked.form == "clean"}
     torch.manual_seed(SEED)
     run = Run(channels_last(MODELS[name](**form)), DESCENT, loss=luma_loss)
-    checkpoint = paths.cache / "bicubic" / f"{name}-{asked.form}-{photos.digest()[:16]}.pt"
+    checkpoint = paths.cache / "bicubic" / f"{name}-{asked.form}-{fingerprint(run.model, photos)[:16]}.pt"
     if checkpoint.is_file():
         run.restore(torch.load(checkpoint, weights_only=True))
         print(f"bicubic_sr: {name} goes on at step {run.step}", flush=True)
@@ -79,6 +82,18 @@ def train(name: str, asked: argparse.Namespace, budget: Budget, paths: Paths) ->
     recipe = {"model": name, "arguments": form, **origin}
     checkpoints.save(asked.weights / f"{name}.safetensors", run.average, recipe)
     print(f"bicubic_sr: {name}, {run.step} steps of {BATCH_SIZE} crops in {run.elapsed_s / 60:.0f} min", flush=True)
+
+
+def fingerprint(model: nn.Module, photos: Photos) -> str:
+    """A hash of what decides the weights but the length of the training, which may be drawn out later."""
+    settings = {
+        "model": str(model),
+        "descent": asdict(DESCENT),
+        "loss": [luma_loss.__name__, LUMA_SHARE],
+        "crops": [BATCH_SIZE, CROP_PX, CANDIDATES],
+        "seed": SEED,
+    }
+    return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
 
 
 def losses(run: Run, pairs: BicubicPairs, budget: Budget) -> Iterator[float]:

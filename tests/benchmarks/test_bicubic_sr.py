@@ -29,6 +29,14 @@ def test_it_trains_goes_on_and_measures(photos, capsys):
     assert "| bicubic | student_s |" in printed
 
 
+def test_another_way_of_training_does_not_go_on_with_the_weights_of_the_last(photos, capsys, monkeypatch):
+    arguments = ["--photos", str(photos), "--models", "student_s", "--threads", "1"]
+    assert bicubic_sr.main([*arguments, "--steps", "2"]) == 0
+    monkeypatch.setattr(bicubic_sr, "LUMA_SHARE", 0.5)
+    assert bicubic_sr.main([*arguments, "--steps", "4"]) == 0
+    assert "goes on" not in capsys.readouterr().out
+
+
 def test_the_form_for_camera_frames_is_trained_beside_the_shipped_one(photos, tmp_path):
     arguments = ["--photos", str(photos), "--models", "student_s", "--threads", "1", "--steps", "2"]
     assert bicubic_sr.main([*arguments, "--form", "camera", "--weights", str(tmp_path / "camera")]) == 0
