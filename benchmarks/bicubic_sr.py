@@ -32,7 +32,7 @@ from training.models import MODELS
 from training.restoration import to_uint8
 
 SHIPPED = Path("weights/bicubic")
-DESCENT = Descent(learning_rate=4e-3, warmup_steps=200, weight_decay=0, ema_decay=0.999, bf16=True, workers=1)
+DESCENT = Descent(learning_rate=4e-3, warmup_steps=200, weight_decay=0, ema_decay=0.999, bf16=0.8, workers=1)
 BATCH_SIZE, CROP_PX, STEPS, SEED = 16, 48, 200_000, 3
 CHECKPOINT_S = 120
 SMALLEST_PX = 2 * CROP_PX

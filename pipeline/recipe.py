@@ -101,7 +101,7 @@ class Recipe(Section):
             warmup_steps=self.warmup_steps,
             weight_decay=self.weight_decay,
             ema_decay=self.ema_decay,
-            bf16=self.precision == "bf16",
+            bf16=1 if self.precision == "bf16" else 0,
             workers=self.workers,
         )
 

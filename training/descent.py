@@ -23,7 +23,7 @@ class Descent:
     warmup_steps: int
     weight_decay: float
     ema_decay: float
-    bf16: bool  # convolutions under autocast
+    bf16: float  # share of the training, from its start, with convolutions under autocast; the rest is in fp32
     workers: int  # threads that share a batch
 
     def rate(self, *, step: int, spent: float) -> float:
@@ -56,21 +56,21 @@ class Run:
         """One step on a batch, `raw` (N, 3, h, w) and `truth` (N, 3, 2h, 2w); gives its loss."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.descent.rate(step=self.step, spent=spent)
-        loss = self._differentiate(raw, truth)
+        loss = self._differentiate(raw, truth, bf16=spent < self.descent.bf16)
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
         self._average_in()
         return loss
 
-    def _differentiate(self, raw: Tensor, truth: Tensor) -> float:
+    def _differentiate(self, raw: Tensor, truth: Tensor, *, bf16: bool) -> float:
         """Set the gradients of the batch's loss, each worker on a part of the batch; gives the loss.
 
         Threads of one torch operation wait for each other at its end, which on a busy machine takes longer than the
         operation; workers wait once a step. The parts are added in order: the sum is the same every time.
         """
         parts = zip(raw.chunk(self.descent.workers), truth.chunk(self.descent.workers), strict=True)
-        found = list(self._pool.map(lambda part: self._gradients(*part), parts))
+        found = list(self._pool.map(lambda part: self._gradients(*part, bf16=bf16), parts))
         shares = [part.shape[0] / raw.shape[0] for part in raw.chunk(self.descent.workers)]
         for index, parameter in enumerate(self.model.parameters()):
             parameter.grad = torch.zeros_like(parameter)  # in the parameter's layout
@@ -78,8 +78,8 @@ class Run:
                 parameter.grad += share * gradients[index]
         return sum(share * loss for share, (loss, _) in zip(shares, found, strict=True))
 
-    def _gradients(self, raw: Tensor, truth: Tensor) -> tuple[float, tuple[Tensor, ...]]:
-        with torch.autocast(raw.device.type, torch.bfloat16, enabled=self.descent.bf16):
+    def _gradients(self, raw: Tensor, truth: Tensor, *, bf16: bool) -> tuple[float, tuple[Tensor, ...]]:
+        with torch.autocast(raw.device.type, torch.bfloat16, enabled=bf16):
             restored = self.model(raw)
         loss = self.loss(restored, truth)
         return float(loss.detach()), torch.autograd.grad(loss, list(self.model.parameters()))

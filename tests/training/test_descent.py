@@ -1,12 +1,14 @@
 """A training run: its schedule, and that what is kept is enough to go on."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from training.descent import Descent, Run
 from training.models.restorer import Restorer
 
-DESCENT = Descent(learning_rate=1e-3, warmup_steps=4, weight_decay=0, ema_decay=0.9, bf16=False, workers=2)
+DESCENT = Descent(learning_rate=1e-3, warmup_steps=4, weight_decay=0, ema_decay=0.9, bf16=0, workers=2)
 
 
 def new_run() -> Run:
@@ -47,3 +49,12 @@ def test_the_average_lags_behind_the_model():
         run.learn(*batch(0), spent=0)
     assert not torch.equal(run.average.ending.weight, run.model.ending.weight)
     assert not any(parameter.requires_grad for parameter in run.average.parameters())
+
+
+def test_bf16_is_for_the_share_of_the_training_that_is_asked_for():
+    run = Run(torch.nn.Conv2d(3, 3, 1), replace(DESCENT, bf16=0.5), loss=lambda made, truth: (made - truth).mean())
+    seen = []
+    run.model.register_forward_hook(lambda _module, _batch, made: seen.append(made.dtype))
+    for spent in (0.0, 0.49, 0.5, 0.99):
+        run.learn(*(batch(0)[0],) * 2, spent=spent)
+    assert seen == [torch.bfloat16] * 4 + [torch.float32] * 4  # two workers each
