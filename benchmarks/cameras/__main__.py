@@ -1,0 +1,107 @@
+"""Every method on every family of cameras against the truth, and on real clips without one.
+
+python -m benchmarks.cameras [--photos FOLDER] [--at-most 8] [--methods student_m light] [--families A_jpeg90]
+                             [--frames 6] [--json FILE] [--real CLIP ...] [--sheet docs/cameras.jpg]
+
+Without --photos, photographs that packages ship are taken. Prints Markdown; docs/cameras.md says how to read it.
+"""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cameras.families import FAMILIES, Family
+from benchmarks.cameras.methods import Method, methods
+from benchmarks.cameras.pictures import photographs
+from benchmarks.cameras.real import RealScore, look_at, real_table
+from benchmarks.cameras.scoring import MODES, Scores, as_json, material, score_family
+from benchmarks.cameras.sheet import draw, encoded
+from benchmarks.cameras.tables import mean_gain, names, report, worst_family
+from pipeline.errors import SharpcamError
+from pipeline.files import write_json
+from pipeline.geometry import Frame
+from pipeline.params import load_params
+from pipeline.paths import Paths
+from pipeline.progress import progress_bar
+from pipeline.stage import in_words
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.cameras", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="photographs; default: those that packages ship")
+    parser.add_argument("--at-most", type=int, metavar="N", help="of the photographs, spread over the folder")
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="default: all that can run here")
+    parser.add_argument("--families", nargs="+", metavar="NAME", help=f"of {', '.join(FAMILIES)}; default: all")
+    parser.add_argument("--frames", type=int, default=6, metavar="N", help="of each shot; the last one is compared")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    parser.add_argument("--real", type=Path, nargs="+", default=[], metavar="CLIP", help="real clips, without truth")
+    parser.add_argument("--sheet", type=Path, metavar="PICTURE", help="write a contact sheet there, .png or .jpg")
+    asked = parser.parse_args(arguments)
+    return in_words(lambda: run(asked))
+
+
+def run(asked: argparse.Namespace) -> None:
+    """Print the tables, and write what is asked for. Raises SharpcamError for what cannot be."""
+    if asked.frames < 1:
+        raise SharpcamError(f"--frames is {asked.frames}, and a shot has at least one. Give a larger number.")
+    paths = Paths()
+    families = chosen_families(asked.families)
+    photos = photographs(asked.photos, at_most=asked.at_most)
+    found, left_out = methods(asked.methods, load_params(paths.params), paths)
+    for name, reason in left_out.items():
+        print(f"{name}: left out. {reason}", flush=True)
+    scores = score_all(families, photos, found, frames=asked.frames)
+    print(report(scores))
+    real = {clip.name: look_at(clip, found) for clip in asked.real}
+    if real:
+        print("\n" + real_table(real))
+    if asked.json:
+        write_json(asked.json, everything(scores, families, photos, left_out, real))
+    if asked.sheet:
+        asked.sheet.write_bytes(encoded(draw(families, photos, asked.real, found), asked.sheet.suffix))
+        print(f"wrote {asked.sheet}")
+
+
+def chosen_families(asked: list[str] | None) -> dict[str, Family]:
+    """The families of those names, or all. Raises SharpcamError for an unknown one."""
+    if unknown := [name for name in asked or () if name not in FAMILIES]:
+        raise SharpcamError(f'No family "{unknown[0]}"; there are: {", ".join(FAMILIES)}.')
+    return {name: FAMILIES[name] for name in asked or FAMILIES}
+
+
+def score_all(families: dict[str, Family], photos: dict[str, Frame], found: list[Method], *, frames: int) -> Scores:
+    """The scores of all, under a bar."""
+    scores: Scores = {}
+    with progress_bar(what="cameras", total=len(families) * len(found) * len(MODES), unit="run") as bar:
+        for name, family in families.items():
+            scores[name] = score_family(material(name, family, photos, frames=frames), found, bar.update)
+    return scores
+
+
+def everything(
+    scores: Scores,
+    families: dict[str, Family],
+    photos: dict[str, Frame],
+    left_out: dict[str, str],
+    real: dict[str, dict[str, RealScore]],
+) -> dict[str, Any]:
+    """What the JSON holds."""
+    return {
+        "photos": {name: list(photo.shape) for name, photo in photos.items()},
+        "families": {name: {"is": repr(family), "held_out": family.held_out} for name, family in families.items()},
+        "left_out": left_out,
+        "scores": as_json(scores),
+        "mean_gain_db": {mode: {name: mean_gain(scores, mode, name) for name in names(scores, mode)} for mode in MODES},
+        "worst_family": {
+            mode: {name: worst_family(scores, mode, name) for name in names(scores, mode)} for mode in MODES
+        },
+        "real": {clip: {name: asdict(one) for name, one in found.items()} for clip, found in real.items()},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

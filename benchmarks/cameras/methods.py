@@ -1,0 +1,148 @@
+"""What is compared: every way to double a picture, behind one small interface.
+
+A Method is asked to `begin` with the frames that it may look at before it answers: all of a clip, or one picture. What
+it gives is an Enlarging, which doubles a frame. To add one: a class with `name` and `begin`, and a line in `methods`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from pipeline.chains.chain import Chain, build_chain
+from pipeline.chains.engine import Engine
+from pipeline.engines import REFERENCE, cores
+from pipeline.enhancing.upscaler import Upscaler, load_upscaler
+from pipeline.errors import SharpcamError
+from pipeline.geometry import KERNELS, Frame
+from pipeline.params import GeometryParams, Params
+from pipeline.paths import Paths
+
+BICUBIC = "bicubic"
+RESIZES = (BICUBIC, "lanczos")
+SCALE = 2
+
+
+@dataclass(frozen=True)
+class Enlarging:
+    """A method that has begun: with the same `dials` it makes the same of the same frame."""
+
+    enhance: Callable[[Frame], Frame]  # (h, w, 3) uint8 to (2h, 2w, 3) uint8
+    dials: tuple[float, ...] = ()  # what it took the camera for; empty where it asks for none
+
+
+class Method(Protocol):
+    """A way to double pictures."""
+
+    @property
+    def name(self) -> str:
+        """What the tables call it."""
+
+    def begin(self, frames: Sequence[Frame]) -> Enlarging:
+        """Ready for frames of the camera that made `frames`, each (h, w, 3) uint8, in their order."""
+
+
+@dataclass(frozen=True)
+class Resize:
+    """One of OpenCV's kernels."""
+
+    name: str
+
+    def begin(self, frames: Sequence[Frame]) -> Enlarging:
+        del frames
+        return Enlarging(partial(doubled, kernel=self.name))
+
+
+@dataclass(frozen=True)
+class Student:
+    """An exported student, as `pipeline.enhance` runs it, in its float engine."""
+
+    name: str
+    upscaler: Upscaler
+
+    def begin(self, frames: Sequence[Frame]) -> Enlarging:
+        """The one place where a student is told what camera it looks through."""
+        del frames
+        return Enlarging(self.upscaler.enhance)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A chain of params.yaml, at twice the size of whatever it is given."""
+
+    name: str
+    chain: Chain
+
+    def begin(self, frames: Sequence[Frame]) -> Enlarging:
+        del frames
+        return Enlarging(self._enhance)
+
+    def _enhance(self, frame: Frame) -> Frame:
+        return at_twice(self.chain, frame.shape[1], frame.shape[0]).enhance(frame).frame
+
+
+def at_twice(chain: Chain, width: int, height: int) -> Chain:
+    """`chain` with a target of twice `width` x `height`: nothing is cropped, and only what overshot is reduced."""
+    doubled_size = GeometryParams(width=SCALE * width, height=SCALE * height, scale=SCALE, fit="crop")
+    return replace(chain, geometry=doubled_size)
+
+
+def doubled(frame: Frame, *, kernel: str) -> Frame:
+    """`frame` at twice its size by one of OpenCV's kernels."""
+    size = SCALE * frame.shape[1], SCALE * frame.shape[0]
+    return np.asarray(cv2.resize(frame, size, interpolation=KERNELS[kernel]))
+
+
+def methods(names: list[str] | None, params: Params, paths: Paths) -> tuple[list[Method], dict[str, str]]:
+    """The methods of those names, bicubic first, and why others cannot run here, by name.
+
+    None: all that are known. Raises SharpcamError for one that is asked for and is unknown or cannot run.
+    """
+    known = catalogue(params, paths)
+    ready: list[Method] = [Resize(BICUBIC)]
+    left_out = {}
+    for name in names or known:
+        if name not in known and not is_file(name):
+            raise SharpcamError(
+                f'No method "{name}"; there are: {", ".join(known)}, or the .json of an exported student.'
+            )
+        if name in [method.name for method in ready]:
+            continue
+        try:
+            ready.append(known[name]() if name in known else student(Path(name).stem, Path(name)))
+        except SharpcamError as error:
+            if names:
+                raise
+            left_out[name] = str(error)
+    return ready, left_out
+
+
+def is_file(name: str) -> bool:
+    """Whether `name` is the contract of a student."""
+    return Path(name).suffix == ".json" and Path(name).is_file()
+
+
+def catalogue(params: Params, paths: Paths) -> dict[str, Callable[[], Method]]:
+    """What makes each method, by name."""
+    kernels = {name: partial(Resize, name) for name in RESIZES}
+    students = {file.stem: partial(student, file.stem, file) for file in sorted(paths.bundled.glob("*.json"))}
+    chains = {name: partial(teacher, name, params, paths) for name in params.teacher.chains}
+    return {**kernels, **students, **chains}
+
+
+def student(name: str, contract: Path) -> Student:
+    """The student of a contract. Raises SharpcamError where it cannot run."""
+    return Student(name, load_upscaler(contract, engine=REFERENCE, threads=cores()))
+
+
+def teacher(name: str, params: Params, paths: Paths) -> Teacher:
+    """The chain of that name, loaded. Raises SharpcamError where it cannot run here, as its weights are missing."""
+    engine = Engine(paths.bundled, paths.downloads, params.teacher.device, params.teacher.precision)
+    chosen = params.teacher.model_copy(update={"chain": name})
+    chain = build_chain(chosen, geometry=params.geometry, engine=engine)
+    chain.load()
+    return Teacher(name, chain)
