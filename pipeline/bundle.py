@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.card import card
 from pipeline.errors import SharpcamError
-from pipeline.export import RealFrames, Trained, export_student, load_trained, spread
+from pipeline.export import RealFrames, Trained, bundled_estimator, export_student, load_trained, spread
 from pipeline.files import write_bytes
 from pipeline.frames import read_frame
 from pipeline.geometry import fit
@@ -19,11 +19,11 @@ from pipeline.stage import in_words
 from training import checkpoints
 
 
-def bundle(name: str, weights: Path, frames: Path, folder: Path) -> str:
+def bundle(name: str, weights: Path, frames: Path, folder: Path, *, estimator: bytes | None = None) -> str:
     """Write `name`.safetensors, .onnx, _int8.onnx and .json to `folder`; gives what there is to say about them.
 
     `frames` is a folder of camera frames (PNG, also in folders of clips): every other one calibrates int8, the rest
-    is what the result is held to.
+    is what the result is held to. `estimator`: the network that reads the dials of a student that has some.
     """
     trained, params = load_trained(weights), load_params(Paths().params)
     trained.recipe.setdefault("geometry", params.geometry.model_dump())
@@ -32,7 +32,14 @@ def bundle(name: str, weights: Path, frames: Path, folder: Path) -> str:
     export = params.export
     real = real_frames(frames, trained, calibration=export.calibration_frames, parity=export.parity_frames)
     contract = folder / f"{name}.json"
-    said = export_student(Trained(trained.model, trained.recipe, kept), real, contract, opset=export.opset, data={})
+    said = export_student(
+        Trained(trained.model, trained.recipe, kept),
+        real,
+        contract,
+        opset=export.opset,
+        data={},
+        estimator=estimator,
+    )
     if "training" in trained.recipe:  # as pipeline.pretrain leaves it
         parameters = sum(parameter.numel() for parameter in trained.model.parameters())
         text = card(name, trained.recipe, parameters=parameters, contract=contract)
@@ -60,8 +67,15 @@ def main() -> int:
     parser.add_argument("--weights", type=Path, required=True, help="a checkpoint: .pth or .safetensors")
     parser.add_argument("--frames", type=Path, required=True, help="a folder of camera frames, PNG")
     parser.add_argument("--folder", type=Path, default=Paths().bundled, help="where to; default: %(default)s")
+    parser.add_argument("--estimator", type=Path, help=f"of a student's dials; default: {Paths().estimator} if there")
     asked = parser.parse_args()
-    return in_words(lambda: print(f"{asked.name}: {bundle(asked.name, asked.weights, asked.frames, asked.folder)}"))
+
+    def work() -> None:
+        estimator = asked.estimator.read_bytes() if asked.estimator else bundled_estimator(Paths())
+        said = bundle(asked.name, asked.weights, asked.frames, asked.folder, estimator=estimator)
+        print(f"{asked.name}: {said}")
+
+    return in_words(work)
 
 
 if __name__ == "__main__":

@@ -49,11 +49,11 @@ class Engine(NamedTuple):
             return "this processor has no bf16"
         return ""
 
-    def start(self, file: Path, *, threads: int) -> Running:
-        """`file` in this engine. Raises whatever the library raises: neither has a common class for that."""
+    def start(self, model: Path | bytes, *, threads: int) -> Running:
+        """An ONNX file, or its bytes, in this engine. Raises what the library raises, which has no common class."""
         if self.library == "openvino":
-            return OpenVino(file, threads=threads, precision=self.precision)
-        return OnnxRuntime(file, threads=threads, device=self.device)
+            return OpenVino(model, threads=threads, precision=self.precision)
+        return OnnxRuntime(model, threads=threads, device=self.device)
 
 
 ENGINES = {
@@ -105,8 +105,8 @@ def session(model: Path | bytes, *, threads: int, device: str = "cpu") -> Any:
 class OnnxRuntime:
     """A student in ONNX Runtime. Safe to call from several threads."""
 
-    def __init__(self, file: Path, *, threads: int, device: str = "cpu") -> None:
-        self.session = session(file, threads=threads, device=device)
+    def __init__(self, model: Path | bytes, *, threads: int, device: str = "cpu") -> None:
+        self.session = session(model, threads=threads, device=device)
         self.input = self.session.get_inputs()[0].name
 
     def infer(self, batch: Batch) -> Batch:
@@ -128,8 +128,8 @@ class OpenVino:
     A picture's size is compiled in, which makes it faster; each size is compiled once.
     """
 
-    def __init__(self, file: Path, *, threads: int, precision: str) -> None:
-        self.model = _openvino().read_model(file)
+    def __init__(self, model: Path | bytes, *, threads: int, precision: str) -> None:
+        self.model = _openvino().read_model(model)
         if precision == "int8":
             round_before_shuffle(self.model)
         self.settings = {

@@ -1,11 +1,14 @@
 """Stage 5: the trained student as ONNX, float and int8, with the contract that runtimes read instead of guessing."""
 
+import base64
 import hashlib
+import json
 import logging
 import math
 import sys
 import warnings
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,14 @@ import onnx
 import torch
 from torch import nn
 
+from pipeline.dials import Dials, DialSection
 from pipeline.engines import OnnxRuntime, to_batch, to_frame
 from pipeline.errors import SharpcamError
+from pipeline.estimator import EstimatorSection
 from pipeline.files import read_json, write_bytes, write_json
 from pipeline.frames import read_frame
 from pipeline.geometry import Frame, fit
+from pipeline.offsets import dial_section, with_own_biases
 from pipeline.origin import data_versions
 from pipeline.params import GeometryParams, Params
 from pipeline.paths import Paths
@@ -27,10 +33,16 @@ from pipeline.quantise import quantise
 from pipeline.runtime import INT8_SUFFIX, TORCH_MOST, pack_picture, sha256
 from pipeline.stage import run_stage
 from training import checkpoints
+from training.models.dials import NEUTRAL
+from training.models.student import StudentSR
 
 GOLDEN_SIZE = (64, 48)  # width, height
 SMALLEST_SIDE = 8  # pixels of a dynamic input
 THREADS = 2
+STRONG = Dials(0.75, 0.75, 0.5, 0.75)  # of the second known answer
+# Half of the corners of all dials, in which any two of them meet in every way.
+CORNERS = [Dials(*corner) for corner in product((0.0, 1.0), repeat=4) if sum(corner) % 2 == 0]
+PRIOR_WEIGHTS = "prior_weights"  # in an estimator's metadata
 FLAT = 0.5  # grey levels: a picture that varies less shows nothing
 
 
@@ -59,40 +71,145 @@ def export(paths: Paths, params: Params) -> None:
         parity=some_frames(paths, params, part="validation", count=params.export.parity_frames),
     )
     origin = data_versions(paths.root) | {"split": hashlib.sha256(paths.split.read_bytes()).hexdigest()}
-    print(f"export: {export_student(trained, frames, paths.contract, opset=params.export.opset, data=origin)}")
+    said = export_student(
+        trained,
+        frames,
+        paths.contract,
+        opset=params.export.opset,
+        data=origin,
+        estimator=bundled_estimator(paths),
+    )
+    print(f"export: {said}")
+
+
+def bundled_estimator(paths: Paths) -> bytes | None:
+    """The network that comes with sharpcam to read the dials from frames, if it does."""
+    return paths.estimator.read_bytes() if paths.estimator.exists() else None
 
 
 def export_student(
-    trained: Trained, frames: RealFrames, contract_file: Path, *, opset: int, data: dict[str, str]
+    trained: Trained,
+    frames: RealFrames,
+    contract_file: Path,
+    *,
+    opset: int,
+    data: dict[str, str],
+    estimator: bytes | None = None,
 ) -> str:
     """Write the ONNX files and the contract beside them; gives what there is to say about them.
 
-    Raises SharpcamError, and leaves no contract, where the float file does not answer as torch does.
+    `estimator`: an ONNX network that reads the dials from frames, for a student that has some. Raises SharpcamError,
+    and leaves no contract, where the float file does not answer as torch does.
     """
     contract_file.unlink(missing_ok=True)
-    float_file = contract_file.with_suffix(".onnx")
-    int8_file = contract_file.with_name(f"{contract_file.stem}{INT8_SUFFIX}.onnx")
-    golden = golden_input(frames.parity[0])
-    answer = known_answer(trained, golden)
-    float_bytes = to_onnx(trained.model, opset=opset)
-    write_bytes(float_file, float_bytes)
-    difference = check_parity(trained.model, OnnxRuntime(float_file, threads=THREADS), frames.parity)
-    write_bytes(int8_file, quantise(float_bytes, frames.calibration))
-    loss = int8_loss(float_file, int8_file, frames.parity, val_psnr=best_psnr(trained))
-    content = contract(trained, files=[float_file, int8_file]) | {
-        "golden": {
-            "input": pack_picture(golden),
-            "output": pack_picture(answer),
-            "output_int8": pack_picture(OnnxRuntime(int8_file, threads=THREADS).enhance(golden)),
-        },
-        "largest_difference_to_torch": difference,
-        "int8": loss,
+    val_psnr, golden = best_psnr(trained), golden_input(frames.parity[0])
+    answer = known_answer(trained.model, golden, file=trained.file)
+    made = build(trained.model, frames, opset=opset)
+    content = contract(trained, made) | {
+        "golden": {"input": pack_picture(golden)} | answers(answer, made.int8, golden),
+        "largest_difference_to_torch": made.difference,
+        "int8": int8_loss(made.exact, made.int8, frames.parity, val_psnr=val_psnr),
         "data": data,
     }
-    write_json(contract_file, content)
-    sizes = f"{float_file.stat().st_size / 1e3:.0f} kB float, {int8_file.stat().st_size / 1e3:.0f} kB int8"
-    to_torch = f"to torch at most {difference:.1e} on {len(frames.parity)} real frames"
-    return f"{sizes}; {to_torch}, int8 costs {loss['loss_db']:.3f} dB"
+    if made.dials is not None:
+        content["dials"] = made.dials
+        content["golden"]["strong"] = strong_answers(made, golden)
+        content["int8"]["worst"] = worst_loss(made, frames.parity, val_psnr=val_psnr)
+        content |= {"estimator": estimator_section(estimator, frames.parity[0])} if estimator else {}
+    files = files_of(contract_file)
+    for file, content_of_file in zip(files, (made.exact, made.int8), strict=True):
+        write_bytes(file, content_of_file)
+    write_json(contract_file, content | {"files": {file.name: sha256(file) for file in files}})
+    return described(content, made, frames=len(frames.parity))
+
+
+def described(content: dict[str, Any], made: "Built", *, frames: int) -> str:
+    """What there is to say about an exported student."""
+    sizes = f"{len(made.exact) / 1e3:.0f} kB float, {len(made.int8) / 1e3:.0f} kB int8"
+    to_torch = f"to torch at most {made.difference:.1e} on {frames} real frames"
+    said = f"{sizes}; {to_torch}, int8 costs {content['int8']['loss_db']:.3f} dB"
+    if "dials" not in content:
+        return said
+    by = "set by its estimator" if "estimator" in content else "without an estimator"
+    return f"{said}, at most {content['int8']['worst']['loss_db']:.3f} dB in the corners of its dials, {by}"
+
+
+def files_of(contract_file: Path) -> tuple[Path, Path]:
+    """The float and the int8 file beside a contract."""
+    return contract_file.with_suffix(".onnx"), contract_file.with_name(f"{contract_file.stem}{INT8_SUFFIX}.onnx")
+
+
+@dataclass(frozen=True)
+class Built:
+    """The bytes of a student's two files."""
+
+    exact: bytes
+    int8: bytes
+    difference: float  # of the float one to torch
+    dials: dict[str, Any] | None = None  # the section of the contract
+
+
+def build(model: nn.Module, frames: RealFrames, *, opset: int) -> Built:
+    """The student as ONNX. Raises SharpcamError where that answers otherwise than torch."""
+    if isinstance(model, StudentSR) and model.dials is not None:
+        return build_with_dials(model, frames, opset=opset)
+    exact = to_onnx(model, opset=opset)
+    difference = check_parity(model, exact, frames.parity)
+    return Built(exact, quantise(exact, frames.calibration), difference)
+
+
+def build_with_dials(model: StudentSR, frames: RealFrames, *, opset: int) -> Built:
+    """The same of a student with dials, at neutral: folded by its contract it has to answer as torch does, too."""
+    exact = with_own_biases(to_onnx(at_dials(model, Dials(*NEUTRAL)), opset=opset), model)
+    section = DialSection.model_validate(dial_section(model, exact))
+    difference = max(
+        check_parity(model, exact, frames.parity),
+        check_parity(at_dials(model, STRONG), section.fold_float(exact, STRONG), frames.parity),
+    )
+    corners = [section.fold_float(exact, corner) for corner in CORNERS]
+    int8 = quantise(exact, frames.calibration, folded=corners)
+    return Built(exact, int8, difference, dial_section(model, exact, int8))
+
+
+def at_dials(model: StudentSR, dials: Dials) -> StudentSR:
+    """The student without dials that this is at `dials`."""
+    return model.folded(torch.tensor(dials)).eval()
+
+
+def answers(answer: Frame, int8: bytes, golden: Frame) -> dict[str, Any]:
+    """What both forms make of the golden input, packed."""
+    in_int8 = OnnxRuntime(int8, threads=THREADS).enhance(golden)
+    return {"output": pack_picture(answer), "output_int8": pack_picture(in_int8)}
+
+
+def strong_answers(made: Built, golden: Frame) -> dict[str, Any]:
+    """The same at a setting far from neutral: whoever folds has to find it."""
+    section = DialSection.model_validate(made.dials)
+    answer = OnnxRuntime(section.fold_float(made.exact, STRONG), threads=THREADS).enhance(golden)
+    return {"dials": list(STRONG)} | answers(answer, section.fold_int8(made.int8, STRONG), golden)
+
+
+def worst_loss(made: Built, frames: list[Frame], *, val_psnr: float) -> dict[str, Any]:
+    """What int8 costs in the corner of the dials where that is most."""
+    section, losses = DialSection.model_validate(made.dials), []
+    for corner in CORNERS:
+        files = section.fold_float(made.exact, corner), section.fold_int8(made.int8, corner)
+        losses.append({"dials": list(corner)} | int8_loss(*files, frames, val_psnr=val_psnr))
+    return max(losses, key=lambda loss: loss["loss_db"])
+
+
+def estimator_section(data: bytes, frame: Frame) -> dict[str, Any]:
+    """The contract's `estimator`. Raises SharpcamError for a network that does not read `frame`."""
+    try:
+        told = {item.key: item.value for item in onnx.load_from_string(data).metadata_props}
+        section = {"onnx": base64.b64encode(data).decode(), "prior_weights": json.loads(told[PRIOR_WEIGHTS])}
+        parsed = EstimatorSection.model_validate(section)
+    except Exception:  # of the parsers, which have no common class
+        raise SharpcamError(
+            f"The estimator is not an ONNX file with {PRIOR_WEIGHTS} (JSON) in its metadata. Train it again."
+        ) from None
+    parsed.estimator(Dials(*NEUTRAL)).read(frame)
+    return section
 
 
 def load_trained(file: Path) -> Trained:
@@ -126,14 +243,14 @@ def golden_input(frame: Frame) -> Frame:
 
 
 @torch.inference_mode()
-def known_answer(trained: Trained, golden: Frame) -> Frame:
-    """What torch makes of the golden input. Raises SharpcamError where those are no numbers."""
-    answer = trained.model(torch.from_numpy(to_batch(golden))).numpy()
+def known_answer(model: nn.Module, golden: Frame, *, file: Path) -> Frame:
+    """What torch makes of the golden input. Raises SharpcamError, naming the `file`, where those are no numbers."""
+    answer = model(torch.from_numpy(to_batch(golden))).numpy()
     if not np.isfinite(answer).all():
-        raise SharpcamError(f"{trained.file} gives values that are no numbers. Train it again, at a lower rate.")
+        raise SharpcamError(f"{file} gives values that are no numbers. Train it again, at a lower rate.")
     picture = to_frame(answer)
     if picture.std() < FLAT <= golden.std():
-        raise SharpcamError(f"{trained.file} gives a picture of one colour. Train it again, at a lower rate.")
+        raise SharpcamError(f"{file} gives a picture of one colour. Train it again, at a lower rate.")
     return picture
 
 
@@ -169,8 +286,9 @@ def without_traces(model: onnx.ModelProto) -> bytes:
 
 
 @torch.inference_mode()
-def check_parity(model: nn.Module, engine: OnnxRuntime, frames: list[Frame]) -> float:
+def check_parity(model: nn.Module, exported: bytes, frames: list[Frame]) -> float:
     """The largest difference to torch, unclamped. Raises SharpcamError where it is more than rounding."""
+    engine = OnnxRuntime(exported, threads=THREADS)
     batches = [to_batch(frame) for frame in frames]
     answers = ((model(torch.from_numpy(batch)).numpy(), engine.infer(batch)) for batch in batches)
     difference = max(float(np.abs(ours - theirs).max()) for ours, theirs in answers)
@@ -182,17 +300,17 @@ def check_parity(model: nn.Module, engine: OnnxRuntime, frames: list[Frame]) -> 
     return difference
 
 
-def int8_loss(float_file: Path, int8_file: Path, frames: list[Frame], *, val_psnr: float) -> dict[str, float]:
+def int8_loss(exact: Path | bytes, int8: Path | bytes, frames: list[Frame], *, val_psnr: float) -> dict[str, Any]:
     """What int8 costs on frames that trained nothing.
 
     `psnr_to_float` compares the two before rounding. `loss_db` is what becomes of the float student's `val_psnr`
     where that error comes on top of its own, independent of it; `evaluate` measures it against the teacher.
     """
-    engines = [OnnxRuntime(file, threads=THREADS) for file in (float_file, int8_file)]
+    engines = [OnnxRuntime(model, threads=THREADS) for model in (exact, int8)]
     errors = []
     for frame in frames:
-        exact, rounded = (engine.infer(to_batch(frame)).clip(0, 1) for engine in engines)
-        errors.append(float(np.square(exact - rounded).mean()))
+        one, other = (engine.infer(to_batch(frame)).clip(0, 1) for engine in engines)
+        errors.append(float(np.square(one - other).mean()))
     added = sum(errors) / len(errors)
     own = 10 ** (-val_psnr / 10)
     return {
@@ -209,19 +327,18 @@ def best_psnr(trained: Trained) -> float:
         raise SharpcamError(f"The recipe in {trained.file} has no best val_psnr. Train it again.") from None
 
 
-def contract(trained: Trained, *, files: list[Path]) -> dict[str, Any]:
-    """What whoever runs the ONNX files has to know: tensors, range, geometry, hashes, origin."""
+def contract(trained: Trained, made: Built) -> dict[str, Any]:
+    """What whoever runs the ONNX files has to know: tensors, range, geometry, origin."""
     geometry = GeometryParams(**trained.recipe["geometry"])
     tensor = {"layout": "NCHW", "type": "float32", "channels": "RGB", "range": [0, 1]}
     return {
-        "format": 1,
+        "format": 1 if made.dials is None else 2,
         "model": trained.recipe["model"],
         "scale": geometry.scale,
         "multiple_of": 2,
         "input": {"name": "frame", **tensor},
         "output": {"name": "picture", **tensor, "clamped": False},
         "geometry": geometry.model_dump(),
-        "files": {file.name: sha256(file) for file in files},
         "weights_sha256": sha256(trained.file),
         "best": trained.recipe["best"],
     }

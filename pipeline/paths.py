@@ -59,6 +59,10 @@ class Paths:
         return self.root / "weights/bundled"
 
     @property
+    def estimator(self) -> Path:
+        return self.bundled / "estimator.onnx"
+
+    @property
     def registry(self) -> Path:
         return self.root / "weights/registry"
 

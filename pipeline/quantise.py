@@ -6,7 +6,7 @@ together cost a good student 3 dB. Here weights are rounded one after the other,
 that are still to come, so that the answers to real frames change least (GPTQ, Frantar et al. 2023, section 3).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,10 @@ class Range:
         low, high = np.percentile(np.concatenate(samples), [OUTLIERS, 100 - OUTLIERS])
         return cls(min(0.0, float(low)), max(0.0, float(high)))
 
+    def widened(self, other: "Range") -> "Range":
+        """What holds both."""
+        return Range(min(self.low, other.low), max(self.high, other.high))
+
     @property
     def scale(self) -> np.float32:
         return np.float32(max(self.high - self.low, 1e-6) / LEVELS)
@@ -70,14 +74,19 @@ class Range:
         return np.uint8(np.clip(np.rint(-self.low / self.scale), 0, LEVELS))
 
 
-def quantise(data: bytes, frames: list[Frame]) -> bytes:
+def quantise(data: bytes, frames: list[Frame], *, folded: Sequence[bytes] = ()) -> bytes:
     """The float ONNX student `data` as int8, calibrated on real `frames` (h, w, 3) uint8 at its input size.
 
-    The same student and frames give the same bytes on the same machine.
+    `folded`: the same student at other dials, whose activations have to fit as well. The same student and frames give
+    the same bytes on the same machine.
     """
     model = onnx.load_from_string(data)
     convolutions = find_convolutions(model)
     ranges, moments = calibrate(model, convolutions, frames)
+    for other in folded:
+        theirs, met_there = calibrate(onnx.load_from_string(other), convolutions, frames)
+        ranges = {name: span.widened(theirs[name]) for name, span in ranges.items()}
+        moments = {name: moment + met_there[name] for name, moment in moments.items()}
     ranges[model.graph.input[0].name] = Range(0.0, 1.0)  # exactly the levels that a frame has: nothing is lost there
     graph = Rewriter(model)
     for convolution in convolutions:

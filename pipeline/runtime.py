@@ -5,15 +5,19 @@ import hashlib
 import json
 import logging
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, PositiveInt, ValidationError, model_validator
 
+from pipeline.dials import Dials, DialSection, Setting
 from pipeline.engines import ENGINES, REFERENCE, Running, cores, machine
 from pipeline.errors import SharpcamError
+from pipeline.estimator import Estimator, EstimatorSection
 from pipeline.files import read_json, write_json
 from pipeline.geometry import Frame, fit
 from pipeline.params import GeometryParams
@@ -27,6 +31,7 @@ TOLERANCE = {"fp32": 1, "bf16": 4, "int8": 10}
 MEASURED_S = 0.3  # of each engine, and at least so many frames:
 MEASURED_FRAMES = 5
 HOPELESS = 3.0  # times the best so far: such an engine is measured no longer
+KEPT_SETTINGS = 4  # of the dials of a student, each with its session
 FASTER = 0.9  # of the time on twice the threads: then fewer are taken
 
 logger = logging.getLogger(__name__)
@@ -61,24 +66,35 @@ def _unpacked(packed: Any) -> Frame:
 Packed = Annotated[Any, AfterValidator(_unpacked)]
 
 
+class Strong(BaseModel, frozen=True):
+    """What each form of the student makes of the golden picture at dials that are far from neutral."""
+
+    dials: Setting
+    output: Packed
+    output_int8: Packed = None
+
+
 class Golden(BaseModel, frozen=True):
     """A small picture, and what each form of the student makes of it: (h, w, 3) to (scale h, scale w, 3) uint8."""
 
     input: Packed
     output: Packed
     output_int8: Packed = None
+    strong: Strong | None = None
 
 
 class Promise(BaseModel, frozen=True):
     """What of a contract is relied upon here. Whatever else it holds is for others."""
 
-    format: Literal[1]
+    format: Literal[1, 2]  # 2: the student has dials
     scale: PositiveInt
     multiple_of: PositiveInt
     geometry: GeometryParams
     input: dict[str, Any]
     files: dict[str, str]
     golden: Golden
+    dials: DialSection | None = None
+    estimator: EstimatorSection | None = None
 
     @model_validator(mode="after")
     def _holds_together(self) -> "Promise":
@@ -89,6 +105,17 @@ class Promise(BaseModel, frozen=True):
             raise ValueError(f"scale is {self.scale}, and geometry.scale {self.geometry.scale}")
         for name in ("output", "output_int8") if True in kinds else ("output",):
             self._check_answer(name, getattr(self.golden, name))
+            if self.golden.strong:
+                self._check_answer(f"strong.{name}", getattr(self.golden.strong, name))
+        return self
+
+    @model_validator(mode="after")
+    def _has_dials_by_its_format(self) -> "Promise":
+        if (self.format == 2) != (self.dials is not None) or (self.format == 2) != (self.golden.strong is not None):
+            raise ValueError("format 2 has dials and golden.strong, and format 1 has neither")
+        has_int8 = any(Path(name).stem.endswith(INT8_SUFFIX) for name in self.files)
+        if self.dials and has_int8 and not all(layer.in_int8 for layer in self.dials.layers):
+            raise ValueError("dials.layers have no places in the int8 file")
         return self
 
     def _check_answer(self, name: str, answer: Frame | None) -> None:
@@ -101,6 +128,19 @@ class Promise(BaseModel, frozen=True):
             raise ValueError(f"golden.{name} is a picture of one colour")
 
 
+class Dialled:
+    """A student's ONNX file at any dials, in one engine; the last few settings stay ready."""
+
+    def __init__(self, section: DialSection, data: bytes, *, engine: str, threads: int) -> None:
+        self._fold = section.fold_int8 if ENGINES[engine].needs_int8_file else section.fold_float
+        self._data, self._engine, self._threads = data, ENGINES[engine], threads
+        self.at = lru_cache(maxsize=KEPT_SETTINGS)(self._at)
+
+    def _at(self, dials: Dials) -> Running:
+        """The student at `dials`. Raises SharpcamError for such as there are not."""
+        return self._engine.start(self._fold(self._data, dials), threads=self._threads)
+
+
 @dataclass
 class Student:
     """A student ready to run, from any thread. Make one with `load_student`."""
@@ -111,6 +151,22 @@ class Student:
     threads: int
     running: Running
     skipped: dict[str, str] = field(default_factory=dict)  # engines that cannot run it here, and why
+    dials: Dials | None = None  # that it is set to; None: it has none
+    dialled: Dialled | None = None
+    estimator: Estimator | None = None
+
+    def with_dials(self, dials: Dials) -> "Student":
+        """The same student set to other dials. Raises SharpcamError where it has none, or they are not in 0..1."""
+        if self.dialled is None:
+            raise SharpcamError("This student has no dials: it was made before there were any. Choose another --model.")
+        return replace(self, dials=dials, running=self.dialled.at(dials))
+
+    def estimate(self, frames: Iterable[Frame]) -> Dials | None:
+        """The dials of the camera that took all of `frames`, (h, w, 3) uint8 or uint16, as they left it.
+
+        None: the student has no dials, or came without an estimator.
+        """
+        return None if self.estimator is None else self.estimator.estimate(frames)
 
     def enhance(self, frame: Frame, out: Frame | None = None) -> Frame:
         """The target picture (H, W, 3) uint8 of a camera's frame (h, w, 3) uint8 of any size.
@@ -125,25 +181,42 @@ class Student:
         return self.running.enhance(fit(frame, geometry=self.geometry), out)
 
 
+class KnownAnswer(NamedTuple):
+    """A frame and what the student makes of it at `dials`, None: as it was exported."""
+
+    dials: Dials | None
+    given: Frame
+    expected: Frame
+
+
 class Contract(NamedTuple):
     """The contract of a student, and where it lies."""
 
     file: Path
     content: dict[str, Any]
+    promise: Promise
 
     @property
     def geometry(self) -> GeometryParams:
         return GeometryParams(**self.content["geometry"])
+
+    @property
+    def estimator(self) -> Estimator | None:
+        """What reads the dials from frames, where there are dials and it."""
+        dials, estimator = self.promise.dials, self.promise.estimator
+        return estimator.estimator(Dials(*dials.neutral)) if dials and estimator else None
 
     def onnx(self, *, int8: bool) -> Path | None:
         """The ONNX file of that precision, where there is one."""
         names = [name for name in self.content["files"] if Path(name).stem.endswith(INT8_SUFFIX) == int8]
         return self.file.with_name(names[0]) if names else None
 
-    def golden(self, *, int8: bool) -> tuple[Frame, Frame]:
-        """A frame and what the student makes of it."""
-        golden = self.content["golden"]
-        return unpack_picture(golden["input"]), unpack_picture(golden["output_int8" if int8 else "output"])
+    def known_answers(self, *, int8: bool) -> Iterator[KnownAnswer]:
+        """What the student makes of the golden frame: as it is, and at strong dials where it has some."""
+        golden = self.promise.golden
+        yield KnownAnswer(None, golden.input, golden.output_int8 if int8 else golden.output)
+        if strong := golden.strong:
+            yield KnownAnswer(Dials(*strong.dials), golden.input, strong.output_int8 if int8 else strong.output)
 
     def allows(self, name: str) -> bool:
         """Whether that engine may be chosen without being asked for: it must not cost quality that can be seen."""
@@ -172,7 +245,7 @@ def read_contract(file: Path) -> Contract:
     """The contract in `file`. Raises SharpcamError where it is missing, or names what is wrong with it."""
     content = read_json(file, made_by="export")
     try:
-        Promise.model_validate(content)
+        promise = Promise.model_validate(content)
     except ValidationError as error:
         wrong = error.errors()[0]
         where = "".join(f"{part}." for part in wrong["loc"])[:-1]
@@ -180,7 +253,7 @@ def read_contract(file: Path) -> Contract:
         raise SharpcamError(
             f'{file} is no contract of a student ({problem}). Run "dvc repro export" to write it again.'
         ) from None
-    return Contract(file, content)
+    return Contract(file, content, promise)
 
 
 def start(contract: Contract, name: str, threads: int) -> Student:
@@ -193,26 +266,47 @@ def start(contract: Contract, name: str, threads: int) -> Student:
     file = contract.onnx(int8=engine.needs_int8_file)
     if file is None:
         raise SharpcamError(f'{contract.file} has no int8 form. Run "dvc repro export" again, or take "auto".')
-    _check_hash(file, contract)
+    data = _checked_bytes(file, contract)
+    student = Student(contract.content, contract.geometry, name, threads, _running(file, name, threads))
+    if section := contract.promise.dials:
+        student.dials = Dials(*section.neutral)
+        student.dialled = Dialled(section, data, engine=name, threads=threads)
+        student.estimator = contract.estimator
+    _check_answers(student, contract, file)
+    return student
+
+
+def _running(file: Path, name: str, threads: int) -> Running:
     try:
-        running = engine.start(file, threads=threads)
+        return ENGINES[name].start(file, threads=threads)
     except SharpcamError:
         raise
     except Exception as error:  # OpenVINO's errors have no common class
         reason = (str(error).splitlines() or [""])[-1][:200]
         raise SharpcamError(f'{file} is no model that {name} can run ({reason}). Run "dvc repro export".') from None
-    if not knows_answer(running, *contract.golden(int8=engine.needs_int8_file), levels=TOLERANCE[engine.precision]):
-        raise SharpcamError(
-            f"{file} fails its known-answer test in {name} on this machine. Train it again, or take another model."
-        )
-    return Student(contract.content, contract.geometry, name, threads, running)
 
 
-def _check_hash(file: Path, contract: Contract) -> None:
+def _check_answers(student: Student, contract: Contract, file: Path) -> None:
+    """Raise SharpcamError unless the student answers as its contract knows, also at the dials that this names."""
+    engine = ENGINES[student.engine]
+    for known in contract.known_answers(int8=engine.needs_int8_file):
+        running = (student if known.dials is None else student.with_dials(known.dials)).running
+        if not knows_answer(running, known.given, known.expected, levels=TOLERANCE[engine.precision]):
+            at = " with strong dials" if known.dials else ""
+            raise SharpcamError(
+                f"{file} fails its known-answer test{at} in {student.engine} on this machine. "
+                "Train it again, or take another model."
+            )
+
+
+def _checked_bytes(file: Path, contract: Contract) -> bytes:
+    """The file's content. Raises SharpcamError where it is not that of its contract."""
     if not file.is_file():
         raise SharpcamError(f'No student at {file}. Run "dvc repro export", or "dvc pull" to fetch it.')
-    if contract.content["files"].get(file.name) != sha256(file):
+    data = file.read_bytes()
+    if contract.content["files"].get(file.name) != hashlib.sha256(data).hexdigest():
         raise SharpcamError(f'{file} is not the file of its contract (its hash differs). Run "dvc repro export" again.')
+    return data
 
 
 def knows_answer(running: Running, given: Frame, expected: Frame, *, levels: int) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from making import ROOT, TINY, Project, photo, tiny_project
+from making import ROOT, TINY, Project, brightness_estimator, photo, tiny_project
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tensors here are tiny: threads would only wait for each other
 os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))  # for processes in other folders
@@ -151,3 +151,45 @@ def exported(exported_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     shutil.copytree(exported_once.parent, folder)
     monkeypatch.chdir(tmp_path)
     return folder / exported_once.name
+
+
+@pytest.fixture(scope="session")
+def dialled_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a student with dials that was never trained: each dial changes its picture."""
+    import torch
+
+    from training import checkpoints
+    from training.models import MODELS
+
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        model = MODELS["student_s"](dials=True)
+        for parameter, spread in ((model.tail.weight, 0.02), (model.dials.out.weight, 0.05)):
+            torch.nn.init.normal_(parameter, std=spread)
+    file = tmp_path_factory.mktemp("dialled") / "student.safetensors"
+    best = {"epoch": 1, "val_psnr": 36.0}
+    recipe = {"model": "student_s", "arguments": {"dials": True}, "geometry": TINY["geometry"], "best": best}
+    checkpoints.save(file, model, recipe)
+    return file
+
+
+@pytest.fixture(scope="session")
+def dialled_once(dialled_checkpoint: Path) -> Path:
+    """The contract of that student, with an estimator. Only read it, or take `dialled`."""
+    from pipeline.export import RealFrames, Trained, export_student
+    from training import checkpoints
+
+    frames = RealFrames(*([photo(64, 80, seed=seed) for seed in seeds] for seeds in ((1, 2, 3), (4, 5))))
+    contract = dialled_checkpoint.with_name("student_d.json")
+    trained = Trained(*checkpoints.load(dialled_checkpoint), dialled_checkpoint)
+    export_student(trained, frames, contract, opset=18, data={}, estimator=brightness_estimator())
+    return contract
+
+
+@pytest.fixture
+def dialled(dialled_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Such a contract of the test's own, in a working folder of its own."""
+    folder = tmp_path / "dialled"
+    shutil.copytree(dialled_once.parent, folder)
+    monkeypatch.chdir(tmp_path)
+    return folder / dialled_once.name

@@ -165,6 +165,27 @@ def photo(height: int, width: int, *, seed: int = 0) -> np.ndarray:
     return picture.clip(0, 255).astype(np.uint8)
 
 
+def brightness_estimator(*, sure: float = 1.0) -> bytes:
+    """An estimator (ONNX) that takes the mean of a picture for each of its dials, and its weight is `sure`."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    frame = helper.make_tensor_value_info("frame", TensorProto.FLOAT, [1, 3, "h", "w"])
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in ("values", "weights")]
+    constants = {"axes": np.array([1, 2, 3]), "four": np.ones((1, 4), np.float32), "sure": np.float32(sure)}
+    nodes = [
+        helper.make_node("ReduceMean", ["frame", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "four"], ["values"]),
+        helper.make_node("Mul", ["sure", "four"], ["weights"]),
+    ]
+    tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "estimator", [frame], outputs, tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, {"prior_weights": "[1, 1, 1, 1]"})
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
 def make_video(path: Path, frames: list[np.ndarray], *, fps: int = 25, codec: str = "ffv1") -> Path:
     """A video of `frames`; ffv1 keeps every bit (in .mkv)."""
     path.parent.mkdir(parents=True, exist_ok=True)
