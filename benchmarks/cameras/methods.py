@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -22,9 +22,13 @@ from pipeline.geometry import KERNELS, Frame
 from pipeline.params import GeometryParams, Params
 from pipeline.paths import Paths
 
+if TYPE_CHECKING:
+    from torch import nn
+
 BICUBIC = "bicubic"
 RESIZES = (BICUBIC, "lanczos")
 SCALE = 2
+WEIGHTS = (".safetensors", ".pth")
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,29 @@ class Teacher:
         return at_twice(self.chain, frame.shape[1], frame.shape[0]).enhance(frame).frame
 
 
+@dataclass(frozen=True)
+class Network:
+    """A network in torch, from its weights: a training is validated with it before anything is exported."""
+
+    name: str
+    model: "nn.Module"
+    dials: tuple[float, ...] = ()  # what it is told of every camera; empty: nothing, which means neutral
+
+    def begin(self, frames: Sequence[Frame]) -> Enlarging:
+        """Ready; `frames` change nothing."""
+        del frames
+        return Enlarging(self._enhance, self.dials)
+
+    def _enhance(self, frame: Frame) -> Frame:
+        import torch
+
+        given = [torch.from_numpy(frame).permute(2, 0, 1)[None] / 255]  # (1, 3, h, w), 0..1
+        given += [torch.tensor([self.dials])] if self.dials else []
+        with torch.inference_mode():
+            picture = self.model(*given)[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+        return np.ascontiguousarray(picture)
+
+
 def at_twice(chain: Chain, width: int, height: int) -> Chain:
     """`chain` with a target of twice `width` x `height`: nothing is cropped, and only what overshot is reduced."""
     doubled_size = GeometryParams(width=SCALE * width, height=SCALE * height, scale=SCALE, fit="crop")
@@ -106,14 +133,10 @@ def methods(names: list[str] | None, params: Params, paths: Paths) -> tuple[list
     ready: list[Method] = [Resize(BICUBIC)]
     left_out = {}
     for name in names or known:
-        if name not in known and not is_file(name):
-            raise SharpcamError(
-                f'No method "{name}"; there are: {", ".join(known)}, or the .json of an exported student.'
-            )
         if name in [method.name for method in ready]:
             continue
         try:
-            ready.append(known[name]() if name in known else student(Path(name).stem, Path(name)))
+            ready.append(known[name]() if name in known else of_file(name, list(known)))
         except SharpcamError as error:
             if names:
                 raise
@@ -121,9 +144,45 @@ def methods(names: list[str] | None, params: Params, paths: Paths) -> tuple[list
     return ready, left_out
 
 
-def is_file(name: str) -> bool:
-    """Whether `name` is the contract of a student."""
-    return Path(name).suffix == ".json" and Path(name).is_file()
+def of_file(name: str, known: Sequence[str]) -> Method:
+    """The method of a file: a student's FILE.json, or FILE.safetensors or FILE.pth, also with dials: FILE.pth@0,1,0,0.
+
+    Raises SharpcamError where it is none, naming what is `known`.
+    """
+    file, _, dials = name.partition("@")
+    if not Path(file).is_file() or Path(file).suffix not in (".json", *WEIGHTS):
+        raise SharpcamError(
+            f'No method "{name}"; there are: {", ".join(known)}, or name the .json of an exported student or a file of '
+            "weights."
+        )
+    return student(name, Path(file)) if Path(file).suffix == ".json" else network(name, Path(file), dials)
+
+
+def network(name: str, file: Path, dials: str) -> Network:
+    """The network in `file`, told `dials`: numbers with commas between. Raises SharpcamError where it cannot run."""
+    from training import checkpoints
+
+    values = as_dials(dials) if dials else ()
+    try:
+        model, _ = checkpoints.load(file)
+    except checkpoints.CheckpointError as error:
+        raise SharpcamError(f"{error}. Name another file.") from None
+    if values and getattr(model, "dials", None) is None:
+        raise SharpcamError(f"{file} has no dials. Name it without what follows the @.")
+    return Network(name, model, values)
+
+
+def as_dials(text: str) -> tuple[float, ...]:
+    """The dials in `text`, numbers with commas between. Raises SharpcamError for anything else."""
+    from training.models.dials import DIALS
+
+    try:
+        values = tuple(float(value) for value in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != len(DIALS) or not all(0 <= value <= 1 for value in values):
+        raise SharpcamError(f'"{text}" are not valid dials. Write {", ".join(DIALS)} from 0 to 1: 0.2,0.5,0,0.4.')
+    return values
 
 
 def catalogue(params: Params, paths: Paths) -> dict[str, Callable[[], Method]]:

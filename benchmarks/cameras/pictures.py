@@ -1,7 +1,7 @@
 """The photographs that the families are made of."""
 
 from collections.abc import Iterator
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -31,8 +31,18 @@ def photographs(folder: Path | None, *, at_most: int | None) -> dict[str, Frame]
 
 def shipped() -> Iterator[Path]:
     """The photographs of scikit-image and scikit-learn, and a page of text."""
-    yield from (Path(str(files("skimage") / "data" / name)) for name in IN_SCIKIT_IMAGE)
-    yield from (Path(str(files("sklearn.datasets") / "images" / name)) for name in IN_SCIKIT_LEARN)
+    yield from (folder_of("skimage") / "data" / name for name in IN_SCIKIT_IMAGE)
+    yield from (folder_of("sklearn") / "datasets/images" / name for name in IN_SCIKIT_LEARN)
+
+
+def folder_of(package: str) -> Path:
+    """Where an installed package lies; importing it would take seconds. Raises SharpcamError where it is missing."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise SharpcamError(
+            f'{package}, which holds photographs, is not installed. Run "make setup", or name --photos.'
+        )
+    return Path(spec.submodule_search_locations[0])
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -19,6 +19,7 @@ from pipeline.geometry import Frame
 from pipeline.progress import progress_bar
 
 EVERY = 30  # frames
+MOST = 8  # moments of a clip
 AROUND = 5  # frames that a temporal median is taken of
 SMOOTH_PX = 7  # noise is averaged away before a pixel is called still
 STILL_LEVELS = 2.0  # that such a mean may lie from the median's
@@ -69,11 +70,17 @@ def frames_of(clip: Path) -> Iterator[Frame]:
             yield np.ascontiguousarray(picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2])
 
 
-def look_at(clip: Path, methods: Sequence[Method]) -> dict[str, RealScore]:
-    """The scores of each method on `clip`, by name. Raises SharpcamError where it is too short."""
+def spread_moments(clip: Path) -> list[Moment]:
+    """At most MOST of its moments, from the first to the last. Raises SharpcamError where the clip is too short."""
     seen = list(moments(clip))
     if not seen:
         raise SharpcamError(f"{clip} has fewer than {EVERY} frames. Give a longer clip.")
+    return [seen[int(at)] for at in np.linspace(0, len(seen) - 1, min(MOST, len(seen))).round()]
+
+
+def look_at(clip: Path, methods: Sequence[Method]) -> dict[str, RealScore]:
+    """The scores of each method on `clip`, by name. Raises SharpcamError where it is too short."""
+    seen = spread_moments(clip)
     with progress_bar(what=clip.name, total=len(methods) * len(seen), unit="moment") as bar:
         return {method.name: score_clip(seen, method, bar.update) for method in methods}
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.cameras.families import Family
 from benchmarks.cameras.methods import BICUBIC, Method, doubled
-from benchmarks.cameras.real import Moment, moments
+from benchmarks.cameras.real import spread_moments
 from benchmarks.cameras.scoring import material
 from pipeline.errors import SharpcamError
 from pipeline.geometry import Frame
@@ -40,7 +40,7 @@ def draw(families: dict[str, Family], photos: dict[str, Frame], clips: list[Path
 def real_views(clips: list[Path]) -> Iterator[View]:
     """The moment in the middle of each clip."""
     for clip in clips:
-        seen: list[Moment] = list(moments(clip))
+        seen = spread_moments(clip)
         film = [frame for moment in seen for frame in moment.frames]
         yield View(clip.name, seen[len(seen) // 2].frames[-1], film, None)
 
