@@ -24,6 +24,7 @@ EVERY = 8  # answers are looked at in every eighth row and column
 TILE_PX = 256  # frames go through in pieces, which bounds the memory that wide networks need
 OUTLIERS = 0.001  # percent of the values at either end that may be clipped; more would show in sharp pictures
 SAMPLES = 50_000  # of a tensor for each piece of a frame
+FEWER = 4  # every so many frames widen the ranges for other dials
 DAMPING = 1e-3  # of the mean square, so that inputs that never vary leave the equations solvable
 
 Array = NDArray[Any]
@@ -84,9 +85,8 @@ def quantise(data: bytes, frames: list[Frame], *, folded: Sequence[bytes] = ()) 
     convolutions = find_convolutions(model)
     ranges, moments = calibrate(model, convolutions, frames)
     for other in folded:
-        theirs, met_there = calibrate(onnx.load_from_string(other), convolutions, frames)
+        theirs = spans(onnx.load_from_string(other), list(ranges), frames[::FEWER])
         ranges = {name: span.widened(theirs[name]) for name, span in ranges.items()}
-        moments = {name: moment + met_there[name] for name, moment in moments.items()}
     ranges[model.graph.input[0].name] = Range(0.0, 1.0)  # exactly the levels that a frame has: nothing is lost there
     graph = Rewriter(model)
     for convolution in convolutions:
@@ -127,11 +127,22 @@ def calibrate(
     moments: dict[str, Array] = {}
     for values in passing(model, list(samples), frames):
         for name, kept in samples.items():
-            kept.append(values[name].ravel()[:: max(1, values[name].size // SAMPLES)].copy())
+            kept.append(sample(values[name]))
         for convolution in convolutions:
             columns = met(values[convolution.reads], convolution)
             moments[convolution.gives] = moments.get(convolution.gives, 0) + columns.T @ columns
     return {name: Range.of(kept) for name, kept in samples.items()}, moments
+
+
+def spans(model: onnx.ModelProto, names: list[str], frames: list[Frame]) -> dict[str, Range]:
+    """The ranges of the tensors `names` alone."""
+    pieces = [{name: sample(values[name]) for name in names} for values in passing(model, names, frames)]
+    return {name: Range.of([piece[name] for piece in pieces]) for name in names}
+
+
+def sample(values: Array) -> Array:
+    """At most about SAMPLES of a tensor's values."""
+    return np.array(values.ravel()[:: max(1, values.size // SAMPLES)])
 
 
 def passing(model: onnx.ModelProto, names: list[str], frames: list[Frame]) -> Iterator[dict[str, Array]]:
@@ -159,8 +170,8 @@ def met(values: Array, convolution: Convolution) -> Array:
     padded = np.pad(values[0], ((0, 0), (padding, padding), (padding, padding)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))
     step = convolution.stride * max(1, EVERY // convolution.stride)
-    sample = windows[:, ::step, ::step].transpose(1, 2, 0, 3, 4)
-    return sample.reshape(-1, convolution.weight[0].size).astype(np.float64)
+    sampled = windows[:, ::step, ::step].transpose(1, 2, 0, 3, 4)
+    return sampled.reshape(-1, convolution.weight[0].size).astype(np.float64)
 
 
 def whole_weights(weight: Array, moments: Array) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
