@@ -17,7 +17,7 @@ from benchmarks.cameras.methods import Method, methods
 from benchmarks.cameras.pictures import photographs
 from benchmarks.cameras.real import RealScore, look_at, real_table
 from benchmarks.cameras.scoring import MODES, Scores, as_json, material, score_family
-from benchmarks.cameras.sheet import draw, encoded
+from benchmarks.cameras.sheet import check_suffix, draw, encoded
 from benchmarks.cameras.tables import mean_gain, names, report, worst_family
 from pipeline.errors import SharpcamError
 from pipeline.files import write_json
@@ -46,8 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(asked: argparse.Namespace) -> None:
     """Print the tables, and write what is asked for. Raises SharpcamError for what cannot be."""
-    if asked.frames < 1:
-        raise SharpcamError(f"--frames is {asked.frames}, and a shot has at least one. Give a larger number.")
+    check(asked)
     paths = Paths()
     families = chosen_families(asked.families)
     photos = photographs(asked.photos, at_most=asked.at_most)
@@ -55,15 +54,28 @@ def run(asked: argparse.Namespace) -> None:
     for name, reason in left_out.items():
         print(f"{name}: left out. {reason}", flush=True)
     scores = score_all(families, photos, found, frames=asked.frames)
-    print(report(scores))
+    print(report(scores), flush=True)
     real = {clip.name: look_at(clip, found) for clip in asked.real}
     if real:
-        print("\n" + real_table(real))
+        print("\n" + real_table(real), flush=True)
     if asked.json:
         write_json(asked.json, everything(scores, families, photos, left_out, real))
     if asked.sheet:
         asked.sheet.write_bytes(encoded(draw(families, photos, asked.real, found), asked.sheet.suffix))
         print(f"wrote {asked.sheet}")
+
+
+def check(asked: argparse.Namespace) -> None:
+    """Raise SharpcamError for what would otherwise fail only after all the work."""
+    if asked.frames < 1:
+        raise SharpcamError(f"--frames is {asked.frames}, and a shot has at least one. Give a larger number.")
+    if missing := [clip for clip in asked.real if not clip.is_file()]:
+        raise SharpcamError(f"There is no clip {missing[0]}. Name a video file.")
+    names_of_clips = [clip.name for clip in asked.real]
+    if twice := [name for name in names_of_clips if names_of_clips.count(name) > 1]:
+        raise SharpcamError(f"Two clips are called {twice[0]}. Rename one, so that the table can tell them apart.")
+    if asked.sheet:
+        check_suffix(asked.sheet.suffix)
 
 
 def chosen_families(asked: list[str] | None) -> dict[str, Family]:

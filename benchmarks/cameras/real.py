@@ -62,8 +62,6 @@ def moments(clip: Path) -> Iterator[Moment]:
 
 def frames_of(clip: Path) -> Iterator[Frame]:
     """The frames of a video in RGB, sides cut to even ones. Raises SharpcamError for what is no video."""
-    if not clip.is_file():
-        raise SharpcamError(f"There is no clip {clip}. Name a video file.")
     with opened(clip) as (container, stream):
         for frame in container.decode(stream):
             picture = frame.to_ndarray(format="rgb24")

@@ -93,9 +93,13 @@ def busiest(picture: Frame) -> tuple[int, int]:
     return int(y), int(x)
 
 
-def encoded(picture: Frame, suffix: str) -> bytes:
-    """`picture` as a file of that kind. Raises SharpcamError for one that is not among FORMATS."""
+def check_suffix(suffix: str) -> None:
+    """Raise SharpcamError for a kind of file that is not among FORMATS."""
     if suffix.lower() not in FORMATS:
         raise SharpcamError(f"A sheet cannot be written as {suffix or 'a file without a suffix'}. Name a .jpg or .png.")
+
+
+def encoded(picture: Frame, suffix: str) -> bytes:
+    """`picture` as a file of that kind, one of FORMATS."""
     _, data = cv2.imencode(suffix.lower(), picture[..., ::-1], FORMATS[suffix.lower()])
     return data.tobytes()

@@ -96,6 +96,7 @@ def test_what_cannot_run_is_left_out_in_a_sentence(here, capsys):
         (["--at-most", "0"], "--at-most is 0"),
         (["--real", "nowhere.mp4"], "There is no clip nowhere.mp4."),
         (["--real", "params.yaml"], "params.yaml is no video"),
+        (["--real", "params.yaml", "params.yaml"], "Two clips are called params.yaml."),
         (["--sheet", "sheet.gif"], "A sheet cannot be written as .gif."),
     ],
 )
