@@ -46,7 +46,7 @@ def make_up(name: str, *, folder: Path) -> None:
     torch.save({"params": random_state(NETWORKS[name])}, path)
     with path.open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
-    known = replace(weight_files.FILES[path.name], bytes=path.stat().st_size, sha256=sha256, substitutes=())
+    known = replace(weight_files.FILES[path.name], bytes=path.stat().st_size, sha256=sha256)
     weight_files.FILES[path.name] = known
 
 

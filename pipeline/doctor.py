@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from pipeline.chains.chain import build_chain
+from pipeline.chains.engine import Engine
+from pipeline.chains.network_steps import NetworkStep
 from pipeline.engines import ENGINES
 from pipeline.errors import SharpcamError
-from pipeline.params import load_params
+from pipeline.params import Params, load_params
 from pipeline.paths import Paths
 from pipeline.runtime import load_student
 
@@ -121,6 +124,28 @@ def student(paths: Paths) -> Iterator[Finding]:
             yield Finding(f"student {file.stem}", f"runs in {loaded.engine} on {loaded.threads} threads")
 
 
+def chains(paths: Paths) -> Iterator[Finding]:
+    """The weights of each of the teacher's chains: the chain that is set cannot do without."""
+    try:
+        params = load_params(paths.params)
+    except SharpcamError:  # `parameters` says so
+        return
+    for name in params.teacher.chains:
+        try:
+            files = weights_of(name, params, paths)
+        except SharpcamError as error:
+            yield Finding(f"chain {name}", "cannot run", str(error), needed=name == params.teacher.chain)
+        else:
+            yield Finding(f"chain {name}", f"has {', '.join(files)}" if files else "needs no weights")
+
+
+def weights_of(chain: str, params: Params, paths: Paths) -> list[str]:
+    """The files of weights of `chain`, verified. Raises SharpcamError for one that is missing or wrong."""
+    teacher = params.teacher.model_copy(update={"chain": chain})
+    built = build_chain(teacher, geometry=params.geometry, engine=Engine(paths.bundled, paths.downloads))
+    return [str(step.weights()["file"]) for _, step in built.steps if isinstance(step, NetworkStep)]
+
+
 def engines(_: Paths) -> Iterator[Finding]:
     """What students could run in."""
     for name, engine in ENGINES.items():
@@ -182,6 +207,7 @@ CHECKS: tuple[Callable[[Paths], Iterator[Finding]], ...] = (
     disk,
     assets,
     student,
+    chains,
     engines,
     database,
     gpu,

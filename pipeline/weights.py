@@ -2,6 +2,8 @@
 
 python -m pipeline.weights get original|light|all
 python -m pipeline.weights check
+
+Those of the chain `light` come with sharpcam: there is nothing to download for it, and "get light" only verifies them.
 """
 
 import argparse
@@ -19,7 +21,6 @@ from pipeline.chains.weight_files import (
     accept,
     accepted,
     fault,
-    find,
     get_command,
     open_verified,
     provenance,
@@ -32,20 +33,29 @@ from pipeline.stage import in_words, only_once
 SPARE_BYTES = 64 << 20  # left free on a disk that is not ours alone
 
 
-def get(group: str, *, folder: Path, accept_sha256: str | None = None) -> None:
-    """Bring what is missing of `group` to `folder`; all of the group is verified, also what was there before.
+def get(group: str, *, paths: Paths, accept_sha256: str | None = None) -> None:
+    """Download what is missing of `group`; all of the group is verified, also what was there before.
 
     `accept_sha256` is trusted from now on for the group's file whose hash is known from one source only.
     """
+    folder = paths.downloads
     folder.mkdir(parents=True, exist_ok=True)
     if accept_sha256 is not None:
         _accept(accept_sha256.lower(), group=group, folder=folder)
-    missing = [FILES[name] for name in GROUPS[group] if find(name, folder=folder) is None]
+    files = [FILES[name] for name in GROUPS[group]]
+    missing = [file for file in files if not file.is_bundled and not (folder / file.name).is_file()]
     _check_room(missing, folder=folder)
     for file in missing:
         _get_file(file, folder=folder)
-    for name in GROUPS[group]:
-        print(f"{folder / str(provenance(name, folder=folder)['file'])}: verified")
+    for file in files:
+        home = home_of(file, paths)
+        provenance(file.name, folder=home)
+        print(f"{home / file.name}: verified{', comes with sharpcam' if file.is_bundled else ''}")
+
+
+def home_of(file: WeightFile, paths: Paths) -> Path:
+    """The folder that `file` is looked for in."""
+    return paths.bundled if file.is_bundled else paths.downloads
 
 
 def _check_room(files: Sequence[WeightFile], *, folder: Path) -> None:
@@ -85,7 +95,7 @@ def _way_out(file: WeightFile, *, folder: Path) -> str:
     if kept.is_file():
         with kept.open("rb") as handle:
             sha256 = sha256_of(handle)
-        return f'If you trust {kept}, run "{get_command(file.name)} --accept-sha256 {sha256}".'
+        return f'If you trust {kept}, run "{get_command(folder / file.name)} --accept-sha256 {sha256}".'
     return (
         f"Run the command again to go on where it stopped, or get the file with a browser, if need be on a "
         f"machine with internet, and put it at {folder / file.name}: it is verified in the same way."
@@ -121,12 +131,12 @@ def _take_kept(file: WeightFile, sha256: str, *, folder: Path) -> None:
         kept.replace(folder / file.name)
 
 
-def check(*, folder: Path) -> None:
+def check(paths: Paths) -> None:
     """Print what is there of every known file. Raises SharpcamError if one is not what it should be."""
     wrong = []
     for name, file in FILES.items():
         try:
-            print(f"{name}: {_state(file, folder=folder)}")
+            print(f"{name}: {_state(file, folder=home_of(file, paths))}")
         except SharpcamError as error:
             print(f"{name}: WRONG. {error}")
             wrong.append(name)
@@ -136,7 +146,7 @@ def check(*, folder: Path) -> None:
 
 def _state(file: WeightFile, *, folder: Path) -> str:
     part = _part(file, folder=folder)
-    if find(file.name, folder=folder) == folder / file.name:
+    if file.is_bundled or (folder / file.name).is_file():
         with open_verified(file.name, folder=folder) as (_, found):
             return "verified, its hash accepted by hand" if "accepted_by_hand" in found else "verified"
     if part.is_file():
@@ -147,7 +157,7 @@ def _state(file: WeightFile, *, folder: Path) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipeline.weights", description="Weights of others' networks.")
     commands = parser.add_subparsers(dest="command", required=True)
-    getting = commands.add_parser("get", help="download and verify what a chain needs")
+    getting = commands.add_parser("get", help="download what a chain needs, and verify it")
     getting.add_argument("group", choices=GROUPS)
     getting.add_argument("--accept-sha256", metavar="HASH", help="trust this hash for the file in doubt")
     commands.add_parser("check", help="say which files are here, and whether they are what they should be")
@@ -156,10 +166,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> None:
         if options.command == "check":
-            check(folder=paths.downloads)
+            check(paths)
             return
         with only_once("weights", paths=paths):
-            get(options.group, folder=paths.downloads, accept_sha256=options.accept_sha256)
+            get(options.group, paths=paths, accept_sha256=options.accept_sha256)
 
     return in_words(work)
 

@@ -35,20 +35,6 @@ class Mirror(Protocol):
 
 
 @dataclass(frozen=True)
-class Web:
-    """A plain file on a web server."""
-
-    url: str
-
-    @property
-    def page(self) -> str:
-        return self.url
-
-    def fetch(self, part: Path) -> None:
-        fetch_url(self.url, part)
-
-
-@dataclass(frozen=True)
 class HuggingFace:
     """A file at the root of a Hugging Face repository. Without `endpoint`: HF_ENDPOINT, else huggingface.co."""
 

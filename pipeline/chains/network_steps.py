@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr
 from pipeline.chains.engine import Engine
 from pipeline.chains.light import with_light_of
 from pipeline.chains.step import Picture, Size, Step
-from pipeline.chains.weight_files import ACCEPTED, find, provenance, sha256_of
+from pipeline.chains.weight_files import ACCEPTED, provenance, sha256_of
 from pipeline.errors import SharpcamError
 from pipeline.params import GeometryParams
 
@@ -58,8 +58,8 @@ class NetworkStep(Step, frozen=True):
 
     def weights(self) -> dict[str, Any]:
         """File name and sha256 of the weights. Raises SharpcamError, with the next step, where they are missing."""
-        found = find(self.file, folder=self.folder)
-        return _verified(self.file, self.folder, _stamp(found) if found else None)
+        path = self.folder / self.file
+        return _verified(self.file, self.folder, _stamp(path) if path.is_file() else None)
 
     def weight_paths(self) -> list[Path]:
         files = self.folder / str(self.weights()["file"]), self.folder / ACCEPTED
@@ -137,11 +137,15 @@ class NafnetDenoise(LocalStep, frozen=True):
 
 
 class RealEsrgan(NetworkStep, frozen=True):
-    """realesr-general-x4v3 (arXiv 2107.10833): compact blind super-resolution by 4; its fp16 file does as well."""
+    """realesr-general-x4v3 (arXiv 2107.10833), which comes with sharpcam: compact blind super-resolution by 4."""
 
     scale: ClassVar[int] = 4
     network: ClassVar[str] = "realesr-general-x4v3"
-    file: ClassVar[str] = "realesr-general-x4v3.pth"
+    file: ClassVar[str] = "realesr-general-x4v3.fp16.pth"
+
+    @property
+    def folder(self) -> Path:
+        return self._engine.bundled
 
 
 class Restorer(NetworkStep, frozen=True):

@@ -60,7 +60,7 @@ NETWORKS = {
     "realesr-general-x4v3": Network(
         model="srvgg",
         arguments={"num_feat": 64, "num_conv": 32, "upscale": 4},
-        file="realesr-general-x4v3.pth",
+        file="realesr-general-x4v3.fp16.pth",
     ),
 }
 
@@ -116,7 +116,7 @@ def read_state(handle: BufferedReader) -> dict[str, Tensor]:
 
 
 def _way_out(handle: BufferedReader) -> str:
-    return f'Delete it and run "{get_command(Path(handle.name).name)}".'
+    return f'Delete it and run "{get_command(Path(handle.name))}".'
 
 
 def _shapes(state: Mapping[str, Tensor]) -> Shapes:

@@ -1,7 +1,7 @@
 """The files with the weights of others' networks: where they come from, and that they are what they should be.
 
-A file is used only if its sha256 is the known one, whichever way it came here; or one that a person has accepted,
-which the recipe then says.
+A file is used only if its sha256 is the known one, whether it came with sharpcam, was downloaded or was put here by
+hand; or one that a person has accepted, which the recipe then says.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-from pipeline.chains.download import GoogleDrive, HuggingFace, Mirror, Web
+from pipeline.chains.download import GoogleDrive, HuggingFace, Mirror
 from pipeline.errors import SharpcamError
 
 ACCEPTED = "accepted.json"  # file name -> the sha256 that a person has said to trust
@@ -22,7 +22,7 @@ Provenance = dict[str, str | bool]
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A published file; the first of `substitutes` that is there does instead of it.
+    """A published file.
 
     `one_source`: its hash was seen in one place only, so that a person may accept another.
     """
@@ -31,8 +31,8 @@ class WeightFile:
     bytes: int
     sha256: str
     mirrors: tuple[Mirror, ...] = ()
-    substitutes: tuple[str, ...] = ()
     one_source: bool = False
+    is_bundled: bool = False  # comes with sharpcam
 
 
 def _nafnet_mirrors(name: str, *, drive_id: str) -> tuple[Mirror, ...]:
@@ -64,45 +64,41 @@ FILES = {
             mirrors=_nafnet_mirrors("NAFNet-SIDD-width64.pth", drive_id="14Fht1QQJ2gMlk4N1ERCRuElg8JfjrWWR"),
         ),
         WeightFile(
-            name="realesr-general-x4v3.pth",
-            bytes=4_885_111,
-            sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
-            mirrors=(
-                Web("https://github.com/xinntao/Real-ESRGAN/releases/download/v0.2.5.0/realesr-general-x4v3.pth"),
-            ),
-            substitutes=("realesr-general-x4v3.fp16.pth",),
-        ),
-        WeightFile(
             name="realesr-general-x4v3.fp16.pth",
             bytes=2_458_299,
             sha256="7b1ada83445b96d0c0dba4a602ec59886a006aafd948b88729a21223dccb986e",
+            is_bundled=True,
         ),
     )
 }
 
 GROUPS = {
     "original": ("NAFSSR-L_4x.pth", "NAFNet-REDS-width64.pth", "NAFNet-SIDD-width64.pth"),
-    "light": ("realesr-general-x4v3.pth",),
+    "light": ("realesr-general-x4v3.fp16.pth",),
 }
 GROUPS["all"] = GROUPS["original"] + GROUPS["light"]
 
 
 @contextmanager
 def open_verified(name: str, *, folder: Path) -> Iterator[tuple[BufferedReader, Provenance]]:
-    """The file `name` or its substitute, open at its beginning, and what a recipe says of it.
+    """The file `name`, open at its beginning, and what a recipe says of it.
 
     The hash is that of the open file, not of a path that may mean another file a moment later. Raises
     SharpcamError, with the next step, if the file is missing or not the known one.
     """
-    path = find(name, folder=folder)
-    if path is None:
-        raise SharpcamError(
-            f'No {folder / name}. Run "{get_command(name)}", or put the file there by hand: it is verified before use.'
-        )
+    path = folder / name
+    if not path.is_file():
+        raise SharpcamError(f"No {path}. {_how_to_get(path)}.")
     with path.open("rb") as handle:
-        provenance = _verify(handle, FILES[path.name], folder=folder)
+        provenance = _verify(handle, FILES[name], folder=folder)
         handle.seek(0)
         yield handle, provenance
+
+
+def _how_to_get(path: Path) -> str:
+    if FILES[path.name].is_bundled:
+        return f'It comes with sharpcam: run "{get_command(path)}"'
+    return f'Run "{get_command(path)}", or put the file there by hand: it is verified before use'
 
 
 def provenance(name: str, *, folder: Path) -> Provenance:
@@ -111,21 +107,16 @@ def provenance(name: str, *, folder: Path) -> Provenance:
         return found
 
 
-def find(name: str, *, folder: Path) -> Path | None:
-    """Where the file `name` or its substitute is, verified or not."""
-    candidates = (folder / candidate for candidate in (name, *FILES[name].substitutes))
-    return next((path for path in candidates if path.is_file()), None)
-
-
 def _verify(handle: BufferedReader, file: WeightFile, *, folder: Path) -> Provenance:
     sha256 = sha256_of(handle)
     if sha256 == file.sha256:
         return {"file": file.name, "sha256": sha256}
     if sha256 == accepted(folder).get(file.name):
         return {"file": file.name, "sha256": sha256, "accepted_by_hand": True}
-    way_out = f'Delete it and run "{get_command(file.name)}"'
+    command = get_command(Path(handle.name))
+    way_out = f'Delete it and run "{command}"'
     if file.one_source:
-        way_out += f', or, if you trust it, run "{get_command(file.name)} --accept-sha256 {sha256}"'
+        way_out += f', or, if you trust it, run "{command} --accept-sha256 {sha256}"'
     raise SharpcamError(f"{handle.name} is not the {file.name} expected: {fault(handle, file)}. {way_out}.")
 
 
@@ -161,7 +152,9 @@ def accepted(folder: Path) -> dict[str, str]:
         raise SharpcamError(f"{path} is damaged. Delete it; what you accepted must be accepted again.") from None
 
 
-def get_command(name: str) -> str:
-    """What a person types to get the file `name`."""
-    group = next((group for group, names in GROUPS.items() if name in names), "all")
+def get_command(path: Path) -> str:
+    """What a person types to get the file at `path`."""
+    if path.name in FILES and FILES[path.name].is_bundled:
+        return f"git checkout {path}"
+    group = next((group for group, names in GROUPS.items() if path.name in names), "all")
     return f"python -m pipeline.weights get {group}"

@@ -6,9 +6,23 @@ import sqlite3
 import subprocess
 
 import pytest
+from making import ROOT
 
 from pipeline import doctor
-from pipeline.doctor import CHECKS, PORTS, database, disk, examine, git, packages, parameters, pins, ports, student
+from pipeline.doctor import (
+    CHECKS,
+    PORTS,
+    chains,
+    database,
+    disk,
+    examine,
+    git,
+    packages,
+    parameters,
+    pins,
+    ports,
+    student,
+)
 
 
 def said(check, paths):
@@ -47,6 +61,20 @@ def test_a_student_is_run_and_its_engine_named(exported, project):
     (finding,) = said(student, project.paths)
     assert finding.mark == "MISSING"
     assert "hash differs" in finding.said
+
+
+def test_a_chain_without_its_weights_is_a_fault_only_where_it_is_set(project):
+    marks = {finding.what: finding.mark for finding in said(chains, project.paths)}
+    assert marks.pop("chain classical") == "ok"
+    assert marks == dict.fromkeys(("chain original", "chain denoise_first", "chain light", "chain bundled"), "optional")
+    project.change(teacher={"chain": "light"})
+    found = {finding.what: finding for finding in said(chains, project.paths)}
+    assert found["chain light"].mark == "MISSING"
+    assert "weights/bundled/realesr-general-x4v3.fp16.pth\"" in found["chain light"].fix
+    assert "python -m pipeline.weights get original" in found["chain original"].fix
+    shutil.copytree(ROOT / "weights/bundled", project.paths.bundled)
+    found = {finding.what: finding for finding in said(chains, project.paths)}
+    assert (found["chain light"].mark, found["chain light"].said) == ("ok", "has realesr-general-x4v3.fp16.pth")
 
 
 def test_pins_are_read_as_pip_reads_them(tmp_path):

@@ -7,19 +7,36 @@ import subprocess
 import sys
 import threading
 from collections import namedtuple
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
+from making import ROOT
 
 from pipeline import weights
 from pipeline.chains import weight_files
-from pipeline.chains.download import GoogleDrive, HuggingFace, Web, download
+from pipeline.chains.download import GoogleDrive, HuggingFace, download, fetch_url
 from pipeline.chains.weight_files import FILES, GROUPS, WeightFile, open_verified, provenance
 from pipeline.errors import SharpcamError
+from pipeline.paths import Paths
 
 CONTENT = os.urandom(1_500_000)
 OTHER = os.urandom(1_500_000)
+
+
+@dataclass(frozen=True)
+class Web:
+    """The plainest mirror: a file on a web server."""
+
+    url: str
+
+    @property
+    def page(self):
+        return self.url
+
+    def fetch(self, part):
+        fetch_url(self.url, part)
 
 
 class Server(ThreadingHTTPServer):
@@ -202,25 +219,34 @@ def sha256(content):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def paths(tmp_path, monkeypatch):
+    """A project that holds one bundled file, and no download."""
     monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "weights/downloads"
-    folder.mkdir(parents=True)
-    return folder
+    paths = Paths(tmp_path)
+    for folder in (paths.bundled, paths.downloads):
+        folder.mkdir(parents=True)
+    (paths.bundled / "bundled.pth").write_bytes(b"bundled")
+    return paths
+
+
+@pytest.fixture
+def folder(paths):
+    return paths.downloads
 
 
 @pytest.fixture
 def table(monkeypatch, server):
-    """Two files instead of the published ones: one with a substitute, one whose hash is in doubt."""
+    """Three files instead of the published ones: one whose hash is in doubt, and one that comes with sharpcam."""
     server.files |= {"/sure.pth": CONTENT, "/doubtful.pth": OTHER}
     files = [
-        WeightFile("sure.pth", len(CONTENT), sha256(CONTENT), (Web(f"{server.url}/sure.pth"),), ("half.pth",)),
-        WeightFile("half.pth", 4, sha256(b"half")),
+        WeightFile("sure.pth", len(CONTENT), sha256(CONTENT), (Web(f"{server.url}/sure.pth"),)),
+        WeightFile("bundled.pth", 7, sha256(b"bundled"), is_bundled=True),
         WeightFile("doubtful.pth", 7, sha256(b"unknown"), (Web(f"{server.url}/doubtful.pth"),), one_source=True),
     ]
     monkeypatch.setattr(weight_files, "FILES", {file.name: file for file in files})
     monkeypatch.setattr(weights, "FILES", weight_files.FILES)
-    for group, names in {"light": ("sure.pth",), "original": ("doubtful.pth", "sure.pth")}.items():
+    groups = {"sure": ("sure.pth",), "original": ("doubtful.pth", "sure.pth"), "light": ("bundled.pth",)}
+    for group, names in groups.items():
         monkeypatch.setitem(GROUPS, group, names)
 
 
@@ -230,18 +256,18 @@ def names(folder):
 
 @pytest.mark.usefixtures("table")
 def test_a_file_gets_its_name_when_it_is_verified_and_is_not_asked_for_again(folder, server, capsys):
-    assert weights.main(["get", "light"]) == 0
+    assert weights.main(["get", "sure"]) == 0
     assert names(folder) == ["sure.pth"]
     assert "sure.pth: verified" in capsys.readouterr().out
     server.asked.clear()
-    assert weights.main(["get", "light"]) == 0
+    assert weights.main(["get", "sure"]) == 0
     assert server.asked == []
 
 
 @pytest.mark.usefixtures("table")
 def test_a_wrong_file_never_gets_the_name(folder, server, capsys):
     server.files["/sure.pth"] = OTHER
-    assert weights.main(["get", "light"]) == 1
+    assert weights.main(["get", "sure"]) == 1
     message = capsys.readouterr().err
     assert f"Could not get sure.pth ({server.url}/sure.pth: its sha256 is {sha256(OTHER)}" in message
     assert f"put it at {weights.Paths().downloads / 'sure.pth'}: it is verified" in message
@@ -249,11 +275,17 @@ def test_a_wrong_file_never_gets_the_name(folder, server, capsys):
 
 
 @pytest.mark.usefixtures("table")
-def test_the_substitute_put_there_by_hand_spares_the_download(folder, server):
-    (folder / "half.pth").write_bytes(b"half")
-    weights.get("light", folder=folder)
+def test_what_comes_with_sharpcam_is_verified_and_never_downloaded(paths, server, capsys):
+    assert weights.main(["get", "light"]) == 0
+    assert "weights/bundled/bundled.pth: verified, comes with sharpcam" in capsys.readouterr().out
     assert server.asked == []
-    assert provenance("sure.pth", folder=folder) == {"file": "half.pth", "sha256": sha256(b"half")}
+    assert names(paths.downloads) == []
+    for content in (b"damaged", None):
+        (paths.bundled / "bundled.pth").unlink()
+        if content:
+            (paths.bundled / "bundled.pth").write_bytes(content)
+        assert weights.main(["get", "light"]) == 1
+        assert 'run "git checkout weights/bundled/bundled.pth"' in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("table")
@@ -261,15 +293,15 @@ def test_the_substitute_put_there_by_hand_spares_the_download(folder, server):
     ("content", "fault"),
     [
         (CONTENT[:1000], "it has 1,000 bytes instead of 1,500,000"),
-        (b"half", "it holds half.pth"),
+        (b"bundled", "it holds bundled.pth"),
         (OTHER, f"its sha256 is {sha256(OTHER)} instead of {sha256(CONTENT)}"),
     ],
 )
-def test_a_file_put_there_by_hand_is_verified_in_the_same_way(folder, server, content, fault):
+def test_a_file_put_there_by_hand_is_verified_in_the_same_way(paths, folder, server, content, fault):
     (folder / "sure.pth").write_bytes(content)
     expected = f'sure.pth is not the sure.pth expected: {fault}. Delete it and run "python -m pipeline.weights get'
     with pytest.raises(SharpcamError, match=re.escape(expected)):
-        weights.get("light", folder=folder)
+        weights.get("sure", paths=paths)
     with pytest.raises(SharpcamError, match=re.escape(expected)), open_verified("sure.pth", folder=folder):
         pass
     assert server.asked == []
@@ -291,23 +323,23 @@ def test_a_hash_in_doubt_is_refused_until_a_person_accepts_it(folder, server, ca
 
 
 @pytest.mark.usefixtures("table")
-def test_accepting_a_hash_does_not_open_the_door_to_another(folder):
+def test_accepting_a_hash_does_not_open_the_door_to_another(paths, folder):
     (folder / "doubtful.pth").write_bytes(b"something else")
     with pytest.raises(SharpcamError, match="it has 14 bytes instead of 7"):
-        weights.get("original", folder=folder, accept_sha256=sha256(OTHER))
+        weights.get("original", paths=paths, accept_sha256=sha256(OTHER))
 
 
 @pytest.mark.usefixtures("table")
 @pytest.mark.parametrize(
     ("group", "accept", "expected"),
     [
-        ("light", "0" * 64, 'No file of "light" has a hash in doubt'),
+        ("sure", "0" * 64, 'No file of "sure" has a hash in doubt'),
         ("original", "12ab", "A sha256 has 64 hexadecimal digits"),
     ],
 )
-def test_a_hash_that_makes_no_sense_is_refused(folder, group, accept, expected):
+def test_a_hash_that_makes_no_sense_is_refused(paths, folder, group, accept, expected):
     with pytest.raises(SharpcamError, match=expected):
-        weights.get(group, folder=folder, accept_sha256=accept)
+        weights.get(group, paths=paths, accept_sha256=accept)
     assert names(folder) == []
 
 
@@ -320,28 +352,28 @@ def test_a_damaged_list_of_accepted_hashes_is_told(folder):
 
 
 @pytest.mark.usefixtures("table")
-def test_without_room_nothing_is_begun(folder, server, monkeypatch):
+def test_without_room_nothing_is_begun(paths, folder, server, monkeypatch):
     usage = namedtuple("Usage", "total used free")(10, 9, weights.SPARE_BYTES + len(CONTENT) - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(SharpcamError, match="The weights need 69 MB"):
-        weights.get("light", folder=folder)
+        weights.get("sure", paths=paths)
     assert server.asked == []
     (folder / "sure.pth.part").write_bytes(CONTENT[:1])  # what is there already needs no room
-    weights.get("light", folder=folder)
+    weights.get("sure", paths=paths)
 
 
 @pytest.mark.usefixtures("table")
-def test_the_state_of_every_file_is_told(folder, capsys):
+def test_the_state_of_every_file_is_told(paths, folder, capsys):
     (folder / "sure.pth.part").write_bytes(CONTENT[:150_000])
     (folder / "doubtful.pth").write_bytes(b"unknown")
     assert weights.main(["check"]) == 0
-    assert capsys.readouterr().out == "sure.pth: 10 % here\nhalf.pth: not here\ndoubtful.pth: verified\n"
+    assert capsys.readouterr().out == "sure.pth: 10 % here\nbundled.pth: verified\ndoubtful.pth: verified\n"
 
-    (folder / "half.pth").write_bytes(b"what")
+    (paths.bundled / "bundled.pth").write_bytes(b"what")
     assert weights.main(["check"]) == 1
     told = capsys.readouterr()
-    assert "half.pth: WRONG. " in told.out
-    assert told.err == "sharpcam: Not what they should be, and never used: half.pth. See above.\n"
+    assert "bundled.pth: WRONG. " in told.out
+    assert told.err == "sharpcam: Not what they should be, and never used: bundled.pth. See above.\n"
 
 
 def test_a_missing_file_is_told_with_the_command_that_gets_it(folder):
@@ -350,12 +382,14 @@ def test_a_missing_file_is_told_with_the_command_that_gets_it(folder):
         provenance("NAFNet-REDS-width64.pth", folder=folder)
 
 
-def test_the_table_can_be_downloaded():
+def test_every_file_can_be_downloaded_or_is_here_with_its_licence():
     for file in FILES.values():
         assert re.fullmatch("[0-9a-f]{64}", file.sha256)
-    for name in GROUPS["all"]:
-        assert FILES[name].mirrors
-    assert {substitute for file in FILES.values() for substitute in file.substitutes} < set(FILES)
+        assert bool(file.mirrors) is not file.is_bundled
+        if file.is_bundled:
+            assert provenance(file.name, folder=ROOT / "weights/bundled")["sha256"] == file.sha256
+            licence = ROOT / f"weights/bundled/{file.name.partition('.')[0]}.LICENSE"
+            assert "Copyright (c) 2021, Xintao Wang" in licence.read_text()
 
 
 def test_the_command_starts_without_torch():

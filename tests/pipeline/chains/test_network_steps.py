@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,8 +12,8 @@ import torch
 from making import ROOT, make_clip, photo, tree
 from skimage.metrics import peak_signal_noise_ratio
 
-from benchmarks.made_up_weights import made_up_weights, make_up_restorer, random_state
-from pipeline.chains import inference, weight_files
+from benchmarks.made_up_weights import made_up_weights, make_up_restorer
+from pipeline.chains import inference
 from pipeline.chains.chain import build_chain, guarded
 from pipeline.chains.engine import Engine
 from pipeline.chains.executor import ahead
@@ -22,7 +21,6 @@ from pipeline.chains.light import with_light_of
 from pipeline.chains.network_steps import NafnetDeblur, NafnetDenoise, Nafssr, RealEsrgan, Restorer
 from pipeline.chains.networks import NETWORKS, Network
 from pipeline.chains.steps import shrink
-from pipeline.chains.weight_files import sha256_of
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json
 from pipeline.frames import read_frame
@@ -35,7 +33,6 @@ PARAMS = load_params(ROOT / "params.yaml").teacher
 GEOMETRY = GeometryParams(width=160, height=128, scale=2, fit="crop")
 FRAME = photo(60, 80)
 PICTURE = photo(48, 64, seed=1).astype(np.float32) / 255
-REAL_WEIGHTS = ROOT.parent / "shared/weights/realesr-general-x4v3.fp16.pth"
 OFFICIAL = dict(NETWORKS)
 UNET = {"width": 4, "middle_blk_num": 1, "dec_blk_nums": (1, 1)}
 TINY = {
@@ -74,9 +71,10 @@ def engine(tmp_path):
 def with_weights(project):
     """A project with one clip of two frames and all weights."""
     make_clip(project.paths, "a", [FRAME, photo(60, 80, seed=1)])
+    bundled = [RealEsrgan.network, Restorer.network]
     with (
-        made_up_weights(list(TINY), folder=project.paths.downloads),
-        made_up_weights(["restorer"], folder=project.paths.bundled),
+        made_up_weights([name for name in TINY if name not in bundled], folder=project.paths.downloads),
+        made_up_weights(bundled, folder=project.paths.bundled),
     ):
         yield project
 
@@ -224,23 +222,6 @@ def test_a_restorer_may_keep_the_light_of_the_frame(engine):
     np.testing.assert_array_equal(kept, with_light_of(PICTURE, plain))
 
 
-def test_the_half_precision_file_does_as_well_and_the_recipe_says_so(tmp_path, monkeypatch):
-    half = {key: value.half() for key, value in random_state(NETWORKS["realesr-general-x4v3"]).items()}
-    path = tmp_path / "realesr-general-x4v3.fp16.pth"
-    torch.save({"params": half}, path)
-    with path.open("rb") as handle:
-        sha256 = sha256_of(handle)
-    monkeypatch.setitem(weight_files.FILES, path.name, replace(weight_files.FILES[path.name], sha256=sha256))
-    step = RealEsrgan().placed(Engine(tmp_path, tmp_path, "cpu"))
-    assert step.provenance() == {
-        "network": "realesr-general-x4v3",
-        "file": path.name,
-        "sha256": sha256,
-        "dtype": "float32",
-    }
-    assert step.run(PICTURE, geometry=GEOMETRY).shape == (192, 256, 3)
-
-
 def test_a_network_is_read_once_and_shared_with_its_tamed_form(engine, monkeypatch):
     reads = []
     real = inference.load_network
@@ -260,7 +241,7 @@ def test_a_network_is_read_once_and_shared_with_its_tamed_form(engine, monkeypat
     [
         ("original", "python -m pipeline.weights get original"),
         ("denoise_first", "python -m pipeline.weights get original"),
-        ("light", "python -m pipeline.weights get light"),
+        ("light", "git checkout weights/bundled/realesr-general-x4v3.fp16.pth"),
         ("bundled", "git checkout weights/bundled/restorer.safetensors"),
     ],
 )
@@ -288,8 +269,8 @@ def test_a_damaged_restorer_is_refused_in_one_sentence(content, project):
 
 def test_a_wrong_file_is_refused_before_the_first_frame(with_weights):
     with_weights.change(teacher={"chain": "light"})
-    downloads = with_weights.paths.downloads
-    shutil.copy(downloads / "NAFSSR-L_4x.pth", downloads / "realesr-general-x4v3.pth")
+    paths = with_weights.paths
+    shutil.copy(paths.downloads / "NAFSSR-L_4x.pth", paths.bundled / RealEsrgan.file)
     with pytest.raises(SharpcamError, match=r"is not the realesr-general.* expected: it holds NAFSSR-L_4x"):
         teacher(with_weights.paths, with_weights.params)
     assert tree(with_weights.paths.teacher) == {}
@@ -365,14 +346,32 @@ def test_work_in_threads_comes_in_order_and_only_so_far_ahead():
             assert len(begun) <= expected + 4
 
 
-@pytest.mark.skipif(not REAL_WEIGHTS.is_file(), reason="../shared/weights is not here")
-def test_the_real_compact_network_cleans_and_sharpens(tmp_path, monkeypatch):
+@pytest.fixture
+def real(monkeypatch):
+    """The network of the chain `light` as it comes with sharpcam, in fp32."""
     monkeypatch.setitem(NETWORKS, RealEsrgan.network, OFFICIAL[RealEsrgan.network])
-    shutil.copy(REAL_WEIGHTS, tmp_path)
-    step = RealEsrgan().placed(Engine(tmp_path, tmp_path, "cpu"))
+    return RealEsrgan().placed(Engine(ROOT / "weights/bundled", ROOT / "nowhere", "cpu", "fp32"))
+
+
+def test_the_bundled_weights_of_light_give_what_its_definition_gives(real):
+    w = torch.load(ROOT / "weights/bundled" / RealEsrgan.file, weights_only=True)["params"]
+    w = {key: value.double() for key, value in w.items()}
+    frame = torch.from_numpy(PICTURE.transpose(2, 0, 1)[None].copy()).double()
+    x = frame
+    for layer in range(0, 66, 2):
+        x = torch.nn.functional.conv2d(x, w[f"body.{layer}.weight"], w[f"body.{layer}.bias"], padding=1)
+        x = torch.where(x > 0, x, w[f"body.{layer + 1}.weight"].view(1, -1, 1, 1) * x)
+    x = torch.nn.functional.conv2d(x, w["body.66.weight"], w["body.66.bias"], padding=1)
+    expected = x.reshape(3, 4, 4, 48, 64).permute(0, 3, 1, 4, 2).reshape(3, 192, 256)
+    expected = expected + frame[0].repeat_interleave(4, 1).repeat_interleave(4, 2)
+    given = real.run(PICTURE, geometry=GEOMETRY)
+    np.testing.assert_allclose(given, expected.permute(1, 2, 0), atol=1e-4)
+
+
+def test_the_real_compact_network_cleans_and_sharpens(real):
     grain = np.random.default_rng(1).normal(0, 0.02, (40, 40, 3)).astype(np.float32)
     edge = cv2.GaussianBlur(np.repeat(np.repeat([[0.3], [0.7]], 20, 0), 40, 1).astype(np.float32), (0, 0), 1.5)
-    given = step.run(edge[..., None] + grain, geometry=GEOMETRY)
+    given = real.run(edge[..., None] + grain, geometry=GEOMETRY)
     assert given[20:40, 20:-20].std() < 0.5 * grain.std()
     steepest = np.diff(given[:, 20:-20].mean(axis=(1, 2))).max()
     bicubic = cv2.resize(edge, (160, 160), interpolation=cv2.INTER_CUBIC)
