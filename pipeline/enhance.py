@@ -9,11 +9,13 @@ no input is ever changed.
 
 import argparse
 import hashlib
+import statistics
 import sys
 from io import TextIOWrapper
 from pathlib import Path
 
 from pipeline import models
+from pipeline.dials import Dials, describe
 from pipeline.engines import REFERENCE, cores
 from pipeline.enhancing.batch import COMPARED, REPORT, Manifest, Row, Task, find_tasks, key_of, report
 from pipeline.enhancing.camera_view import watch
@@ -24,7 +26,7 @@ from pipeline.enhancing.image_files import QUALITY
 from pipeline.enhancing.names import is_video
 from pipeline.enhancing.segments import known_identity
 from pipeline.enhancing.shares import enhance_all
-from pipeline.enhancing.upscaler import Advance, Enhancer, Measured, engine_for, load_upscaler
+from pipeline.enhancing.upscaler import Advance, Enhancer, Measured, Upscaler, engine_for, load_upscaler
 from pipeline.enhancing.video import part_of
 from pipeline.enhancing.work import Work
 from pipeline.errors import SharpcamError
@@ -50,6 +52,8 @@ def enhance_one(task: Task, work: Work, *, overwrite: bool) -> None:
         raise SharpcamError(row.problem)
     width, height, frames = row.enhanced_width, row.enhanced_height, row.frames
     print(f"{task.target}: {width}x{height}, {f'{frames} frames, ' if frames > 1 else ''}{row.seconds:.1f} s")
+    if row.dials:
+        print(f"camera: {describe(row.dials)}")
     if work.compared:
         write_table(measured, Path(f"{task.target}.{COMPARED}"), other=work.compared)
 
@@ -81,6 +85,8 @@ def enhance_folder(tasks: list[Task], work: Work, output: Path, *, jobs: int, ov
     skipped = sum(row.status == "skipped" for row in rows)
     new = len(rows) - skipped - len(failed)
     print(f"{new} enhanced, {skipped} finished before, {len(failed)} failed: {output / REPORT}")
+    if cameras := [row.dials for row in rows if row.dials]:
+        print(f"camera of half of them: {describe(Dials(*map(statistics.median, zip(*cameras, strict=True))))}")
     if failed:
         named = "".join(f"\n  {row.file}: {row.problem}" for row in failed[:TOLD])
         raise SharpcamError(f"{len(failed)} of {len(rows)} files failed, the others are done.{named}")
@@ -122,11 +128,16 @@ def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
 def enhancer_of(asked: argparse.Namespace, contract: Path, engine: str, threads: int | None) -> Enhancer:
     """The student, beside another where one asks for that. The teacher knows only the target geometry."""
     fitted = asked.fit or asked.compare == TEACHER
-    student = load_upscaler(contract, engine=engine, threads=threads, fitted=fitted)
+    student = turned(load_upscaler(contract, engine=engine, threads=threads, fitted=fitted), asked)
     print(f"engine: {student.student.engine}, {student.student.threads} threads", flush=True)
     if asked.compare is None:
         return student
     return compare(student, asked.compare, lambda name: models.find(name, Paths()))
+
+
+def turned(upscaler: Upscaler, asked: argparse.Namespace) -> Upscaler:
+    """The upscaler with what was asked of its dials and strength."""
+    return upscaler.with_strength(asked.strength).with_fixed(noise=asked.denoise, blur=asked.sharpen)
 
 
 def remembered(task: Task, engine: str, threads: int | None) -> tuple[str, int | None]:
@@ -164,7 +175,7 @@ def view(asked: argparse.Namespace) -> None:
     camera = load_params(Paths().params).capture.camera
     model = models.find(asked.model, Paths())
     engine = engine_for(model, asked.engine)
-    enhancer = load_upscaler(model.contract, engine=engine, threads=asked.threads, fitted=asked.fit)
+    enhancer = turned(load_upscaler(model.contract, engine=engine, threads=asked.threads, fitted=asked.fit), asked)
     watch(
         int(address) if address.isdigit() else address,
         camera,

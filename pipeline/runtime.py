@@ -158,8 +158,18 @@ class Student:
     def with_dials(self, dials: Dials) -> "Student":
         """The same student set to other dials. Raises SharpcamError where it has none, or they are not in 0..1."""
         if self.dialled is None:
-            raise SharpcamError("This student has no dials: it was made before there were any. Choose another --model.")
+            raise SharpcamError("This student has no dials: it was made before there were any. Choose another model.")
         return replace(self, dials=dials, running=self.dialled.at(dials))
+
+    def turned(self, **dials: float) -> "Student":
+        """The same student with some of its dials set. Raises what `with_dials` raises."""
+        return self.with_dials((self.dials or Dials(0, 0, 0, 0))._replace(**dials))
+
+    @property
+    def dials_sha256(self) -> str:
+        """Hash of what decides about its dials: how they fold, and the estimator."""
+        parts = [self.contract.get(name) for name in ("dials", "estimator")]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def estimate(self, frames: Iterable[Frame]) -> Dials | None:
         """The dials of the camera that took all of `frames`, (h, w, 3) uint8 or uint16, as they left it.

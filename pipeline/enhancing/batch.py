@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from threading import Condition, Event, Lock
 from typing import Any
 
+from pipeline.dials import Dials
 from pipeline.enhancing.names import SUFFIXES, name_of_made
 from pipeline.errors import SharpcamError
 from pipeline.stage import DISK_ERRORS
@@ -46,7 +47,21 @@ class Row:
     bytes: int = 0
     enhanced_bytes: int = 0
     seconds: float = 0.0
+    blur: float | None = None
+    noise: float | None = None
+    sharpening: float | None = None
+    compression: float | None = None
     problem: str = ""
+
+    def seen(self, dials: Dials | None) -> "Row":
+        """This with what its camera was found to be, where that was looked for."""
+        return self if dials is None else replace(self, **dials._asdict())
+
+    @property
+    def dials(self) -> Dials | None:
+        """What its camera was found to be."""
+        found = [value for name in Dials._fields if (value := getattr(self, name)) is not None]
+        return Dials(*found) if found else None
 
 
 def find_tasks(source: Path, output: Path) -> list[Task]:

@@ -18,14 +18,16 @@ import av
 import cv2
 import numpy as np
 
+from pipeline.dials import Dials, describe
 from pipeline.enhancing.encoding import Colours, Encoding, container_of, open_encoder, written
+from pipeline.enhancing.following import Following
 from pipeline.enhancing.upscaler import Upscaler
 from pipeline.errors import SharpcamError
 from pipeline.files import whole_file
 from pipeline.frames import write_frame
 from pipeline.geometry import Frame, resize
 from pipeline.params import CameraParams
-from pipeline.progress import progress_bar
+from pipeline.progress import Bar, progress_bar
 from pipeline.sources import Camera
 
 RETRY_S = 1.0  # how often a camera that was unplugged is looked for
@@ -276,9 +278,11 @@ def watch(
 ) -> None:
     """Enhance the newest frame of a camera again and again, until ESC, Ctrl-C or `seconds` are over."""
     times: deque[tuple[float, float]] = deque(maxlen=SPAN)  # when shown, latency
+    told: Dials | None = None
     with (
         screen_of(encoding, asked.fps, output=output, virtual=virtual) as screen,
         Newest(address, asked).open() as camera,
+        Following(upscaler) as following,
         progress_bar(what="camera", total=None) as bar,
     ):
         ends = time.monotonic() + (seconds or float("inf"))
@@ -290,7 +294,8 @@ def watch(
                     screen.words = "the camera is gone: waiting for it" if camera.lost else "waiting for a frame"
                     go_on = screen.wait()
                     continue
-                picture = upscaler.enhance(shot.frame)
+                picture = following.enhance(shot.frame)
+                told = tell(following.found, told, bar)
                 screen.words = spoken(times, camera)
                 go_on = screen.show(shot, picture)
                 times.append((time.monotonic(), time.monotonic() - shot.at))
@@ -299,6 +304,13 @@ def watch(
         except KeyboardInterrupt:
             print("\nStopped.", file=sys.stderr)
     print(f"{bar.n} frames shown, {camera.dropped} dropped; {spoken(times, camera)}")
+
+
+def tell(dials: Dials | None, told: Dials | None, bar: Bar) -> Dials | None:
+    """Say what the camera is found to be, where that was not `told` before; gives what is told now."""
+    if dials is not None and dials != told:
+        bar.write(f"camera: {describe(dials)}")
+    return dials
 
 
 def spoken(times: "deque[tuple[float, float]]", camera: Newest) -> str:

@@ -55,6 +55,9 @@ def arguments_of(words: list[str] | None, *, about: str | None = None) -> argpar
         default=SEGMENT_FRAMES,
         help="that a kill can cost a video (%(default)s)",
     )
+    add("--denoise", type=_share, help="how noisy it is taken to be, 0 to 1; else as noisy as it looks")
+    add("--sharpen", type=_share, help="how blurred it is taken to be, 0 to 1; else as blurred as it looks")
+    add("--strength", type=_share, default=1.0, help="0: plain bicubic, 1: all of the student (%(default)g)")
     add("--virtual-camera", action="store_true", help="a camera's picture as another camera, through pyvirtualcam")
     add("--seconds", type=float, help="end a camera's view after so long")
     return parser.parse_args(words)
@@ -76,6 +79,16 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text} is no positive whole number")
     return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 1")
+    return share
 
 
 def _quality(text: str) -> int:

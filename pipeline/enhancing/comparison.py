@@ -3,7 +3,7 @@
 import csv
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipeline.dials import Dials
 from pipeline.engines import ENGINES, REFERENCE
 from pipeline.enhancing.batch import told_of
 from pipeline.enhancing.upscaler import INT8, Advance, Measured, Upscaler, load_upscaler
@@ -35,7 +36,7 @@ class Comparison:
     """An enhancer that gives [other | student], and keeps the measures of each picture of one file."""
 
     student: Upscaler
-    other: Make
+    other: Make | Upscaler
     name: str  # of the other
     settings: dict[str, Any]
     measured: list[Measured] = field(default_factory=list)
@@ -45,11 +46,22 @@ class Comparison:
         known = {"compare": self.name, "measures": MEASURES, "settings": self.settings}
         return known | {"student": self.student.identity}
 
+    @property
+    def dials(self) -> Dials | None:
+        return self.student.dials
+
+    def seen(self, frames: Iterable[Frame]) -> "Comparison":
+        """The same with both students, where there are two, set to the camera of `frames`; the measures are shared."""
+        other = self.other.seen(frames) if isinstance(self.other, Upscaler) else self.other
+        settings = other.identity if isinstance(other, Upscaler) else self.settings
+        return replace(self, student=self.student.seen(frames), other=other, settings=settings)
+
     def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
         """Both pictures in a row, each under its name: (H, 2 W, 3) uint8."""
         if picture.dtype != np.uint8:
             picture = cv2.convertScaleAbs(picture, alpha=1 / 257)
-        left, theirs = self._measured(self.other, picture)
+        other = self.other.enhance if isinstance(self.other, Upscaler) else self.other
+        left, theirs = self._measured(other, picture)
         row = np.empty((left.shape[0], 2 * left.shape[1], 3), np.uint8)
         halves = {self.name: row[:, : left.shape[1]], "student": row[:, left.shape[1] :]}
         halves[self.name][:] = left
@@ -149,7 +161,7 @@ def compare(student: Upscaler, what: str, find: Callable[[str], Model]) -> Compa
     if model.int8 not in (None, ENGINES[engine].needs_int8_file):
         engine = INT8 if model.int8 else REFERENCE
     other = load_upscaler(model.contract, engine=engine, threads=ours.threads, fitted=student.target is not None)
-    return Comparison(student, other.enhance, what, other.identity)
+    return Comparison(student, other, what, other.identity)
 
 
 def _resizing(student: Upscaler, kernel: str) -> Make:

@@ -1,9 +1,10 @@
 """A video as it is read: what is known of it, its frames in RGB with their times, and whether its end is there."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ SMPTE170M, BT709, UNSPECIFIED, LIMITED = 6, 1, 2, 1  # ITU-T H.273
 SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # matrices, as the converter of colours counts them
 WITH_MATRIX = {1: (1, 1), 4: (4, 4), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}  # primaries, transfer
 END_IS_MISSING = 0.9  # of the length that a video claims
+FROM_KEY_FRAME = 24  # frames that are decoded at most to come to one that is looked for
 MISSED_S = 5.0  # and never more of it than this
 
 
@@ -126,13 +128,63 @@ def read_frames(facts: Facts, *, begin: int) -> Iterator[Timed]:
                 continue
             if (frame.width, frame.height) != facts.size:
                 raise SharpcamError(f"{facts.path} changes its size in the middle. Cut it there into two videos.")
-            rgb = frame.reformat(
-                format="rgb24", src_colorspace=SWSCALE[facts.colours.matrix], src_color_range=facts.colours.range
-            )
-            yield Timed(rgb.to_ndarray(), pts, frame.duration or facts.step)
+            yield Timed(_in_rgb(frame, facts), pts, frame.duration or facts.step)
         seen_s = (pts + facts.step - (stream.start_time or 0)) * facts.time_base
         if seen_s < END_IS_MISSING * claimed_s(container, stream):
             raise EOFError
+
+
+def _in_rgb(frame: Any, facts: Facts) -> Frame:
+    matrix, span = SWSCALE[facts.colours.matrix], facts.colours.range
+    picture: Frame = frame.reformat(format="rgb24", src_colorspace=matrix, src_color_range=span).to_ndarray()
+    return picture
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A few frames spread evenly over a video, RGB as stored, always the same; decoded anew each time.
+
+    A short video is decoded as a whole. In a longer one each frame is looked for from the key frame before it, but not
+    much further than that: any frame shows the camera, and key frames alone would look better than the others.
+    """
+
+    facts: Facts
+    count: int = 24
+
+    def __iter__(self) -> Iterator[Frame]:
+        with opened(self.facts.path) as (container, stream):
+            is_long = self.facts.frames > self.count * FROM_KEY_FRAME
+            frames = self._spread_out(container, stream) if is_long else iter(())
+            first = next(frames, None)
+            if first is None:  # a short one, or one in which nothing can be looked for
+                container.seek(0)
+                frames = self._in_a_row(container, stream)
+            for frame in chain([] if first is None else [first], frames):
+                yield _in_rgb(frame, self.facts)
+
+    def _in_a_row(self, container: Any, stream: Any) -> Iterator[Any]:
+        step = max(1, min(self.facts.frames // self.count, FROM_KEY_FRAME))
+        return islice(container.decode(stream), step // 2, self.count * step, step)
+
+    def _spread_out(self, container: Any, stream: Any) -> Iterator[Any]:
+        length, shown = stream.duration or self.facts.frames * self.facts.step, None
+        with suppress(av.error.FFmpegError):
+            for index in range(self.count):
+                wanted = (stream.start_time or 0) + (2 * index + 1) * length // (2 * self.count)
+                container.seek(wanted, stream=stream)
+                frame = _near(container.decode(stream), wanted)
+                if frame is not None and frame.pts != shown:
+                    shown = frame.pts
+                    yield frame
+
+
+def _near(frames: Iterator[Any], wanted: int) -> Any:
+    """The first of `frames` at that time, or the last that is looked at."""
+    frame = None
+    for frame in islice(frames, FROM_KEY_FRAME):
+        if frame.pts is not None and frame.pts >= wanted:
+            break
+    return frame
 
 
 def check_end(facts: Facts) -> None:

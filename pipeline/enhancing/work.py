@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.enhancing.batch import Room, Row, Task
 from pipeline.enhancing.comparison import Comparison
-from pipeline.enhancing.decoding import look_at
+from pipeline.enhancing.decoding import Glance, look_at
 from pipeline.enhancing.encoding import Encoding
 from pipeline.enhancing.image_files import Picture, enhancing_bytes, read_picture, writable, write_picture
 from pipeline.enhancing.names import is_video
@@ -48,13 +48,14 @@ class Work:
             picture = read_picture(task.source, megapixels=self.megapixels)
             if self.upright:
                 picture = picture.upright()
-            size = picture.size
+            size, enhancer = picture.size, enhancer.seen([picture.colour])
             picture = enhanced(picture, enhancer, advance)  # what was read is not kept beside it
             write_picture(task.target, picture, quality=self.quality)
-            return Row(task.name, "done", *size, *picture.size, frames=1)
+            return Row(task.name, "done", *size, *picture.size, frames=1).seen(enhancer.dials)
 
     def _video(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
-        width, height = look_at(task.source).size
+        facts = look_at(task.source)
+        (width, height), enhancer = facts.size, enhancer.seen(Glance(facts))
         frames, made = enhance_video(
             task.source,
             task.target,
@@ -64,7 +65,7 @@ class Work:
             upright=self.upright,
             advance=lambda count: advance(count * width * height),
         )
-        return Row(task.name, "done", width, height, *made, frames=frames)
+        return Row(task.name, "done", width, height, *made, frames=frames).seen(enhancer.dials)
 
 
 def enhanced(picture: Picture, enhancer: Enhancer, advance: Advance | None = None) -> Picture:

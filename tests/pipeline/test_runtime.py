@@ -10,10 +10,11 @@ from making import ROOT, photo
 from onnx import TensorProto, helper, numpy_helper
 
 from pipeline import runtime
+from pipeline.dials import Dials, pack_array, unpack_array
 from pipeline.engines import ENGINES, REFERENCE
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
-from pipeline.runtime import load_student, pack_picture, sha256, unpack_picture
+from pipeline.runtime import TOLERANCE, load_student, pack_picture, sha256, unpack_picture
 
 
 @pytest.fixture
@@ -275,6 +276,100 @@ def test_a_picture_is_written_where_it_is_asked_for(student):
 def test_a_packed_picture_comes_back():
     picture = photo(12, 17)
     np.testing.assert_array_equal(unpack_picture(pack_picture(picture)), picture)
+
+
+SETTING = Dials(0.9, 0.1, 0.4, 0.8)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime-fp32", "onnxruntime-int8", "openvino-fp32", "openvino-int8"])
+def test_a_student_set_to_other_dials_answers_in_every_engine_as_in_the_reference(dialled_once, engine):
+    frame = photo(60, 80)
+    reference = load_student(dialled_once, engine=REFERENCE, threads=1)
+    student = load_student(dialled_once, engine=engine, threads=1).with_dials(SETTING)
+    assert student.dials == SETTING
+    picture = student.enhance(frame).astype(int)
+    off = np.abs(picture - reference.with_dials(SETTING).enhance(frame))
+    assert off.max() <= 2 * TOLERANCE[ENGINES[engine].precision]
+    assert off.mean() < 1
+    assert np.abs(picture - reference.enhance(frame)).mean() > 1, "the dials do something"
+
+
+def test_a_setting_that_was_used_just_now_stays_ready(dialled_once):
+    student = load_student(dialled_once, engine=REFERENCE, threads=1)
+    assert student.with_dials(SETTING).running is student.with_dials(SETTING).running
+    assert student.turned(noise=0.5).dials == student.dials._replace(noise=0.5)
+
+
+def test_a_student_of_format_1_has_no_dials_and_runs_as_before(student):
+    assert (student.dials, student.estimate([photo(64, 64)])) == (None, None)
+    with pytest.raises(SharpcamError, match=r"This student has no dials: .* Choose another model\."):
+        student.with_dials(SETTING)
+    with pytest.raises(SharpcamError, match=r"This student has no dials"):
+        student.turned(noise=0.1)
+
+
+def test_a_student_estimates_with_the_network_of_its_contract(dialled_once):
+    student = load_student(dialled_once, engine=REFERENCE, threads=1)
+    bright = np.full((64, 64, 3), 200, np.uint8)
+    bright[::2] = 210
+    assert student.estimate([bright]) == Dials(*(round((n + 205 / 255) / 2, 2) for n in student.dials))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda content: content.pop("dials"), "format 2 has dials and golden.strong, and format 1 has neither"),
+        (lambda content: content["golden"].pop("strong"), "format 2 has dials and golden.strong"),
+        (lambda content: content.update(format=1), "and format 1 has neither"),
+        (lambda content: content["dials"].update(names=["blur", "dust"]), "names are blur, dust, and blur, noise"),
+        (lambda content: content["dials"].update(range=[0, 2]), "dials.range.1: Input should be 1"),
+        (lambda content: content["dials"].update(neutral=[0.5, 2, 0, 0]), "dials.neutral.1: Input should be less than"),
+        (lambda content: content["dials"].update(neutral=[0.5]), "dials.neutral.1: Field required"),
+        (lambda content: content["dials"]["layers"].pop(), r"perceptron.out_weight is \(384, 32\) in place of"),
+        (lambda content: content["dials"]["layers"][0].pop("int8"), "dials.layers have no places in the int8 file"),
+        (lambda content: content["dials"]["layers"][0]["float"].update(bias=-1), "float.bias: Input should be greater"),
+        (lambda content: content["dials"]["perceptron"].update(hidden_bias=1), "hidden_bias: this is not a valid pack"),
+        (lambda content: content["golden"]["strong"].update(dials=[0, 0, 0, 9]), "golden.strong.dials.3: Input should"),
+        (lambda content: content["golden"]["strong"].pop("output_int8"), "golden.strong.output_int8 is missing"),
+        (lambda content: content["estimator"].update(onnx="?"), "estimator.onnx: Only base64 data is allowed"),
+        (lambda content: content["estimator"].update(prior_weights=[1, 1, 1]), "estimator.prior_weights.3: Field requ"),
+        (lambda content: content["estimator"].update(prior_weights=[1, 1, 1, -1]), "estimator.prior_weights.3: Input"),
+    ],
+)
+def test_what_is_wrong_with_the_dials_of_a_contract_is_named(dialled, change, words):
+    content = read_json(dialled, made_by="export")
+    change(content)
+    write_json(dialled, content)
+    with pytest.raises(SharpcamError, match=rf"is no contract of a student \(.*{words}.*\)\. Run"):
+        load_student(dialled)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime-fp32", "openvino-int8"])
+def test_dials_that_fold_otherwise_than_they_were_exported_fail_the_known_answer(dialled, engine):
+    content = read_json(dialled, made_by="export")
+    perceptron = content["dials"]["perceptron"]
+    perceptron["out_weight"] = pack_array(3 * unpack_array(perceptron["out_weight"]))
+    write_json(dialled, content)
+    with pytest.raises(SharpcamError, match="fails its known-answer test with strong dials"):
+        load_student(dialled, engine=engine, threads=1)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime-fp32", "onnxruntime-int8"])
+def test_dials_that_lie_outside_of_the_file_are_a_sentence(dialled, engine):
+    content = read_json(dialled, made_by="export")
+    content["dials"]["layers"][3]["float"]["weight"] = content["dials"]["layers"][3]["int8"]["bias_scale"] = 10**9
+    write_json(dialled, content)
+    with pytest.raises(SharpcamError, match="The contract's dials lie behind the end of its ONNX file"):
+        load_student(dialled, engine=engine, threads=1)
+
+
+def test_a_student_with_dials_and_without_an_estimator_stays_where_it_is_set(dialled):
+    content = read_json(dialled, made_by="export")
+    del content["estimator"]
+    write_json(dialled, content)
+    student = load_student(dialled, engine=REFERENCE, threads=1)
+    assert student.estimate([photo(64, 64)]) is None
+    assert student.dials == Dials(*content["dials"]["neutral"])
 
 
 def test_running_a_student_loads_no_torch():
