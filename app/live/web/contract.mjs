@@ -1,12 +1,15 @@
 // What a student is: its contract, its file, its known answer. Nothing is guessed and nothing runs unchecked.
 
+import { DIALS, fitsFile, invalid, isSetting, readDials } from "./dials.mjs";
 import { unpackPicture } from "./pixels.mjs";
 import { Said } from "./words.mjs";
+
+const FORMATS = [1, 2]; // 2: with dials
 
 /** The parts of a contract that a browser needs. Throws Said for what is none. */
 export function readContract(json, title) {
     const missing = ["scale", "multiple_of", "input", "output", "geometry", "files", "golden"].filter((key) => !json?.[key]);
-    if (json?.format !== 1 || missing.length > 0) {
+    if (!FORMATS.includes(json?.format) || missing.length > 0) {
         throw new Said(`${title} has no contract that this page can read. Export the student again.`);
     }
     const file = Object.keys(json.files).find((name) => !name.endsWith("_int8.onnx"));
@@ -19,7 +22,30 @@ export function readContract(json, title) {
         geometry: { ...json.geometry, scale: json.scale },
         sha256: json.files[file],
         golden: { input: unpackPicture(json.golden.input), output: unpackPicture(json.golden.output) },
+        ...(json.format === 1 ? { dials: null, strong: null, estimator: null } : readFormat2(json, title)),
     };
+}
+
+/** What format 2 adds: the dials, the known answer at a strong setting of theirs, perhaps the estimator that sets them. */
+function readFormat2(json, title) {
+    const dials = readDials(json, title);
+    const strong = json.golden.strong;
+    if (!isSetting(strong?.dials) || !strong.output) throw invalid(title, "golden.strong must hold dials and their output");
+    return {
+        dials,
+        strong: { setting: strong.dials, output: unpackPicture(strong.output) },
+        estimator: json.estimator ? readEstimator(json.estimator, title) : null,
+    };
+}
+
+function readEstimator({ onnx, prior_weights: prior }, title) {
+    const isPrior = Array.isArray(prior) && prior.length === DIALS.length && prior.every((weight) => weight >= 0);
+    if (!isPrior) throw invalid(title, `estimator.prior_weights must be ${DIALS.length} numbers from 0`);
+    try {
+        return { onnx: Uint8Array.from(atob(onnx), (character) => character.charCodeAt(0)), prior };
+    } catch {
+        throw invalid(title, "estimator.onnx must be base64");
+    }
 }
 
 /**
@@ -38,6 +64,9 @@ export async function loadModel(model, fetching = fetch, digest = globalThis.cry
                 `The file of ${title} is not the one of its contract (its hash differs). Export or register it again.`,
             );
         }
+    }
+    if (contract.dials && !fitsFile(contract.dials, bytes.byteLength)) {
+        throw invalid(title, "layers lie beyond the end of the float file");
     }
     return { name: model.name, title, contract, bytes, checked };
 }

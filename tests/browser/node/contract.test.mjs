@@ -41,6 +41,46 @@ test("what is no contract is said so", () => {
     assert.throws(() => readContract({ ...contract, files: { "s_int8.onnx": "0" } }, "s"), Said);
 });
 
+const floats = (...shape) => ({
+    shape,
+    base64: Buffer.from(new Float32Array(shape.reduce((a, b) => a * b)).buffer).toString("base64"),
+});
+const dials = {
+    names: ["blur", "noise", "sharpening", "compression"],
+    range: [0, 1],
+    neutral: [0.25, 0.25, 0.15, 0.25],
+    perceptron: { hidden_weight: floats(5, 4), hidden_bias: floats(5), out_weight: floats(4, 5) },
+    layers: [{ name: "head", channels: 2, fan_in: 1, float: { weight: 0, bias: 3 } }], // the file has seven bytes
+};
+const strong = { dials: [1, 1, 1, 1], output: packed(4, 8) };
+const dialled = { ...contract, format: 2, dials, golden: { ...contract.golden, strong } };
+
+test("formats 1 and 2 are read, with dials and estimator in the second", () => {
+    const [first, second] = [contract, dialled].map((json) => readContract(json, "s"));
+    assert.deepEqual([first.dials, first.strong, first.estimator], [null, null, null]);
+    assert.equal(second.dials.layers[0].name, "head");
+    assert.deepEqual([second.strong.setting, second.strong.output.width, second.estimator], [[1, 1, 1, 1], 8, null]);
+    const estimator = { onnx: btoa("network"), prior_weights: [1, 0, 2, 3] };
+    const { onnx, prior } = readContract({ ...dialled, estimator }, "s").estimator;
+    assert.deepEqual([Buffer.from(onnx).toString(), prior], ["network", [1, 0, 2, 3]]);
+});
+
+test("what is wrong with dials is a sentence with the student's name", async () => {
+    const wrong = [
+        { ...dialled, dials: undefined },
+        { ...dialled, golden: contract.golden },
+        { ...dialled, golden: { ...contract.golden, strong: { ...strong, dials: [1, 1, 2, 1] } } },
+        { ...dialled, estimator: { onnx: "AAAA", prior_weights: [1, 1] } },
+        { ...dialled, estimator: { onnx: "ä", prior_weights: [1, 1, 1, 1] } },
+        { ...dialled, estimator: { prior_weights: [1, 1, 1, 1] } },
+    ];
+    for (const json of wrong) {
+        const says = (error) => error instanceof Said && /^The dials in the contract of Student S are not valid \(/.test(error.message);
+        assert.throws(() => readContract(json, "Student S"), says, JSON.stringify(json));
+    }
+    await assert.rejects(loadModel(model, answers({ "s.json": dialled }), webcrypto.subtle), /beyond the end of the float file/);
+});
+
 test("a model is taken with its hash, and no other", async () => {
     const loaded = await loadModel(model, answers(), webcrypto.subtle);
     assert.equal(loaded.checked, true);

