@@ -53,6 +53,25 @@ export function fromBatch(batch, width, into, { from, to, at }) {
 
 const OPAQUE = 0xff000000;
 
+/** The same answer laid over the picture that is there already: there + strength * (answer - there). */
+export function blendBatch(batch, width, into, { from, to, at }, strength) {
+    const plane = width * into.height;
+    const { data } = into;
+    const rest = 1 - strength;
+    for (let row = 0; row < into.height; row += 1) {
+        let out = 4 * (row * into.width + at);
+        for (let i = row * width + from; i < row * width + to; i += 1, out += 4) {
+            data[out] = rest * data[out] + strength * level(batch[i]); // a clamped array rounds
+            data[out + 1] = rest * data[out + 1] + strength * level(batch[plane + i]);
+            data[out + 2] = rest * data[out + 2] + strength * level(batch[2 * plane + i]);
+        }
+    }
+}
+
+function level(value) {
+    return value < 0 ? 0 : value > 1 ? 255 : 255 * value;
+}
+
 /** Columns `from`..`to` of `source` resized by `plan` (see geometry.resizing), at column `at` of `into`. */
 export function resize(source, plan, into, { from, to, at }) {
     const { columns, rows, bias } = plan;

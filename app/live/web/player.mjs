@@ -1,6 +1,8 @@
 // The live page's player: a source, an engine and a pump between them, and the page's controls around.
 
 import { loadModel } from "./contract.mjs";
+import { AUTOMATIC, DialControl } from "./dial_control.mjs";
+import { DialPanel } from "./dial_panel.mjs";
 import { Engine, candidates, choose } from "./engine.mjs";
 import { studentInput } from "./geometry.mjs";
 import { Film, fileName, shoot } from "./keep.mjs";
@@ -28,6 +30,9 @@ const DEFAULTS = {
     lens: false,
     split: 0.5,
     threads: 0, // as many as there are
+    strength: 1,
+    denoise: AUTOMATIC,
+    sharpen: AUTOMATIC,
 };
 const CHOICES = ["model", "compareWith", "view", "camera", "resolution", "mirror", "engine", "inputSize", "targetFps"];
 const NEW_ENGINE = new Set(["model", "compareWith", "engine", "threads"]);
@@ -58,6 +63,13 @@ class Player {
         this.ui = build(this.options.base.web);
         this.gone = new AbortController();
         parent.append(this.ui.root);
+        this.panel = new DialPanel(this.ui.dials, (changes) => this.#turnByHand(changes), this.gone.signal);
+        this.dials = new DialControl({
+            settings: this.settings,
+            changed: () => this.panel.show(this.settings, this.dials),
+            turned: () => this.#refresh(),
+            failed: (error, engine) => this.#fallBack(sentence(error), engine),
+        });
         this.#listen();
         this.#showOptions();
         this.told = JSON.stringify(this.#state());
@@ -100,6 +112,7 @@ class Player {
                 return;
             }
             this.source = source;
+            this.dials.newSource();
             source.onend = (why) => this.#stop(why);
             await this.#showCameras();
             if (!this.engine) await this.#openEngine(candidates(this.settings.engine));
@@ -130,6 +143,7 @@ class Player {
         }
         this.engine = engine;
         this.opened = models;
+        this.dials.attach(engine, models);
         this.addresses = addresses;
         this.names = names.slice(names.indexOf(engine.engine) + 1); // to fall back to
         this.refused = refused;
@@ -145,7 +159,7 @@ class Player {
         const work = (frame) => this.#frame(frame);
         this.pump = new Pump({ source, work, failed: (error) => this.#fallBack(sentence(error), engine) });
         this.#flow();
-        if (!this.#flows()) this.pump.push(1); // the picture that rests, by the new engine
+        this.#refresh(); // by the new engine
         this.#showNotes();
         this.#showRunning(true);
     }
@@ -187,6 +201,7 @@ class Player {
     #closeEngine() {
         this.engine?.close();
         this.engine = null;
+        this.dials.detach();
         this.last = null;
     }
 
@@ -247,6 +262,7 @@ class Player {
             this.window.add({ now, total: now - started, parts: done.parts });
             this.#shown(done);
             if (this.settings.inputSize === "auto") this.#step(now - started, now);
+            this.dials.afterFrame(now);
         } finally {
             frame.close(); // where it was not given away
         }
@@ -265,8 +281,8 @@ class Player {
     }
 
     #view() {
-        const { view, split } = this.settings;
-        return { view, split, mirror: this.#mirrored() };
+        const { view, split, strength } = this.settings;
+        return { view, split, strength: Number(strength), mirror: this.#mirrored() };
     }
 
     #mirrored() {
@@ -305,6 +321,11 @@ class Player {
         }
     }
 
+    /** A picture that rests is made anew. */
+    #refresh() {
+        if (this.source && this.engine && this.pump && !this.#flows()) this.pump.push(1);
+    }
+
     async #redraw() {
         this.#showView();
         if (!this.engine || !this.last) return;
@@ -323,6 +344,7 @@ class Player {
         if (names.some((name) => NEW_SOURCE.has(name)) && this.source.kind === "camera") this.#play(() => this.#camera());
         if (names.some((name) => NEW_ENGINE.has(name))) this.#queue(() => this.#changeEngine());
         else if (names.some((name) => NEW_PACE.has(name)) && this.engine) this.#newPace();
+        this.dials.apply();
         this.#redraw();
     }
 
@@ -330,6 +352,14 @@ class Player {
     #chooseByHand(changes) {
         Object.assign(this.chosen, changes);
         this.#choose(changes);
+    }
+
+    /** The same of the sliders, which move often and need neither another engine nor a drawing of all settings. */
+    #turnByHand(changes) {
+        Object.assign(this.chosen, changes);
+        Object.assign(this.settings, changes);
+        this.dials.apply();
+        if ("strength" in changes) this.#refresh();
     }
 
     async #changeEngine() {

@@ -88,6 +88,18 @@ ${kernel(`
     if (i % 97 == 0) { look(value.x); look(value.y); look(value.z); }
 `)}`;
 
+/** A student's picture drawn towards bicubic: bicubic + strength * (picture - bicubic). */
+export const blend = `
+struct Blend { width: u32, height: u32, strength: f32 }
+@group(0) @binding(0) var<storage, read> bicubic: array<u32>;
+@group(0) @binding(1) var<storage, read_write> picture: array<u32>;
+@group(0) @binding(2) var<uniform> blending: Blend;
+${kernel(`
+    if (id.x >= blending.width || id.y >= blending.height) { return; }
+    let i = id.y * blending.width + id.x;
+    picture[i] = pack4x8unorm(mix(unpack4x8unorm(bicubic[i]), unpack4x8unorm(picture[i]), blending.strength));
+`)}`;
+
 /** Columns of two pictures on the canvas (see geometry.layout): each part is (from, to, at, 0: left or 1: right). */
 export const show = `
 struct Places { first: vec4u, second: vec4u, size: vec4u }

@@ -31,6 +31,7 @@ const MARKUP = `
   <button data-name="figuresButton" aria-pressed="true">Figures</button>
   <button data-name="fullscreen">Fullscreen</button>
 </div>
+<div class="dials" role="group" aria-label="Enhancement" data-name="dials" hidden></div>
 <div class="kept" data-name="kept"></div>
 <div class="settings">
   <label>Student <select data-name="model"></select></label>

@@ -1,7 +1,7 @@
 // The frame's way on the processor: loops over pixels here, the network in WebAssembly, with threads where the page may.
 
 import { cropBox, layout, resizing, studentInput } from "./geometry.mjs";
-import { copy, fromBatch, picture, resize, sampleOf, toBatch } from "./pixels.mjs";
+import { blendBatch, copy, fromBatch, picture, resize, sampleOf, toBatch } from "./pixels.mjs";
 
 const MOST_THREADS = 8;
 
@@ -48,13 +48,21 @@ export class WasmBackend {
         toBatch(this.toInput ? this.fitted : this.raw, this.toInput ? { x: 0, y: 0, ...this.input } : this.box, this.batch);
     }
 
+    /** The camera's own frame, as it was taken. */
+    async frame() {
+        return this.raw;
+    }
+
     feed() {
         return new this.ort.Tensor("float32", this.batch, [1, 3, this.input.height, this.input.width]);
     }
 
     async settled() {}
 
-    /** The answers of the student and of the one it is compared with (none: bicubic) become this frame's pictures. */
+    /**
+     * The answers of the student and of the one it is compared with (none: bicubic) become this frame's pictures, as
+     * far as the view's strength says; at strength 0 there are no answers, and all is bicubic.
+     */
     after(answers, view) {
         this.answers = answers.map((answer) => answer.data);
         this.#compose(view);
@@ -74,9 +82,10 @@ export class WasmBackend {
         const whole = { from: 0, to: this.target.width, at: 0 };
         const bicubic = picture(this.target.width, this.target.height);
         this.#bicubic(bicubic, whole);
-        const [student, compared] = this.answers.map((answer) => {
+        const answers = this.answers.length > 0 ? this.answers : [undefined];
+        const [student, compared] = answers.map((answer) => {
             const made = picture(this.target.width, this.target.height);
-            fromBatch(answer, this.target.width, made, whole);
+            this.#answer(answer, made, whole);
             return made;
         });
         return { raw: this.raw, bicubic, student, ...(compared && { compared }) };
@@ -88,18 +97,22 @@ export class WasmBackend {
     }
 
     #compose(view) {
+        this.strength = view.strength;
         const { width, parts } = layout(view, this.target.width);
         this.#resizeCanvas(width, this.target.height);
         const into = { width, height: this.target.height, data: this.shown.data };
-        for (const part of parts) {
-            if (part.picture === "left") this.#left(into, part);
-            else fromBatch(this.answers[0], this.target.width, into, part);
-        }
+        for (const part of parts) this.#answer(this.answers[part.picture === "left" ? 1 : 0], into, part);
     }
 
-    #left(into, part) {
-        if (this.answers[1]) fromBatch(this.answers[1], this.target.width, into, part);
-        else this.#bicubic(into, part);
+    /** An answer as strong as it is wanted, over bicubic; without one that alone. */
+    #answer(answer, into, part) {
+        const { width } = this.target;
+        if (answer && this.strength === 1) {
+            fromBatch(answer, width, into, part);
+            return;
+        }
+        this.#bicubic(into, part);
+        if (answer) blendBatch(answer, width, into, part, this.strength);
     }
 
     #bicubic(into, part) {

@@ -41,6 +41,7 @@ export class WebgpuBackend {
             resize: this.#compute(shaders.resize),
             toBatch: this.#compute(shaders.toBatch),
             fromBatch: this.#compute(shaders.fromBatch),
+            blend: this.#compute(shaders.blend),
             show: this.#render(shaders.show, format),
         };
         this.layoutBuffer = this.#buffer(48, GPUBufferUsage.UNIFORM);
@@ -56,11 +57,11 @@ export class WebgpuBackend {
         this.raw = this.#picture(size);
         this.rawSize = this.#uniform([size.width, size.height, 0, 0]);
         this.targetSize = this.#uniform([target.width, target.height, 0, 0]);
+        this.blending = this.#uniform([target.width, target.height, 0, 0]);
         this.batch = this.#buffer(12 * input.width * input.height, GPUBufferUsage.STORAGE);
         this.bicubic = this.#picture(target);
-        this.compared = this.#picture(target);
-        this.left = this.bicubic; // or what is compared
-        this.right = this.#picture(target);
+        this.made = [this.#picture(target), this.#picture(target)]; // of the student, and of what it is compared with
+        [this.right, this.left] = [this.bicubic, this.bicubic]; // as long as there are no answers
         this.seen = [0, 1, 2].map(() => this.#buffer(16, GPUBufferUsage.STORAGE));
         this.#planInput(input, box);
         this.toTarget = this.#plan(this.bicubic, target, resizing(box, target) ?? plainTaps(box));
@@ -79,6 +80,11 @@ export class WebgpuBackend {
         this.#dispatch(this.inputSteps);
     }
 
+    /** The camera's own frame, read back: a few milliseconds, so not for every frame. */
+    frame() {
+        return this.#read(this.raw, this.size);
+    }
+
     feed() {
         const dims = [1, 3, this.input.height, this.input.width];
         return this.ort.Tensor.fromGpuBuffer(this.batch, { dataType: "float32", dims });
@@ -88,12 +94,21 @@ export class WebgpuBackend {
         await this.device.queue.onSubmittedWorkDone();
     }
 
-    after(answers) {
-        const [right, left] = answers.map((answer) => answer.gpuBuffer);
-        const unpack = (batch, into, seen) => ["fromBatch", [batch, into, this.targetSize, seen], this.target];
-        this.left = left ? this.compared : this.bicubic;
-        this.#dispatch([unpack(right, this.right, this.seen[1]), left ? unpack(left, this.left, this.seen[2]) : this.toTarget]);
+    /** See wasm.mjs: the first answer is shown right, the second or bicubic left; strength draws both to bicubic. */
+    after(answers, { strength }) {
+        this.count = answers.length;
+        this.device.queue.writeBuffer(this.blending, 8, Float32Array.of(strength));
+        const steps = answers.length < 2 || strength < 1 ? [this.toTarget] : [];
+        answers.forEach((answer, index) => steps.push(...this.#unpacking(answer, index, strength)));
+        [this.right, this.left] = [0, 1].map((index) => (index < answers.length ? this.made[index] : this.bicubic));
+        this.#dispatch(steps);
         for (const answer of answers) answer.dispose();
+    }
+
+    #unpacking(answer, index, strength) {
+        const into = this.made[index];
+        const unpack = ["fromBatch", [answer.gpuBuffer, into, this.targetSize, this.seen[index + 1]], this.target];
+        return strength < 1 ? [unpack, ["blend", [this.bicubic, into, this.blending], this.target]] : [unpack];
     }
 
     async draw(view) {
@@ -129,7 +144,7 @@ export class WebgpuBackend {
             this.#read(this.right, this.target),
             this.#read(this.left, this.target),
         ]);
-        return { raw, bicubic, student, ...(this.#compares() && { compared: left }) };
+        return { raw, bicubic, student, ...(this.count > 1 && { compared: left }) };
     }
 
     async samples() {
@@ -138,11 +153,7 @@ export class WebgpuBackend {
             const [low, high] = new Float32Array(words.buffer, 0, 2);
             return { finite: words[2] === 0, low, high };
         };
-        return { input: judged(input), outputs: outputs.slice(0, this.#compares() ? 2 : 1).map(judged) };
-    }
-
-    #compares() {
-        return this.left === this.compared;
+        return { input: judged(input), outputs: outputs.slice(0, this.count).map(judged) };
     }
 
     #planInput(input, box) {

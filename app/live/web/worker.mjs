@@ -1,20 +1,22 @@
 // One engine: a backend, its sessions and its canvas, off the page's thread. A page that wants another one takes a new
 // worker. Calls are answered one after the other: {id, call, args} with {id, value} or {id, error}.
 
+import { Estimator } from "./estimator.mjs";
 import { stepped, studentInput } from "./geometry.mjs";
 import { fault, largestDifference, picture } from "./pixels.mjs";
+import { TOLERANCE, checkFolding, openSession, setDials, wrong } from "./sessions.mjs";
 import { quantile } from "./timing.mjs";
 import { WasmBackend } from "./wasm.mjs";
 import { WebgpuBackend } from "./webgpu.mjs";
-import { FAULTS, Said, firstLine, sentence } from "./words.mjs";
+import { Said, firstLine, sentence } from "./words.mjs";
 
 const BACKENDS = { wasm: WasmBackend, webgpu: WebgpuBackend };
-const TOLERANCE = 1; // grey levels, of the known answer
 const CHECK_EVERY = 30; // frames
-const SINGLE = { view: "single", split: 0, mirror: false };
+const SINGLE = { view: "single", split: 0, mirror: false, strength: 1 };
 
 let backend;
-let students; // [{title, contract, session}]: the one that is shown, and perhaps the one it is compared with
+let students; // [{title, contract, bytes, session}]: the one that is shown, and perhaps the one it is compared with
+let estimator = null; // of the camera's dials, where a student brings one
 let fitted = ""; // what the backend's buffers were made for
 let frames = 0;
 
@@ -24,12 +26,21 @@ const calls = {
         backend = await BACKENDS[engine].open(options);
         students = [];
         for (const { title, contract, bytes } of models) {
-            students.push({ title, contract, session: await openSession(title, bytes) });
+            students.push({ title, contract, bytes, session: await openSession(backend, title, bytes) });
         }
         await backend.begin?.(() => postMessage({ lost: `${backend.name} was lost.` }));
         for (const student of students) await checkAnswer(student);
-        return { backend: backend.name, threads: backend.threads };
+        return { backend: backend.name, threads: backend.threads, ...(await openEstimator()) };
     },
+
+    /** Set the dials of every student that has any; the sessions before run until the new ones are checked. */
+    async turn({ setting }) {
+        for (const student of students) await setDials(backend, student, setting);
+    },
+
+    /** Look at the last frame's camera: how many windows there are to `read`, and ms that it took. */
+    look: () => clocked(async () => ({ count: await estimator.look() })),
+    read: ({ index }) => clocked(() => estimator.read(index)),
 
     /** Median ms of a frame of the student's own size, once everything is warm. */
     async measure({ share, runs }) {
@@ -47,8 +58,9 @@ const calls = {
     /** A camera's frame all the way to the canvas. */
     async frame({ frame, share, view }) {
         const geometry = geometryFor(share);
-        const parts = await enhance(frame, geometry, view, students);
-        if (frames % CHECK_EVERY === 0) await guard();
+        const running = view.strength > 0 ? students : [];
+        const parts = await enhance(frame, geometry, view, running);
+        if (frames % CHECK_EVERY === 0) await guard(running);
         frames += 1;
         const { width, height } = studentInput(geometry);
         return { parts, input: [width, height], output: [geometry.width, geometry.height] };
@@ -82,11 +94,14 @@ function geometryFor(share) {
     return share === 1 ? geometry : stepped(geometry, share, multiple);
 }
 
-async function openSession(title, bytes) {
+/** Without one that runs, the dials stay where they are; that is no reason to show nothing. */
+async function openEstimator() {
+    const bytes = students.find(({ contract }) => contract.estimator)?.contract.estimator.onnx;
     try {
-        return await backend.ort.InferenceSession.create(new Uint8Array(bytes), backend.sessionOptions);
+        estimator = bytes ? await Estimator.open(backend, bytes) : null;
+        return { measures: Boolean(estimator), blind: null };
     } catch (error) {
-        throw new Said(`${backend.name} cannot run ${title} (${firstLine(error)}). Export it again, or take another model.`);
+        return { measures: false, blind: `The camera cannot be measured here (${firstLine(error)}); set the dials by hand.` };
     }
 }
 
@@ -96,19 +111,16 @@ async function checkAnswer(student) {
     await enhance(asFrame(golden.input), { ...geometry, width, height, fit: "stretch" }, SINGLE, [student]);
     await guard([student]);
     const answer = (await backend.pictures()).student;
-    if (!(largestDifference(answer, golden.output) <= TOLERANCE)) throw wrong(student, "answer");
+    if (!(largestDifference(answer, golden.output) <= TOLERANCE)) throw wrong(backend, student.title, "answer");
+    await checkFolding(backend, student);
 }
 
-async function guard(running = students) {
+async function guard(running) {
     const { input, outputs } = await backend.samples();
     outputs.forEach((output, index) => {
         const found = fault(input, output);
-        if (found) throw wrong(running[index], found);
+        if (found) throw wrong(backend, running[index].title, found);
     });
-}
-
-function wrong({ title }, what) {
-    return new Said(`${title} ${FAULTS[what]} on ${backend.name}. Take another model, or export it again.`);
 }
 
 /** Closes `frame` whatever happens; ms of each part. */
@@ -149,6 +161,12 @@ function fit(size, geometry) {
     const wanted = JSON.stringify([size, geometry]);
     if (wanted !== fitted) backend.fit(size, geometry);
     fitted = wanted;
+}
+
+/** What `work` gives, with the ms that it took. */
+async function clocked(work) {
+    const started = performance.now();
+    return { ...(await work()), ms: performance.now() - started };
 }
 
 function stopwatch() {

@@ -1,12 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fault, fromBatch, largestDifference, picture, sampleOf } from "../../../app/live/web/pixels.mjs";
+import { blendBatch, fault, fromBatch, largestDifference, picture, sampleOf } from "../../../app/live/web/pixels.mjs";
 
 test("an answer is clamped and rounded", () => {
     const into = picture(2, 1);
     fromBatch(Float32Array.of(-0.5, 2, 0.5 / 255 - 1e-4, 0.5 / 255 + 1e-4, 1, 100.4 / 255), 2, into, { from: 0, to: 2, at: 0 });
     assert.deepEqual([...into.data], [0, 0, 255, 255, 255, 1, 100, 255]);
+});
+
+test("an answer is laid over what is there, as strong as it is told, and never beyond white and black", () => {
+    const into = picture(3, 1);
+    into.data.set([100, 100, 100, 255, 200, 200, 200, 255, 50, 50, 50, 255]);
+    const answer = Float32Array.of(1, 0, 200 / 255, 9, 0, 200 / 255, -9, 0, 200 / 255); // red, green, blue of three pixels
+    blendBatch(answer, 3, into, { from: 0, to: 2, at: 1 }, 0.25);
+    assert.deepEqual([...into.data], [100, 100, 100, 255, 214, 214, 150, 255, 38, 38, 38, 255]);
 });
 
 test("columns go where they are told", () => {

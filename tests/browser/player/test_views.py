@@ -38,7 +38,7 @@ def test_the_split_follows_mouse_and_keys(open_player: Open, student: Path) -> N
     page = open_player([student], settings=WASM)
     open_picture(page, PHOTO)
     left, right = enlarge(PHOTO, geometry=GEOMETRY, kernel="bicubic"), pythons(student, PHOTO)
-    handle = page.get_by_role("slider")
+    handle = page.get_by_role("slider", name="Where the two pictures meet")
     handle.focus()
     page.keyboard.press("End")
     until(lambda: difference(shown(page), left) <= 1)
