@@ -20,7 +20,8 @@ SMPTE170M, BT709, UNSPECIFIED, LIMITED = 6, 1, 2, 1  # ITU-T H.273
 SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # matrices, as the converter of colours counts them
 WITH_MATRIX = {1: (1, 1), 4: (4, 4), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}  # primaries, transfer
 END_IS_MISSING = 0.9  # of the length that a video claims
-FROM_KEY_FRAME = 24  # frames that are decoded at most to come to one that is looked for
+IN_A_ROW = 100  # frames between two that are looked at: where there are fewer, all are decoded
+FROM_KEY_FRAME = 300  # frames that are decoded at most to come to one that is looked for
 MISSED_S = 5.0  # and never more of it than this
 
 
@@ -144,8 +145,8 @@ def _in_rgb(frame: Any, facts: Facts) -> Frame:
 class Glance:
     """A few frames spread evenly over a video, RGB as stored, always the same; decoded anew each time.
 
-    A short video is decoded as a whole. In a longer one each frame is looked for from the key frame before it, but not
-    much further than that: any frame shows the camera, and key frames alone would look better than the others.
+    A short video is decoded as a whole; in a longer one each frame is decoded from the key frame before it. Key frames
+    alone would not do: they look better than the others.
     """
 
     facts: Facts
@@ -153,7 +154,7 @@ class Glance:
 
     def __iter__(self) -> Iterator[Frame]:
         with opened(self.facts.path) as (container, stream):
-            is_long = self.facts.frames > self.count * FROM_KEY_FRAME
+            is_long = self.facts.frames > self.count * IN_A_ROW
             frames = self._spread_out(container, stream) if is_long else iter(())
             first = next(frames, None)
             if first is None:  # a short one, or one in which nothing can be looked for
@@ -163,7 +164,7 @@ class Glance:
                 yield _in_rgb(frame, self.facts)
 
     def _in_a_row(self, container: Any, stream: Any) -> Iterator[Any]:
-        step = max(1, min(self.facts.frames // self.count, FROM_KEY_FRAME))
+        step = max(1, min(self.facts.frames // self.count, IN_A_ROW))
         return islice(container.decode(stream), step // 2, self.count * step, step)
 
     def _spread_out(self, container: Any, stream: Any) -> Iterator[Any]:
