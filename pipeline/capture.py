@@ -89,15 +89,8 @@ def demo_clips(paths: Paths, params: Params) -> dict[str, dict[str, Any]]:
     """For each clip of the demo: what clip.json says, and the frames (raw, truth or None), not yet computed."""
     from pipeline.demo import simulated_clips  # torch, which recording by hand does not need
 
-    demo = params.capture.demo
-    simulated = simulated_clips(
-        clips=demo.clips,
-        frames=demo.frames,
-        fps=demo.fps,
-        seed=params.seed,
-        asked=params.capture.camera,
-        geometry=params.geometry,
-    )
+    demo, asked = params.capture.demo, params.capture.camera
+    simulated = simulated_clips(demo, seed=params.seed, asked=asked, geometry=params.geometry)
     clips = {
         name: {
             "identity": {

@@ -1,4 +1,4 @@
-"""The demo: a simulated camera that pans, zooms and shakes over a wall of photographs, and one real clip.
+"""The demo: simulated cameras that pan, zoom and shake over a wall of photographs, and one real clip.
 
 The photographs are those that scikit-image and scikit-learn ship. They are small, so they hang side by side and are
 never enlarged: a pixel of the truth covers at least one pixel of a photograph.
@@ -6,9 +6,8 @@ never enlarged: a pixel of the truth covers at least one pixel of a photograph.
 
 import hashlib
 import math
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,8 +21,12 @@ from torch import Generator, Tensor
 
 from pipeline.frames import DEMO_CLIP
 from pipeline.geometry import Frame, crop_box
-from pipeline.params import CameraParams, GeometryParams
-from training import camera, jpeg
+from pipeline.params import CameraParams, DemoParams, GeometryParams
+from training import camera as cameras
+from training.camera import clips, isp
+from training.camera import sensor as camera
+from training.camera.cameras import CAMERAS
+from training.camera.clips import Drawn, Take, draw_camera
 
 # Rows of the wall: (height the photographs are cut to, photographs).
 ROWS = (
@@ -32,7 +35,12 @@ ROWS = (
     (400, ("coffee.png", "hubble_deep_field.jpg", "cell.png")),
     (300, ("chelsea.png", "coins.png", "text.png", "color.png", "ihc.png")),
 )
+BARE_SENSOR = "bare_sensor"  # the camera of the first demo, to the byte
 IN_SCIKIT_LEARN = ("china.jpg", "flower.jpg")
+SENSOR_FPS = 60.0  # a camera exposes for a share of this time, however few of its frames are kept
+BLOCK_FRAMES = 32  # that are in memory together; a camera's noise reduction through time begins again with each
+MOVER_PX_PER_S = 150.0  # raw pixels, of what crosses before a still camera
+MOVER_ELSEWHERE = 0.7  # where on the wall its surface is taken from, as a share of where the camera looks
 RANGES = {
     "pan_px_per_s": (0.0, 160.0),  # raw pixels
     "shake_px": (0.0, 5.0),  # raw pixels
@@ -41,6 +49,8 @@ RANGES = {
     "tilt_rad": (-0.05, 0.05),
     "roll_rad": (-0.01, 0.01),  # about the tilt
 }
+
+Moment = tuple[Tensor, Tensor]  # pose (1, 4) at mid-exposure and velocity (1, 4) per second
 
 
 @dataclass(frozen=True)
@@ -53,14 +63,19 @@ class SimulatedClip:
     frames: int
     fps: float
     geometry: GeometryParams
+    kind: str = BARE_SENSOR  # a name in training/camera/cameras.py
 
     def generator(self, purpose: int) -> Generator:
         """Random numbers of their own for each purpose, so that one more draw here changes nothing there."""
         return Generator().manual_seed((self.seed * 1009 + self.index) * 17 + purpose)
 
     def settings(self) -> camera.Settings:
-        """Lens, exposure, noise and compression of this clip."""
+        """Lens, exposure, noise and compression of a bare sensor."""
         return camera.draw_settings(1, generator=self.generator(0))
+
+    def drawn(self) -> Drawn:
+        """Every setting of another camera; its corners are as bright as its middle, and its light is steady."""
+        return replace(draw_camera(CAMERAS[self.kind], self.generator(0)), vignette=0.0, drift=0.0)
 
     def motion(self) -> dict[str, float]:
         """How this clip's camera moves; every third one stands still."""
@@ -87,7 +102,8 @@ class SimulatedClip:
     def recipe(self) -> dict[str, Any]:
         """All that was drawn for this clip, as it is written down."""
         return {
-            "camera": self.settings().values(),
+            "camera": self.settings().values() if self.kind == BARE_SENSOR else asdict(self.drawn()),
+            "kind": self.kind,
             "motion": self.motion(),
             "seed": self.seed,
             "target": list(self.geometry.target),
@@ -97,6 +113,9 @@ class SimulatedClip:
 
     def record(self) -> Iterator[tuple[Frame, Frame]]:
         """The raw frame (uint8) and the truth (uint8) of each moment."""
+        return self._record_bare() if self.kind == BARE_SENSOR else self._record_processed()
+
+    def _record_bare(self) -> Iterator[tuple[Frame, Frame]]:
         wall = hang_wall(self.generator(2))
         settings, noise, view = self.settings(), self.generator(3), self.truth_view()
         width, height = self.size
@@ -106,7 +125,47 @@ class SimulatedClip:
             raw = camera.look(wall, path, settings, height=height, width=width, generator=noise)
             yield _to_frame(raw), _to_frame(camera.ideal(wall, pose, settings, view))
 
-    def _moments(self, wall: Tensor, view: camera.View) -> Iterator[tuple[Tensor, Tensor]]:
+    def _record_processed(self) -> Iterator[tuple[Frame, Frame]]:
+        """By a camera that processes its picture: all raw frames first, since a codec wants them together."""
+        wall, drawn, view = hang_wall(self.generator(2)), self.drawn(), self.truth_view()
+        moments = list(self._moments(wall, view))
+        stored = np.concatenate(list(self._stored_uncoded(wall, moments, drawn)))
+        for codec in drawn.codecs:
+            stored = codec.apply(stored)
+        for index, (pose, _) in enumerate(moments):
+            light = clips.dimmed(self._seen(wall, pose[None], view, index), drawn)
+            yield stored[index], _to_frame(isp.contrast(clips.encoded(light, drawn), drawn.contrast))
+
+    def _stored_uncoded(self, wall: Tensor, moments: list[Moment], drawn: Drawn) -> Iterator[NDArray[np.uint8]]:
+        """Raw frames (T, h, w, 3) before any codec, some at a time."""
+        width, height = self.size
+        fine, noise = camera.View(2 * height, 2 * width, 0.5, 0.5), self.generator(3)
+        shutter_s = torch.tensor([drawn.shutter / SENSOR_FPS])
+        for start in range(0, len(moments), BLOCK_FRAMES):
+            gathered = []
+            for index, (pose, velocity) in enumerate(moments[start : start + BLOCK_FRAMES], start):
+                steps = camera.steps_needed(velocity, shutter_s=shutter_s, zoom=float(pose[0, 2]))
+                path = camera.exposure_path(pose, velocity, shutter_s=shutter_s, steps=steps)
+                light = self._seen(wall, path, fine, index)
+                gathered.append(clips.gather(clips.dimmed(light, drawn), drawn))
+            exposed = clips.exposed(torch.cat(gathered), drawn, noise, fixed=self.generator(5))
+            frames = clips.processed(exposed, drawn, noise, size=(height, width))
+            yield clips.to_uint8(frames).permute(0, 2, 3, 1).contiguous().numpy()
+
+    def _seen(self, wall: Tensor, path: Tensor, view: camera.View, index: int) -> Tensor:
+        """Linear light (1, 3, h, w) on a raster, mean over `path` (1, T, 4); a disc crosses before still cameras."""
+        light = camera.render(wall, path[0], view).mean(dim=0, keepdim=True).clamp_min(0)
+        if self.index % 3 != 2:
+            return light
+        speed = (-MOVER_PX_PER_S / self.fps, MOVER_PX_PER_S / self.fps / 3)  # raw pixels per frame
+        disc = Take(0, 0, 0, 0, (0, 0), (0, 0), mover_px=self.size[1] / 5, mover_speed=speed)
+        times = torch.arange(self.frames, dtype=torch.float32)
+        place = path[0].mean(dim=0, keepdim=True).clone()
+        place[:, :2] = MOVER_ELSEWHERE * place[:, :2] + index * place[:, 2:3] * torch.tensor([speed])
+        front = camera.render(wall, place, view).clamp_min(0)
+        return torch.lerp(light, front, clips.mover_mask(times, disc, view)[index : index + 1])
+
+    def _moments(self, wall: Tensor, view: camera.View) -> Iterator[Moment]:
         """Pose (1, 4) at mid-exposure and velocity (1, 4) per second, of each frame."""
         start, heading = self._start(wall, view)
         moves = self.motion()
@@ -135,7 +194,8 @@ class SimulatedClip:
 @cache
 def code_version() -> str:
     """Changes with the code of the simulated camera: clips of another version are recorded again."""
-    sources = [Path(module.__file__ or "").read_bytes() for module in (camera, jpeg, sys.modules[__name__])]
+    files = [*sorted(Path(cameras.__path__[0]).glob("*.py")), Path(__file__)]
+    sources = [file.read_bytes() for file in files]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
 
 
@@ -187,10 +247,13 @@ def _to_frame(picture: Tensor) -> Frame:
 
 
 def simulated_clips(
-    *, clips: int, frames: int, fps: float, seed: int, asked: CameraParams, geometry: GeometryParams
+    demo: DemoParams, *, seed: int, asked: CameraParams, geometry: GeometryParams
 ) -> dict[str, SimulatedClip]:
-    """The clips of the demo by name."""
-    size = (asked.width, asked.height)
+    """The clips of the demo by name; each camera has moving and still ones."""
+    size, kinds = (asked.width, asked.height), demo.cameras
     return {
-        f"{DEMO_CLIP}{index:02d}": SimulatedClip(index, seed, size, frames, fps, geometry) for index in range(clips)
+        f"{DEMO_CLIP}{index:02d}": SimulatedClip(
+            index, seed, size, demo.frames, demo.fps, geometry, kinds[(index + index // 3) % len(kinds)]
+        )
+        for index in range(demo.clips)
     }

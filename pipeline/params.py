@@ -62,9 +62,15 @@ class CameraParams(Section):
     warmup_frames: NonNegativeInt
 
 
-class DemoParams(Section):
-    """How much the simulated camera records."""
+DemoCamera = Literal[  # of training/camera/cameras.py, those that see light rather than files
+    "bare_sensor", "webcam_mjpeg", "laptop_h264", "phone_low_light", "sharpening_camera", "messenger"
+]
 
+
+class DemoParams(Section):
+    """What the simulated cameras record."""
+
+    cameras: Annotated[tuple[DemoCamera, ...], Field(min_length=1)]
     clips: NonNegativeInt
     frames: PositiveInt
     fps: PositiveFloat

@@ -30,22 +30,36 @@ from pipeline.recipe import RECIPES, Recipe, load_recipe
 from pipeline.runtime import sha256
 from pipeline.stage import in_words, only_once
 from training import camera, checkpoints
+from training.camera.cameras import CAMERAS
+from training.camera.clips import draw_camera, draw_take, record
 from training.descent import Run
-from training.pool import Pool
-from training.restoration import Shots, bicubic, crop_scenes, frame_psnr, seeded, shoot
+from training.pool import Batch, Pool
+from training.restoration import bicubic, crop_scenes, frame_psnr, seeded
 
-VALIDATION = 2  # purpose of random numbers, beside those of the pool
+VALIDATION, JITTER = 2, 3  # purposes of random numbers, beside those of the pool
 NOT_IN_FINGERPRINT = {"device", "validate_steps", "checkpoint_s"}
-
-Frames = list[tuple[Tensor, Tensor]]  # raw (1, 3, h, w) and truth (1, 3, 2h, 2w), float in 0..1
+OF_THE_FRAMES = {"seed", "drawings", "frame_px", "scene_px", "chunk_clips", "scenes_per_camera", "cameras"}
+DIALS_JITTER = 0.04  # standard deviation of what the dials are off in training: estimates are never exact
 
 
 def fingerprint(recipe: Recipe, photos: Photos, start: Path | None = None) -> str:
     """A hash of everything but the machine that decides the weights; checkpoints lie under this name."""
-    settings = {**recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), "camera": camera.RANGES}
+    settings = {**recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), "cameras": camera_code()}
     if start is not None:
         settings["start"] = sha256(start)
     return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
+
+
+def frames_fingerprint(recipe: Recipe, photos: Photos) -> str:
+    """A hash of what decides the simulated frames: networks whose recipes agree in that share them."""
+    settings = [recipe.model_dump(mode="json", include=OF_THE_FRAMES), camera_code()]
+    return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
+
+
+def camera_code() -> str:
+    """Changes with the code of the simulated cameras."""
+    sources = sorted(Path(camera.__path__[0]).glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -99,12 +113,19 @@ def new_run(recipe: Recipe, device: torch.device, start: Path | None = None) -> 
 def started_from(start: Path, recipe: Recipe) -> nn.Module:
     """The network at `start`, ready to be trained on. Raises SharpcamError where it is not that of `recipe`."""
     model, found = read_weights(start, option="--start")
-    if (found["model"], found["arguments"]) != (recipe.model, recipe.arguments):
+    if found["model"] != recipe.model or found["arguments"] not in (recipe.arguments, without_dials(recipe)):
         raise SharpcamError(
             f"{start} holds {found['model']} with {found['arguments']}, and the recipe asks for {recipe.model} with "
             f"{recipe.arguments}. Name weights of that shape with --start."
         )
-    return model.train()
+    started = recipe.new_model()
+    started.load_state_dict({**started.state_dict(), **model.state_dict()})  # dials that are new begin neutral
+    return started
+
+
+def without_dials(recipe: Recipe) -> dict[str, Any]:
+    """The recipe's arguments for a network that knows no dials: one that does may start from it."""
+    return {name: value for name, value in recipe.arguments.items() if name != "dials"}
 
 
 def read_weights(path: Path, *, option: str) -> tuple[nn.Module, dict[str, Any]]:
@@ -123,26 +144,35 @@ def channels_last(model: nn.Module) -> nn.Module:
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def validation_frames(photos: Photos, recipe: Recipe) -> Frames:
-    """Frames of the held-out photographs, the same every time."""
+def validation_frames(photos: Photos, recipe: Recipe) -> list[Batch]:
+    """Frames of the held-out photographs, each camera in turn, the same every time."""
     held_out = list(photos.held_out.values())
     smallest_px = min((min(photo.shape[1:]) for photo in held_out), default=0)
-    shots, frames = Shots(**recipe.shots.model_dump()), []
+    cameras, frames = [CAMERAS[name] for name in recipe.cameras], []
     for index in range(recipe.validation_frames if held_out else 0):
         generator = seeded(recipe.seed, VALIDATION, index)
-        scene = crop_scenes([held_out[index % len(held_out)]], 1, scene_px=smallest_px, generator=generator)
-        raw, truth = shoot(scene, shots=shots, frame_px=recipe.validation_px, generator=generator)
-        frames.append((raw.float() / 255, truth.float() / 255))
+        photo, kind = held_out[index % len(held_out)], cameras[index % len(cameras)]
+        scene, other = crop_scenes([photo], 2, scene_px=smallest_px, generator=generator)
+        drawn = draw_camera(kind, generator)
+        take = draw_take(kind, drawn, generator)
+        clip = record(scene, other, take, drawn, px=recipe.validation_px, generator=generator)
+        frames.append(Batch(clip.raw[-1:].float() / 255, clip.truth[-1:].float() / 255, clip.dials[None]))
     return frames
 
 
+def told(recipe: Recipe, dials: Tensor) -> tuple[Tensor, ...]:
+    """What the recipe's network gets beside a picture: the dials, if it has any."""
+    return (dials,) if recipe.arguments.get("dials") else ()
+
+
 @torch.inference_mode()
-def measure(model: nn.Module, frames: Frames, device: torch.device) -> dict[str, float]:
+def measure(model: nn.Module, frames: list[Batch], recipe: Recipe, device: torch.device) -> dict[str, float]:
     """Mean PSNR over `frames`, dB, of what `model` makes of them in fp32 and of bicubic; nothing without frames."""
     if not frames:
         return {}
-    restored = torch.cat([frame_psnr(model(raw.to(device)).cpu(), truth) for raw, truth in frames])
-    doubled = torch.cat([frame_psnr(bicubic(raw), truth) for raw, truth in frames])
+    answers = (model(raw.to(device), *told(recipe, dials.to(device))).cpu() for raw, _, dials in frames)
+    restored = torch.cat([frame_psnr(answer, frame.truth) for answer, frame in zip(answers, frames, strict=True)])
+    doubled = torch.cat([frame_psnr(bicubic(raw), truth) for raw, truth, _ in frames])
     return {"val_psnr": float(restored.mean()), "val_psnr_bicubic": float(doubled.mean())}
 
 
@@ -154,7 +184,7 @@ def shipped_recipe(
         "model": recipe.model,
         "arguments": recipe.arguments,
         "training": recipe.model_dump(mode="json"),
-        "camera": camera.RANGES,
+        "cameras_sha256": camera_code(),
         "training_sha256": fingerprint(recipe, photos, start),
         "started_from_sha256": None if start is None else sha256(start),
         "steps": run.step,
@@ -171,10 +201,16 @@ def losses(run: Run, recipe: Recipe, pool: Pool, budget: Budget) -> Iterator[flo
     started_s = time.monotonic() - run.elapsed_s
     while (spent := budget.spent(run)) < 1:
         pool.reach(recipe.first_chunks - 1 + run.step // recipe.refresh_steps)
-        raw, truth = pool.batch(run.step, size=recipe.batch_size, crop_px=recipe.crop_px, candidates=recipe.candidates)
-        loss = run.learn(raw, truth, spent=spent)
+        batch = pool.batch(run.step, size=recipe.batch_size, crop_px=recipe.crop_px, candidates=recipe.candidates)
+        dials = jittered(batch.dials, seeded(recipe.seed, JITTER, run.step))
+        loss = run.learn(batch.raw, batch.truth, *told(recipe, dials), spent=spent)
         run.elapsed_s = time.monotonic() - started_s
         yield loss
+
+
+def jittered(dials: Tensor, generator: torch.Generator) -> Tensor:
+    """`dials` (N, 4), each a little off."""
+    return (dials + DIALS_JITTER * torch.randn(dials.shape, generator=generator).to(dials.device)).clamp(0, 1)
 
 
 def percent_bar(steps: Iterator[float], run: Run, budget: Budget, *, what: str) -> Iterator[float]:
@@ -207,7 +243,7 @@ def kept(steps: Iterator[float], run: Run, checkpoint: Path, *, every_s: float) 
     save_checkpoint(checkpoint, run)
 
 
-def go_on(run: Run, checkpoint: Path) -> None:
+def resume(run: Run, checkpoint: Path) -> None:
     """Put the new `run` where the one at `checkpoint` stopped, if there is one."""
     if checkpoint.is_file():
         run.restore(torch.load(checkpoint, map_location="cpu", weights_only=True))
@@ -228,17 +264,19 @@ def train(
     device = torch.device(pick_device(recipe.device, setting="The recipe's device"))
     run, frames = new_run(recipe, device, start), validation_frames(photos, recipe)
     checkpoint = cache / fingerprint(recipe, photos, start)[:16] / "last.pt"
-    go_on(run, checkpoint)
+    resume(run, checkpoint)
     tracker = track(run, recipe)
     run.tracking_id = tracker.id
-    steps = percent_bar(losses(run, recipe, recipe.pool(photos, device), budget), run, budget, what=recipe.model)
+    pool = recipe.pool(photos, device, cache / "frames" / frames_fingerprint(recipe, photos)[:16])
+    steps = percent_bar(losses(run, recipe, pool, budget), run, budget, what=recipe.model)
     recent: deque[float] = deque(maxlen=recipe.validate_steps)
     with ending(tracker):
         for loss in kept(steps, run, checkpoint, every_s=recipe.checkpoint_s):
             recent.append(loss)
             if run.step % recipe.validate_steps == 0:
-                report(tracker, run, {"train_loss": statistics.fmean(recent), **measure(run.average, frames, device)})
-        figures = measure(run.average, frames, device)
+                figures = measure(run.average, frames, recipe, device)
+                report(tracker, run, {"train_loss": statistics.fmean(recent), **figures})
+        figures = measure(run.average, frames, recipe, device)
         report(tracker, run, figures)
         checkpoints.save(
             output,
@@ -264,7 +302,7 @@ def evaluate(weights: Path, photos: Photos, recipe: Recipe) -> None:
     if not frames:
         raise SharpcamError("None of the photographs is held out. Name some under held_out in the recipe.")
     model = channels_last(model)
-    figures = measure(model, frames, torch.device("cpu"))
+    figures = measure(model, frames, recipe, torch.device("cpu"))
     print(f"{len(frames)} simulated frames of {len(photos.held_out)} held-out photographs, PSNR against truth:")
     print(f"  bicubic   {figures['val_psnr_bicubic']:.2f} dB")
     print(f"  {recipe.model:<9} {figures['val_psnr']:.2f} dB")
@@ -322,7 +360,7 @@ def main(arguments: list[str] | None = None) -> int:
             return
         torch.set_num_threads(max(1, torch.get_num_threads() // recipe.workers))
         budget = Budget(recipe.steps, positive(asked.minutes))
-        with only_once(f"pretrain-{recipe.model}", paths=paths):
+        with only_once(f"pretrain-{Path(asked.recipe).stem}", paths=paths):
             train(
                 photos,
                 recipe,

@@ -21,11 +21,11 @@ from torch import nn
 from pipeline.errors import SharpcamError
 from pipeline.photos import Photos
 from pipeline.progress import progress
+from training.camera.cameras import CAMERAS
+from training.camera.drawings import drawing
 from training.descent import Descent
-from training.drawings import drawing
 from training.models import MODELS
 from training.pool import Pool
-from training.restoration import Shots
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -34,16 +34,6 @@ class Section(BaseModel):
     """A part of the recipe: unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ShotsRecipe(Section):
-    """How photographs are taken; see training.restoration.Shots."""
-
-    zoom: tuple[PositiveFloat, PositiveFloat]
-    tilt_rad: NonNegativeFloat
-    speed_px_per_s: tuple[NonNegativeFloat, NonNegativeFloat]
-    still_share: float = Field(ge=0, le=1)
-    quiet_share: float = Field(ge=0, le=1)
 
 
 class Recipe(Section):
@@ -67,11 +57,12 @@ class Recipe(Section):
     workers: PositiveInt
     frame_px: int = Field(ge=16, multiple_of=2)
     scene_px: PositiveInt
-    chunk_frames: PositiveInt
+    chunk_clips: PositiveInt
+    scenes_per_camera: PositiveInt
     first_chunks: PositiveInt
     pool_chunks: PositiveInt
     refresh_steps: PositiveInt
-    shots: ShotsRecipe
+    cameras: dict[str, PositiveFloat]
     held_out: tuple[str, ...]
     validation_px: int = Field(ge=16, multiple_of=2)
     validation_frames: PositiveInt
@@ -84,6 +75,15 @@ class Recipe(Section):
         if name not in MODELS:
             raise ValueError(f'"{name}" is none of the models: {", ".join(MODELS)}')
         return name
+
+    @field_validator("cameras")
+    @classmethod
+    def _simulated(cls, shares: dict[str, float]) -> dict[str, float]:
+        if unknown := sorted(shares.keys() - CAMERAS.keys()):
+            raise ValueError(f"{', '.join(unknown)}: not among the cameras, which are {', '.join(CAMERAS)}")
+        if not shares:
+            raise ValueError("at least one camera is needed")
+        return shares
 
     def new_model(self) -> nn.Module:
         """The model, untrained, the same for the same seed. Raises SharpcamError for arguments that do not fit it."""
@@ -105,18 +105,20 @@ class Recipe(Section):
             workers=self.workers,
         )
 
-    def pool(self, photos: Photos, device: torch.device) -> Pool:
-        """The pool of training frames, still empty."""
+    def pool(self, photos: Photos, device: torch.device, folder: Path | None = None) -> Pool:
+        """The pool of training frames, still empty; its chunks are kept below `folder`."""
         drawn = [drawing(number) for number in progress(range(self.drawings), what="drawings")]
         return Pool(
             photos=[*photos.training.values(), *drawn],
-            shots=Shots(**self.shots.model_dump()),
+            shares=self.cameras,
             seed=self.seed,
             frame_px=self.frame_px,
             scene_px=self.scene_px,
-            chunk_frames=self.chunk_frames,
+            chunk_clips=self.chunk_clips,
+            scenes_per_camera=self.scenes_per_camera,
             most_chunks=self.pool_chunks,
             device=device,
+            folder=folder,
         )
 
 

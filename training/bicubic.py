@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from training.restoration import busiest, crop_pair, mean_of_roots
+from training.restoration import busiest, mean_of_roots, random_crop
 
 SCALE = 2
 LUMA_SHARE = 0.9  # of the loss
@@ -51,7 +51,7 @@ def luma_psnr(pictures: Tensor, truth: Tensor, *, shave_px: int = SCALE) -> Tens
     return 10 * torch.log10(255**2 / difference.square().mean(dim=(1, 2)).clamp_min(1e-10))
 
 
-def luma_loss(restored: Tensor, truth: Tensor) -> Tensor:
+def luma_loss(restored: Tensor, truth: Tensor, _raw: Tensor) -> Tensor:
     """`restoration_loss` where nine tenths of the squares are those of luma, which is what `luma_psnr` judges.
 
     Pictures (N, 3, H, W) in 0..1; the tenth that is left keeps the colours.
@@ -83,4 +83,4 @@ class BicubicPairs:
 
     def _crop(self, crop_px: int, generator: Generator) -> tuple[Tensor, Tensor]:
         index = int(torch.randint(len(self.halves), (1,), generator=generator))
-        return crop_pair(self.halves[index], self.truths[index], crop_px=crop_px, generator=generator)
+        return random_crop(self.halves[index], self.truths[index], crop_px=crop_px, generator=generator)

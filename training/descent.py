@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training.restoration import restoration_loss
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # of what a model makes of a batch, and of the truth
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # of what a model makes of a batch, of the truth, of the raw frames
 
 
 @dataclass(frozen=True)
@@ -52,36 +52,47 @@ class Run:
         self.elapsed_s = 0.0
         self.tracking_id: str | None = None
 
-    def learn(self, raw: Tensor, truth: Tensor, *, spent: float) -> float:
-        """One step on a batch, `raw` (N, 3, h, w) and `truth` (N, 3, 2h, 2w); gives its loss."""
+    def learn(self, raw: Tensor, truth: Tensor, dials: Tensor | None = None, *, spent: float) -> float:
+        """One step on a batch, `raw` (N, 3, h, w) and `truth` (N, 3, 2h, 2w); returns its loss.
+
+        `dials` (N, 4) are what a model that takes them is told of the cameras.
+        """
         for group in self.optimiser.param_groups:
             group["lr"] = self.descent.rate(step=self.step, spent=spent)
-        loss = self._differentiate(raw, truth, bf16=spent < self.descent.bf16)
+        loss = self._differentiate(raw, truth, dials, bf16=spent < self.descent.bf16)
+        self.take_step()
+        return loss
+
+    def take_step(self) -> None:
+        """Move the weights along their gradients."""
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
         self._average_in()
-        return loss
 
-    def _differentiate(self, raw: Tensor, truth: Tensor, *, bf16: bool) -> float:
-        """Set the gradients of the batch's loss, each worker on a part of the batch; gives the loss.
+    def _differentiate(self, raw: Tensor, truth: Tensor, dials: Tensor | None, *, bf16: bool) -> float:
+        """Set the gradients of the batch's loss, each worker on a part of the batch; returns the loss.
 
         Threads of one torch operation wait for each other at its end, which on a busy machine takes longer than the
         operation; workers wait once a step. The parts are added in order: the sum is the same every time.
         """
-        parts = zip(raw.chunk(self.descent.workers), truth.chunk(self.descent.workers), strict=True)
+        batch = [raw, truth] if dials is None else [raw, truth, dials]
+        parts = list(zip(*(tensor.chunk(self.descent.workers) for tensor in batch), strict=True))
         found = list(self._pool.map(lambda part: self._gradients(*part, bf16=bf16), parts))
-        shares = [part.shape[0] / raw.shape[0] for part in raw.chunk(self.descent.workers)]
+        shares = [len(part[0]) / len(raw) for part in parts]
         for index, parameter in enumerate(self.model.parameters()):
             parameter.grad = torch.zeros_like(parameter)  # in the parameter's layout
             for share, (_, gradients) in zip(shares, found, strict=True):
                 parameter.grad += share * gradients[index]
         return sum(share * loss for share, (loss, _) in zip(shares, found, strict=True))
 
-    def _gradients(self, raw: Tensor, truth: Tensor, *, bf16: bool) -> tuple[float, tuple[Tensor, ...]]:
+    def _gradients(
+        self, raw: Tensor, truth: Tensor, dials: Tensor | None = None, *, bf16: bool
+    ) -> tuple[float, tuple[Tensor, ...]]:
+        told = () if dials is None else (dials,)
         with torch.autocast(raw.device.type, torch.bfloat16, enabled=bf16):
-            restored = self.model(raw)
-        loss = self.loss(restored, truth)
+            restored = self.model(raw, *told)
+        loss = self.loss(restored, truth, raw)
         return float(loss.detach()), torch.autograd.grad(loss, list(self.model.parameters()))
 
     @torch.no_grad()

@@ -1,55 +1,107 @@
-"""A pool of simulated frames in memory, the oldest replaced as training goes on: a frame costs more than its crops."""
+"""A pool of simulated frames in memory, the oldest replaced as training goes on: a frame costs more than its crops.
 
+Chunks are kept on disk, too, where a folder is given: networks that learn from the same frames share the work.
+"""
+
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from training.restoration import Shots, busiest, crop_pair, crop_scenes, seeded, shoot
+from training.camera.cameras import CAMERAS
+from training.camera.clips import draw_camera, draw_take, record
+from training.restoration import busiest, crop_scenes, random_crop, seeded
 
 SCENES, CROPS = 0, 1  # purposes of random numbers
+KEPT = 2  # frames of a clip, the last ones: they are like those of a long one
+
+
+class Chunk(NamedTuple):
+    """Frames of clips, one clip after another: raw (F, 3, px, px) and truth (F, 3, 2px, 2px) uint8, dials (F, 4)."""
+
+    raw: Tensor
+    truth: Tensor
+    dials: Tensor
+
+
+class Batch(NamedTuple):
+    """Crops to learn from: raw (N, 3, px, px) and truth (N, 3, 2px, 2px) in 0..1, and the dials (N, 4)."""
+
+    raw: Tensor
+    truth: Tensor
+    dials: Tensor
 
 
 @dataclass
 class Pool:
-    """Chunks of raw frames and truths; what it holds is a function of the seed and the newest chunk's index alone."""
+    """Chunks of frames; what it holds is a function of the seed and the newest chunk's index alone."""
 
     photos: list[Tensor]  # each (3, H, W) uint8
-    shots: Shots
+    shares: Mapping[str, float]  # how often each camera of CAMERAS is drawn
     seed: int
     frame_px: int
     scene_px: int
-    chunk_frames: int
+    chunk_clips: int
+    scenes_per_camera: int
     most_chunks: int
     device: torch.device
-    chunks: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    folder: Path | None = None
+    chunks: dict[int, Chunk] = field(default_factory=dict)
 
     def reach(self, newest: int) -> None:
         """Hold the last `most_chunks` chunks up to index `newest`; make those that are missing."""
         wanted = range(max(0, newest + 1 - self.most_chunks), newest + 1)
-        self.chunks = {index: self.chunks.get(index) or self._make(index) for index in wanted}
+        self.chunks = {index: self.chunks.get(index) or self.chunk(index) for index in wanted}
 
-    def _make(self, index: int) -> tuple[Tensor, Tensor]:
+    def chunk(self, index: int) -> Chunk:
+        """The chunk of that index, from disk if it was made before."""
+        if self.folder is None:
+            return self._make(index)
+        file = self.folder / f"{index:06d}.pt"
+        if file.is_file():
+            return Chunk(*torch.load(file, weights_only=True))
+        chunk = self._make(index)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name(f"{file.name}.{os.getpid()}.part")  # several trainings may make it at once
+        torch.save(tuple(chunk), partial)
+        partial.replace(file)
+        return chunk
+
+    def _make(self, index: int) -> Chunk:
         generator = seeded(self.seed, SCENES, index)
-        scenes = crop_scenes(self.photos, self.chunk_frames, scene_px=self.scene_px, generator=generator)
-        return shoot(scenes.to(self.device), shots=self.shots, frame_px=self.frame_px, generator=generator)
+        scenes = crop_scenes(self.photos, self.chunk_clips + 1, scene_px=self.scene_px, generator=generator)
+        names, clips = list(self.shares), []
+        weights = torch.tensor([self.shares[name] for name in names])
+        for number in range(self.chunk_clips):
+            if number % self.scenes_per_camera == 0:
+                camera = CAMERAS[names[int(torch.multinomial(weights, 1, generator=generator))]]
+                drawn = draw_camera(camera, generator)
+            take = draw_take(camera, drawn, generator)
+            clips.append(record(scenes[number], scenes[number + 1], take, drawn, px=self.frame_px, generator=generator))
+        return Chunk(
+            torch.cat([clip.raw[-KEPT:] for clip in clips]),
+            torch.cat([clip.truth[-KEPT:] for clip in clips]),
+            torch.cat([clip.dials.expand(KEPT, -1) for clip in clips]),
+        )
 
-    def batch(self, step: int, *, size: int, crop_px: int, candidates: int) -> tuple[Tensor, Tensor]:
-        """The crops of training step `step`, (size, 3, crop_px, crop_px) and twice that, float in 0..1.
-
-        Each is the busiest of `candidates` drawn at random.
-        """
+    def batch(self, step: int, *, size: int, crop_px: int, candidates: int) -> Batch:
+        """The crops of training step `step`; each is the busiest of `candidates` drawn at random."""
         generator = seeded(self.seed, CROPS, step)
-        pairs = []
-        for _ in range(size):
-            drawn = [self._draw(crop_px, generator) for _ in range(candidates)]
-            pairs.append(busiest(drawn))
-        raws, truths = zip(*pairs, strict=True)
-        return torch.stack(raws).float() / 255, torch.stack(truths).float() / 255
+        drawn = [
+            busiest((self._draw(crop_px, generator) for _ in range(candidates)), picture=lambda crop: crop.truth)
+            for _ in range(size)
+        ]
+        raw, truth, dials = (torch.stack(part).to(self.device) for part in zip(*drawn, strict=True))
+        return Batch(raw.float() / 255, truth.float() / 255, dials)
 
-    def _draw(self, crop_px: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    def _draw(self, crop_px: int, generator: torch.Generator) -> Chunk:
         held = list(self.chunks.values())
-        number = int(torch.randint(len(held) * self.chunk_frames, (1,), generator=generator))
-        raw, truth = held[number // self.chunk_frames]
-        frame = number % self.chunk_frames
-        return crop_pair(raw[frame], truth[frame], crop_px=crop_px, generator=generator)
+        per_chunk = len(held[0].raw)
+        number = int(torch.randint(len(held) * per_chunk, (1,), generator=generator))
+        chunk, frame = held[number // per_chunk], number % per_chunk
+        raw, truth = random_crop(chunk.raw[frame], chunk.truth[frame], crop_px=crop_px, generator=generator)
+        return Chunk(raw, truth, chunk.dials[frame])

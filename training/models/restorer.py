@@ -6,11 +6,14 @@ the mean over a whole frame, and one dense 3x3 convolution in place of 1x1 and d
 several times faster at the same width.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from training.models.dials import DialPerceptron, straight
 
 SCALE = 2  # the frame that is given, in each direction
 FOLD = 2  # the body works on half the input's grid
@@ -40,53 +43,68 @@ class GatedBlock(nn.Module):
         self.mix = nn.Conv2d(channels, channels, 1)
         self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        first, second = self.spread(self.norm(x).to(self.spread.weight.dtype)).chunk(2, dim=1)
+    def forward(self, x: Tensor, turn: Callable[[Tensor], Tensor] = straight) -> Tensor:
+        first, second = turn(self.spread(self.norm(x).to(self.spread.weight.dtype))).chunk(2, dim=1)
         changed: Tensor = x + self.mix(first * second) * self.beta
         return changed
 
 
-def _stage(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(GatedBlock(channels) for _ in range(count)))
+class Stage(nn.ModuleList):
+    """Gated blocks, each with the turn of the dials that is its own."""
+
+    def __init__(self, channels: int, count: int) -> None:
+        super().__init__(GatedBlock(channels) for _ in range(count))
+
+    def forward(self, x: Tensor, turns: Iterator[Callable[[Tensor], Tensor]]) -> Tensor:
+        for block in self:
+            x = block(x, next(turns))
+        return x
 
 
 class Restorer(nn.Module):
     """A U-shape of gated blocks on the folded grid, added to the bicubic doubling of its input.
 
     `width` channels on the half grid, doubled at each level; `blocks` gated blocks a level, on the way down and again
-    on the way up.
+    on the way up. With `dials` it is a function of the camera, too: they act on what each block's `spread` gives.
     """
 
-    def __init__(self, *, width: int = 32, blocks: Sequence[int] = (2, 3, 4)) -> None:
+    def __init__(self, *, width: int = 32, blocks: Sequence[int] = (2, 3, 4), dials: bool = False) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(len(blocks))]
         self.intro = nn.Conv2d(3 * FOLD**2, width, 3, padding=1)
-        self.encoders = nn.ModuleList(_stage(c, n) for c, n in zip(widths, blocks, strict=True))
+        self.encoders = nn.ModuleList(Stage(c, n) for c, n in zip(widths, blocks, strict=True))
         self.downs = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in widths[:-1])
         self.ups = nn.ModuleList(nn.Conv2d(2 * c, 4 * c, 1, bias=False) for c in widths[:-1])
-        self.decoders = nn.ModuleList(_stage(c, n) for c, n in zip(widths[:-1], blocks[:-1], strict=True))
+        self.decoders = nn.ModuleList(Stage(c, n) for c, n in zip(widths[:-1], blocks[:-1], strict=True))
         self.ending = nn.Conv2d(width, 3 * (FOLD * SCALE) ** 2, 3, padding=1)
         for parameter in self.ending.parameters():
             nn.init.zeros_(parameter)
         self.multiple = FOLD * 2 ** (len(blocks) - 1)
+        in_order = [*self.encoders, *reversed(self.decoders)]  # as they compute
+        spreads = [block.spread.out_channels for stage in in_order for block in stage]
+        self.dials = DialPerceptron(spreads) if dials else None
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """Restore `frames` (N, 3, H, W) in 0..1, any H and W, to (N, 3, 2H, 2W), not clamped."""
+    def forward(self, frames: Tensor, dials: Tensor | None = None) -> Tensor:
+        """Restore `frames` (N, 3, H, W) in 0..1, any H and W, to (N, 3, 2H, 2W), not clamped.
+
+        `dials` (N, 4) or (1, 4) in 0..1 describe the camera; None: the neutral setting.
+        """
+        turns = repeat(straight) if dials is None or self.dials is None else self.dials(dials)
         height, width = frames.shape[-2:]
         padded = F.pad(frames, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
-        residual = F.pixel_shuffle(self._body(F.pixel_unshuffle(padded, FOLD)), FOLD * SCALE)
+        residual = F.pixel_shuffle(self._body(F.pixel_unshuffle(padded, FOLD), turns), FOLD * SCALE)
         doubled = F.interpolate(frames.float(), scale_factor=SCALE, mode="bicubic", align_corners=False)
         return doubled + residual[..., : SCALE * height, : SCALE * width]
 
-    def _body(self, folded: Tensor) -> Tensor:
+    def _body(self, folded: Tensor, turns: Iterator[Callable[[Tensor], Tensor]]) -> Tensor:
         x = self.intro(folded.contiguous(memory_format=torch.channels_last))
         kept = []
         for encoder, down in zip(self.encoders, self.downs, strict=False):
-            kept.append(encoder(x))
+            kept.append(encoder(x, turns))
             x = down(kept[-1])
-        x = self.encoders[-1](x)
+        x = self.encoders[-1](x, turns)
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             grown = F.pixel_shuffle(up(x), 2).contiguous(memory_format=torch.channels_last)
-            x = decoder(grown + kept.pop())
+            x = decoder(grown + kept.pop(), turns)
         residual: Tensor = self.ending(x)
         return residual

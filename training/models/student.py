@@ -7,11 +7,18 @@ than it has pixels. The picture leaves through one pixel shuffle (ESPCN, Shi et 
 that shuffle, where it costs one small convolution instead of a resize and an addition at output size.
 """
 
+from collections.abc import Callable
+from copy import deepcopy
+from itertools import repeat
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.models.dials import DialPerceptron, straight
+
 SCALE = 2
+Modulate = Callable[[Tensor], Tensor]  # of what a convolution gives, before its activation
 
 
 class Residual(nn.Module):
@@ -26,8 +33,8 @@ class Residual(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        changed: Tensor = x + self.second(torch.relu(self.first(x)))
+    def forward(self, x: Tensor, first: Modulate = straight, second: Modulate = straight) -> Tensor:
+        changed: Tensor = x + second(self.second(torch.relu(first(self.first(x)))))
         return torch.relu(changed) if self.rectified else changed
 
 
@@ -37,10 +44,11 @@ class StudentSR(nn.Module):
     Narrow and deep rather than wide: at the same speed it is better, and engines compute channels by sixteen.
 
     `channels` and `blocks` size the body; `fold` is the side of the squares of pixels that it takes as one (1: body at
-    input size, 2: at half size); `rectified` is that of its blocks.
+    input size, 2: at half size); `rectified` is that of its blocks. With `dials` it is a function of the camera, too
+    (training.models.dials); `folded` gives the network of fixed dials, which costs no more than one without.
     """
 
-    def __init__(self, *, channels: int, blocks: int, fold: int, rectified: bool = False) -> None:
+    def __init__(self, *, channels: int, blocks: int, fold: int, rectified: bool = False, dials: bool = False) -> None:
         super().__init__()
         self.fold = fold
         shuffled = 3 * (SCALE * fold) ** 2
@@ -48,14 +56,36 @@ class StudentSR(nn.Module):
         self.body = nn.Sequential(*(Residual(channels, rectified=rectified) for _ in range(blocks)))
         self.tail = nn.Conv2d(channels, shuffled, 3, padding=1)
         self.skip = _strided(shuffled, fold=fold)
+        widths = [convolution.out_channels for _, convolution in self.modulated()]
+        self.dials = DialPerceptron(widths) if dials else None
         start_as_bilinear(self)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def modulated(self) -> list[tuple[str, nn.Conv2d]]:
+        """The convolutions that dials act on, by name, in the order in which they compute."""
+        layers = ((name, layer) for name, layer in self.named_modules() if isinstance(layer, nn.Conv2d))
+        return [(name, layer) for name, layer in layers if name != "skip"]
+
+    def forward(self, x: Tensor, dials: Tensor | None = None) -> Tensor:
+        """The picture; `dials` (N, 4) or (1, 4) in 0..1 describe the camera, None: the neutral setting."""
+        turns = repeat(straight) if dials is None or self.dials is None else self.dials(dials)
         height, width = x.shape[-2:]
         whole = pad_to_multiple(x, self.fold)
-        features = self.body(torch.relu(self.head(whole)))
-        picture = F.pixel_shuffle(self.tail(features) + self.skip(whole), SCALE * self.fold)
+        features = torch.relu(next(turns)(self.head(whole)))
+        for block in self.body:
+            features = block(features, next(turns), next(turns))
+        picture = F.pixel_shuffle(next(turns)(self.tail(features)) + self.skip(whole), SCALE * self.fold)
         return picture if whole is x else picture[..., : SCALE * height, : SCALE * width]
+
+    @torch.no_grad()
+    def folded(self, dials: Tensor) -> "StudentSR":
+        """A copy without dials whose weights are those of `dials` (4,): the same pictures at the same cost."""
+        plain = deepcopy(self)
+        plain.dials = None
+        if self.dials is not None:
+            for (_, convolution), (factor, offset) in zip(plain.modulated(), self.dials(dials[None]), strict=True):
+                convolution.weight.mul_(factor.view(-1, 1, 1, 1))
+                convolution.bias.mul_(factor.view(-1)).add_(offset.view(-1))  # type: ignore[union-attr]
+        return plain
 
 
 def _strided(channels: int, *, fold: int) -> nn.Conv2d:
@@ -102,29 +132,35 @@ class OriginalStudent(nn.Module):
         return picture
 
 
-def student_s(*, clean: bool = False) -> StudentSR:
+def student_s(*, clean: bool = False, dials: bool = False) -> StudentSR:
     """The smallest."""
-    return for_clean_pictures(channels=16, blocks=3) if clean else for_camera_frames(channels=16, blocks=4)
+    if clean:
+        return for_clean_pictures(channels=16, blocks=3, dials=dials)
+    return for_camera_frames(channels=16, blocks=4, dials=dials)
 
 
-def student_m(*, clean: bool = False) -> StudentSR:
+def student_m(*, clean: bool = False, dials: bool = False) -> StudentSR:
     """The default."""
-    return for_clean_pictures(channels=32, blocks=3) if clean else for_camera_frames(channels=32, blocks=4)
+    if clean:
+        return for_clean_pictures(channels=32, blocks=3, dials=dials)
+    return for_camera_frames(channels=32, blocks=4, dials=dials)
 
 
-def student_l(*, clean: bool = False) -> StudentSR:
+def student_l(*, clean: bool = False, dials: bool = False) -> StudentSR:
     """The best."""
-    return for_clean_pictures(channels=32, blocks=6) if clean else for_camera_frames(channels=32, blocks=8)
+    if clean:
+        return for_clean_pictures(channels=32, blocks=6, dials=dials)
+    return for_camera_frames(channels=32, blocks=8, dials=dials)
 
 
-def for_camera_frames(*, channels: int, blocks: int) -> StudentSR:
+def for_camera_frames(*, channels: int, blocks: int, dials: bool = False) -> StudentSR:
     """The form that sees most."""
-    return StudentSR(channels=channels, blocks=blocks, fold=2)
+    return StudentSR(channels=channels, blocks=blocks, fold=2, dials=dials)
 
 
-def for_clean_pictures(*, channels: int, blocks: int) -> StudentSR:
+def for_clean_pictures(*, channels: int, blocks: int, dials: bool = False) -> StudentSR:
     """The form that keeps most detail."""
-    return StudentSR(channels=channels, blocks=blocks, fold=1, rectified=True)
+    return StudentSR(channels=channels, blocks=blocks, fold=1, rectified=True, dials=dials)
 
 
 def student_original() -> OriginalStudent:

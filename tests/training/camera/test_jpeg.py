@@ -8,7 +8,7 @@ from making import photo
 from skimage.data import astronaut
 from skimage.metrics import peak_signal_noise_ratio as psnr
 
-from training.jpeg import jpeg
+from training.camera.jpeg import jpeg
 
 PICTURES = {"photograph": astronaut()[100:292, 120:360], "drawn": photo(64, 80), "odd": photo(61, 83)}
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from making import photo
 
-from training import camera
-from training.camera import Settings, View
+from training.camera import sensor as camera
+from training.camera.sensor import Settings, View
 
 SCENE = torch.from_numpy(photo(64, 80)).permute(2, 0, 1).float() / 255
 MIDDLE = (40.0, 32.0)

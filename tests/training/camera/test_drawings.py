@@ -2,7 +2,7 @@
 
 import torch
 
-from training.drawings import HEIGHT, WIDTH, drawing
+from training.camera.drawings import HEIGHT, WIDTH, drawing
 from training.restoration import detail
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from training.jpeg import jpeg
+from training.camera.jpeg import jpeg
 
 SCENE_GAMMA = 2.2  # photographs are taken as pictures of this gamma
 

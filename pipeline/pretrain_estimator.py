@@ -1,0 +1,233 @@
+"""Train the estimator that reads a camera's dials from its frames.
+
+It learns through the finished students: the best dials are those with which a student gives the best picture, and only
+at first also those that the simulated camera really had. A batch holds several cameras, each with some frames of its
+clips; the frames of a camera are pooled, one or several, as a picture and a clip are.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import SharpcamError
+from pipeline.export import without_traces
+from pipeline.files import write_bytes
+from pipeline.paths import Paths
+from pipeline.photos import load_photos
+from pipeline.pretrain import (
+    Budget,
+    channels_last,
+    frames_fingerprint,
+    kept,
+    percent_bar,
+    positive,
+    read_weights,
+    recipe_file,
+    resume,
+)
+from pipeline.recipe import Recipe, load_recipe
+from pipeline.stage import in_words, only_once
+from training.descent import Run
+from training.models.estimator import SMALLEST_PX, Estimator, Reading, decibel_loss, overshoot
+from training.pool import KEPT, Chunk, Pool
+from training.restoration import bicubic, random_crop, seeded
+
+CROPS = 1  # purpose of random numbers
+TRUE_DIALS_WEIGHT = 0.5  # of the mean square error to the camera's true dials, at first; it falls to a tenth
+OVERSHOOT_WEIGHT = 20.0  # a grey level of halo costs as much as a third of a decibel
+OPSET = 18
+SMALL = 256  # numbers that are not worth storing in fp16
+
+
+class Pictures:
+    """The crops of one step: windows to read, crops to restore, and which camera each belongs to."""
+
+    def __init__(self, pool: Pool, recipe: Recipe, step: int) -> None:
+        generator = seeded(recipe.seed, CROPS, step)
+        held = list(pool.chunks.values())
+        windows, raws, truths, groups, dials = [], [], [], [], []
+        for group in range(recipe.batch_size):
+            chunk = held[int(torch.randint(len(held), (1,), generator=generator))]
+            for frame in some_frames(chunk, recipe, generator):
+                windows.append(chunk.raw[frame])
+                raw, truth = random_crop(
+                    chunk.raw[frame], chunk.truth[frame], crop_px=recipe.crop_px, generator=generator
+                )
+                raws.append(raw)
+                truths.append(truth)
+                groups.append(group)
+            dials.append(chunk.dials[frame])
+        self.windows, self.raw, self.truth = (torch.stack(part).float() / 255 for part in (windows, raws, truths))
+        self.groups, self.dials = torch.tensor(groups), torch.stack(dials)
+
+
+def some_frames(chunk: Chunk, recipe: Recipe, generator: torch.Generator) -> list[int]:
+    """One to all scenes of one camera of a chunk, a frame of each: their places in the chunk."""
+    per_camera = recipe.scenes_per_camera
+    cameras = len(chunk.raw) // (KEPT * per_camera)
+    camera = int(torch.randint(cameras, (1,), generator=generator))
+    count = 1 + int(torch.randint(per_camera, (1,), generator=generator))
+    scenes = torch.randperm(per_camera, generator=generator)[:count].tolist()
+    return [(camera * per_camera + scene) * KEPT + KEPT - 1 for scene in scenes]
+
+
+class Learner(nn.Module):
+    """The estimator and what is lost with its dials; the students are fixed."""
+
+    def __init__(self, students: list[nn.Module]) -> None:
+        super().__init__()
+        self.estimator = Estimator()
+        self.students = [student.requires_grad_(False) for student in students]  # a list: not its own weights
+
+    def loss(self, pictures: Pictures, *, step: int, spent: float) -> Tensor:
+        """In units of 4.34 dB, against what the true dials would have given."""
+        count = len(pictures.dials)
+        found = self.estimator.pool(self.estimator(pictures.windows), pictures.groups, count)
+        student = self.students[step % len(self.students)]
+        restored = student(pictures.raw, found[pictures.groups])
+        own = decibel_loss(restored, pictures.truth, pictures.groups, count)
+        off = (found - pictures.dials).square().mean()
+        weight = TRUE_DIALS_WEIGHT * (1 - 0.9 * min(1.0, 3 * spent))
+        return own + weight * off + OVERSHOOT_WEIGHT * overshoot(restored, pictures.raw)
+
+
+class EstimatorRun(Run):
+    """An estimator on its way."""
+
+    model: Learner
+    average: Learner
+
+    def learn_from(self, pictures: Pictures, *, spent: float) -> float:
+        """One step; returns its loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.descent.rate(step=self.step, spent=spent)
+        loss = self.model.loss(pictures, step=self.step, spent=spent)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.take_step()
+        return float(loss.detach())
+
+
+def losses(run: EstimatorRun, recipe: Recipe, pool: Pool, budget: Budget) -> Iterator[float]:
+    """Train until the budget is spent; yields the loss of each step once it is taken."""
+    started_s = time.monotonic() - run.elapsed_s
+    while (spent := budget.spent(run)) < 1:
+        pool.reach(recipe.first_chunks - 1 + run.step // recipe.refresh_steps)
+        loss = run.learn_from(Pictures(pool, recipe, run.step), spent=spent)
+        run.elapsed_s = time.monotonic() - started_s
+        yield loss
+
+
+@torch.inference_mode()
+def describe(learner: Learner, pool: Pool, recipe: Recipe) -> str:
+    """What the estimator's dials give on frames of the pool's last chunks, beside true and neutral ones and bicubic."""
+    steps = [Pictures(pool, recipe, -1 - number) for number in range(40)]
+    sums = dict.fromkeys(("bicubic", "neutral", "estimated", "true"), 0.0)
+    errors = torch.zeros(4)
+    for pictures in steps:
+        count, groups = len(pictures.dials), pictures.groups
+        found = learner.estimator.pool(learner.estimator(pictures.windows), groups, count)
+        student = learner.students[0]
+        answers = {
+            "bicubic": bicubic(pictures.raw),
+            "neutral": student(pictures.raw),
+            "estimated": student(pictures.raw, found[groups]),
+            "true": student(pictures.raw, pictures.dials[groups]),
+        }
+        for name, answer in answers.items():
+            sums[name] -= 4.343 * float(decibel_loss(answer, pictures.truth, groups, count)) / len(steps)
+        errors += (found - pictures.dials).abs().mean(dim=0) / len(steps)
+    figures = ", ".join(f"{name} {value:.2f} dB" for name, value in sums.items())
+    return f"{figures}; off the true dials by {', '.join(f'{float(error):.2f}' for error in errors)}"
+
+
+class Exported(nn.Module):
+    """The estimator with named outputs."""
+
+    def __init__(self, estimator: Estimator) -> None:
+        super().__init__()
+        self.estimator = estimator
+
+    def forward(self, frame: Tensor) -> Reading:
+        reading: Reading = self.estimator(frame)
+        return reading
+
+
+def to_onnx(estimator: Estimator) -> bytes:
+    """The estimator as ONNX, its prior's weights in the metadata."""
+    rows, columns = (torch.export.Dim(name, min=SMALLEST_PX, max=8192) for name in ("rows", "columns"))
+    program = torch.onnx.export(
+        Exported(estimator).eval(),
+        (torch.zeros(1, 3, 96, 128),),
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=["frame"],
+        output_names=["values", "weights"],
+        dynamic_shapes=({2: rows, 3: columns},),
+        verbose=False,
+    )
+    if program is None:
+        raise SharpcamError("torch gave no ONNX program. Please report this.")
+    model = onnx.load_from_string(without_traces(program.model_proto))
+    halve_weights(model.graph)
+    prior = [round(float(weight), 6) for weight in estimator.prior.exp()]
+    onnx.helper.set_model_props(model, {"prior_weights": json.dumps(prior)})
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def halve_weights(graph: onnx.GraphProto) -> None:
+    """Store what is large in fp16; engines make fp32 of it once, as they load."""
+    casts = []
+    for tensor in graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size > SMALL:
+            name = tensor.name
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_fp16"))
+            casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train in the current folder; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.pretrain_estimator", description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True, metavar="FOLDER", help="clean photographs")
+    parser.add_argument("--students", type=Path, nargs="+", metavar="FILE", help="default: those in weights/bundled")
+    parser.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: weights/bundled/estimator.onnx")
+    asked = parser.parse_args(arguments)
+
+    def work() -> None:
+        recipe, paths = load_recipe(recipe_file("estimator")), Paths()
+        files = asked.students or sorted(paths.bundled.glob("student_*.safetensors"))
+        students = [channels_last(read_weights(file, option="--students")[0]) for file in files]
+        photos = load_photos(asked.photos, held_out=recipe.held_out, smallest_px=recipe.scene_px)
+        torch.manual_seed(recipe.seed)
+        run = EstimatorRun(Learner(students), recipe.descent())
+        frames = frames_fingerprint(recipe, photos)[:16]
+        checkpoint = paths.cache / "pretrain" / f"estimator-{frames}" / "last.pt"
+        resume(run, checkpoint)
+        pool = recipe.pool(photos, torch.device("cpu"), paths.cache / "pretrain" / "frames" / frames)
+        budget = Budget(recipe.steps, positive(asked.minutes))
+        with only_once("pretrain-estimator", paths=paths):
+            steps = percent_bar(losses(run, recipe, pool, budget), run, budget, what="estimator")
+            for _ in kept(steps, run, checkpoint, every_s=recipe.checkpoint_s):
+                if run.step % recipe.validate_steps == 0:
+                    print(f"step {run.step}: {describe(run.average, pool, recipe)}", flush=True)
+        print(f"estimator: {describe(run.average, pool, recipe)}")
+        write_bytes(asked.output or paths.bundled / "estimator.onnx", to_onnx(run.average.estimator))
+
+    return in_words(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,327 @@
+"""Clips of simulated cameras: frames as the file holds them, the truth at twice their size, and the dials.
+
+A camera is drawn once (`draw_camera`), a take, which is a scene with its motion, for each clip (`draw_take`); `record`
+makes the frames. Everything is a function of what is drawn and of the generator. The truth is what an ideal camera of
+the same pose, exposure, colours and contrast would have seen of the same scene at mid-exposure: only what light,
+sensor, processing and file took away is undone, never what was soft or out of focus by itself.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from training.camera import isp, sensor
+from training.camera.cameras import Camera, Range
+from training.camera.codecs import Codec
+from training.camera.sensor import View
+
+SCALE = 2
+SHORT, LONG = 2, 5  # frames of a clip: where each is by itself, and where others matter (H.264, means through time)
+MOST_BLUR_PX, MOST_NOISE_LEVELS, MOST_SHARPENING = 1.5, 16.0, 1.8  # what the dials call 1
+RESAMPLING = ("area", "area", "bicubic", "bilinear")  # how files are made smaller
+
+
+class Clip(NamedTuple):
+    """The frames of a clip: raw (T, 3, h, w), truth (T, 3, 2h, 2w), both uint8; dials (4,), as in models.dials."""
+
+    raw: Tensor
+    truth: Tensor
+    dials: Tensor
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A camera whose every setting is fixed."""
+
+    linear: bool
+    lens_px: float
+    vignette: float
+    shutter: float
+    mosaic: bool
+    full_well: float
+    read_noise: float
+    pattern_noise: float
+    hot_pixels: bool
+    gamma_noise_levels: float
+    grey_noise: bool  # the noise of a finished picture is the same in all colours
+    noise_is_sharpened: bool  # it was there before the sharpening
+    drift: float
+    gamma: float
+    exposure: float
+    red: float
+    blue: float
+    denoise_px: float
+    denoise_levels: float
+    temporal_share: float
+    sharpen_amount: float
+    sharpen_px: float
+    contrast: float
+    sensor_scale: float
+    resampling: str
+    codecs: tuple[Codec, ...]
+
+    @property
+    def frames(self) -> int:
+        """How many frames a clip needs so that the last one is like those of a long one."""
+        return LONG if self.temporal_share or any(codec.kind == "h264" for codec in self.codecs) else SHORT
+
+
+@dataclass(frozen=True)
+class Take:
+    """A scene and how the camera moves over it; px are pixels of the file's picture."""
+
+    softness_px: float
+    defocus_px: float
+    zoom: float  # scene pixels per pixel of the file
+    angle_rad: float
+    shift: tuple[float, float]  # of the camera's axis from the scene's middle, scene pixels
+    speed: tuple[float, float]  # px per frame
+    mover_px: float  # radius of something in front of the background; 0: nothing
+    mover_speed: tuple[float, float]
+
+
+class Dice:
+    """Draws from one generator."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+
+    def share(self) -> float:
+        return float(torch.rand(1, generator=self.generator))
+
+    def chance(self, share: float) -> bool:
+        return self.share() < share
+
+    def even(self, span: Range) -> float:
+        return span[0] + (span[1] - span[0]) * self.share()
+
+    def logarithmic(self, span: Range) -> float:
+        return float(span[0] * (span[1] / span[0]) ** self.share())
+
+    def way(self, length: Range) -> tuple[float, float]:
+        """A vector of such a length in any direction."""
+        far, heading = self.even(length), self.even((0, 2 * math.pi))
+        return far * math.cos(heading), far * math.sin(heading)
+
+
+def draw_camera(camera: Camera, generator: Generator) -> Drawn:
+    """Fix every setting of a camera of that kind."""
+    dice = Dice(generator)
+    linear, noiseless = dice.chance(camera.linear), dice.chance(camera.noiseless)
+    colours = linear and camera.drift[1] > 0  # files keep those of the photograph
+    sharpened, denoised = dice.chance(camera.sharpen), dice.chance(camera.denoise)
+    return Drawn(
+        linear=linear,
+        lens_px=dice.even(camera.lens_px),
+        vignette=dice.even(camera.vignette) if colours else 0.0,
+        shutter=dice.even(camera.shutter),
+        mosaic=linear and dice.chance(camera.mosaic),
+        full_well=math.inf if noiseless else dice.logarithmic(camera.full_well),
+        read_noise=0.0 if noiseless else dice.logarithmic(camera.read_noise),
+        pattern_noise=dice.even(camera.pattern_noise),
+        hot_pixels=dice.chance(camera.hot_pixels),
+        gamma_noise_levels=0.0 if noiseless else dice.even(camera.gamma_noise_levels),
+        grey_noise=dice.chance(0.25),
+        noise_is_sharpened=dice.chance(0.3),
+        drift=dice.even(camera.drift),
+        gamma=dice.even((1.9, 2.4)) if colours else sensor.SCENE_GAMMA,
+        exposure=dice.even((0.75, 1.15)) if colours else 1.0,
+        red=dice.even((0.88, 1.14)) if colours else 1.0,
+        blue=dice.even((0.84, 1.14)) if colours else 1.0,
+        denoise_px=dice.even(camera.denoise_px),
+        denoise_levels=dice.even(camera.denoise_levels) if denoised else 0.0,
+        temporal_share=dice.even(camera.temporal_share) if dice.chance(camera.temporal) else 0.0,
+        sharpen_amount=dice.even(camera.sharpen_amount) if sharpened else 0.0,
+        sharpen_px=dice.even(camera.sharpen_px),
+        contrast=dice.even(camera.contrast),
+        sensor_scale=dice.even(camera.scale_range) if dice.chance(camera.scale) else 1.0,
+        resampling=RESAMPLING[int(dice.share() * len(RESAMPLING))],
+        codecs=tuple(draw_codec(camera, dice) for _ in range(1 + dice.chance(camera.again))),
+    )
+
+
+def draw_codec(camera: Camera, dice: Dice) -> Codec:
+    """One generation of a file of that camera."""
+    if dice.chance(camera.uncompressed):
+        return Codec("none")
+    if dice.chance(camera.jpeg):
+        sampling = "4:2:2" if dice.chance(0.3) else "4:2:0"
+        return Codec("jpeg", round(dice.even(camera.jpeg_quality)), sampling)
+    return Codec("h264", round(dice.even(camera.h264_crf), 1))
+
+
+def draw_take(camera: Camera, drawn: Drawn, generator: Generator) -> Take:
+    """A scene's softness and the motion over it."""
+    dice = Dice(generator)
+    exact = not drawn.linear or camera.drift[1] == 0  # a file that was made smaller: its truth is the photograph itself
+    moving = dice.chance(camera.moving)
+    return Take(
+        softness_px=dice.even(camera.softness_px) if dice.chance(camera.soft_scene) else 0.0,
+        defocus_px=dice.even(camera.defocus_px) if dice.chance(camera.defocus) else 0.0,
+        zoom=2.0 if exact else dice.even((2.0, 2.7)),
+        angle_rad=0.0 if exact else dice.even((-0.1, 0.1)),
+        shift=(0.0, 0.0) if exact else (dice.share(), dice.share()),
+        speed=dice.way(camera.speed_px) if moving else (0.0, 0.0),
+        mover_px=dice.even((10, 40)) if not moving and dice.chance(camera.mover) else 0.0,
+        mover_speed=dice.way((0.5, 6.0)),
+    )
+
+
+def record(scene: Tensor, other: Tensor, take: Take, drawn: Drawn, *, px: int, generator: Generator) -> Clip:
+    """A clip of the middle of `scene` (3, S, S) uint8, frames of px x px; what crosses it is cut out of `other`."""
+    light, blurred = exposures(scene, other, take, drawn, px=px)  # (T, 3, 2px, 2px), of an instant and of the shutter
+    light, blurred = (dimmed(part, drawn) for part in (light, blurred))
+    gathered = gather(blurred, drawn)
+    raw = processed(exposed(gathered, drawn, generator), drawn, generator, size=(px, px))
+    still = processed(encoded(gathered[-1:], drawn), drawn, None, size=(px, px))  # the last frame without its noise
+    levels = 255 * float((isp.luma(raw[-1:]) - isp.luma(still)).std())
+    truth = isp.contrast(encoded(light, drawn), drawn.contrast)
+    stored = to_uint8(raw).permute(0, 2, 3, 1).contiguous().numpy()
+    for codec in drawn.codecs:
+        stored = codec.apply(stored)
+    return Clip(torch.from_numpy(stored).permute(0, 3, 1, 2), to_uint8(truth), dials(take, drawn, noise_levels=levels))
+
+
+def dials(take: Take, drawn: Drawn, *, noise_levels: float) -> Tensor:
+    """What the camera does to a picture, (4,) in 0..1: blur, noise, sharpening, compression."""
+    motion_px = drawn.shutter * math.hypot(*take.speed)
+    shrunk = max(0.0, 1 / drawn.sensor_scale**2 - 1)  # a smaller sensor's pixels are larger
+    blur_px = math.sqrt(drawn.lens_px**2 + motion_px**2 / 12 + shrunk / 4)
+    error = math.sqrt(sum(codec.compression**2 for codec in drawn.codecs))
+    found = (
+        blur_px / MOST_BLUR_PX,
+        math.sqrt(noise_levels / MOST_NOISE_LEVELS),
+        drawn.sharpen_amount * drawn.sharpen_px / MOST_SHARPENING,
+        error,
+    )
+    return torch.tensor(found).clamp(0, 1)
+
+
+def exposures(scene: Tensor, other: Tensor, take: Take, drawn: Drawn, *, px: int) -> tuple[Tensor, Tensor]:
+    """Light at twice the file's resolution, (T, 3, 2px, 2px): at mid-exposure, and as the open shutter sums it up."""
+    times = torch.arange(drawn.frames, dtype=torch.float32)
+    pictures = [scene, other] if take.mover_px else [scene]
+    light = [part[None].float() / 255 for part in pictures]
+    light = [sensor.to_linear(part) for part in light] if drawn.linear else light
+    instant = seen(light, times, take, px=px)
+    steps = steps_needed(take, drawn)
+    if steps == 1:
+        return instant, instant
+    moments = (times[:, None] + drawn.shutter * ((torch.arange(steps) + 0.5) / steps - 0.5)).flatten()
+    summed = seen(light, moments, take, px=px)
+    return instant, summed.view(len(times), steps, *summed.shape[1:]).mean(dim=1)
+
+
+def steps_needed(take: Take, drawn: Drawn) -> int:
+    """Moments of an exposure that are summed up: steps of about a pixel, which the lens smooths."""
+    fastest = max(math.hypot(*take.speed), math.hypot(*take.mover_speed) if take.mover_px else 0.0)
+    return min(6, 1 + math.ceil(fastest * drawn.shutter))
+
+
+def seen(light: list[Tensor], times: Tensor, take: Take, *, px: int) -> Tensor:
+    """What lies before the camera at each of `times` (frames), at twice the file's resolution: (len, 3, 2px, 2px)."""
+    view = View(SCALE * px, SCALE * px, 1 / SCALE, 1 / SCALE)
+    moving = any(take.speed)
+    background = softened(rendered(light[0], times if moving else times[:1], take.speed, take, view), take)
+    background = background if moving else background.expand(len(times), -1, -1, -1)
+    if not take.mover_px:
+        return background
+    front = rendered(light[1], times, take.mover_speed, take, view)
+    return torch.lerp(background, front, mover_mask(times, take, view))
+
+
+def rendered(light: Tensor, times: Tensor, speed: tuple[float, float], take: Take, view: View) -> Tensor:
+    """The scene under a camera that moves evenly."""
+    middle = [light.shape[-1] // 2 + take.shift[0], light.shape[-2] // 2 + take.shift[1]]
+    poses = torch.tensor([[*middle, take.zoom, take.angle_rad]]).repeat(len(times), 1)
+    poses[:, :2] += take.zoom * times[:, None] * torch.tensor([speed])
+    return sensor.render(light[0], poses, view).clamp_min(0)
+
+
+def softened(light: Tensor, take: Take) -> Tensor:
+    """The scene's own softness, and a part of it out of focus: the border of the two is a soft slope."""
+    light = isp.soften(light, SCALE * take.softness_px)
+    if not take.defocus_px:
+        return light
+    slope = torch.linspace(-2, 2, light.shape[-1]).sigmoid().mul(1.6).sub(0.3).clamp(0, 1)
+    return torch.lerp(light, isp.soften(light, SCALE * take.defocus_px), slope.view(1, 1, 1, -1))
+
+
+def mover_mask(times: Tensor, take: Take, view: View) -> Tensor:
+    """1 where something is in front, (len, 1, h, w): a disc with an edge of a pixel of the truth."""
+    y = (torch.arange(view.height) + 0.5 - view.height / 2) * view.pitch_y + view.offset_y
+    x = (torch.arange(view.width) + 0.5 - view.width / 2) * view.pitch_x + view.offset_x
+    centred = times - times.mean()
+    far_x = x[None, None, :] + (take.mover_speed[0] * centred)[:, None, None]
+    far_y = y[None, :, None] + (take.mover_speed[1] * centred)[:, None, None]
+    return (SCALE * (take.mover_px - (far_x**2 + far_y**2).sqrt()) + 0.5).clamp(0, 1)[:, None]
+
+
+def dimmed(light: Tensor, drawn: Drawn) -> Tensor:
+    """Exposure, white balance, their drift, and the lens' dark corners: of the truth, too."""
+    if not drawn.linear:
+        return light
+    count, _, height, width = light.shape
+    gains = torch.tensor([drawn.red, 1.0, drawn.blue]).view(1, 3, 1, 1) * drawn.exposure
+    wave = 1 + drawn.drift * torch.sin(2.4 * torch.arange(count)).view(-1, 1, 1, 1)
+    y, x = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
+    return light * gains * wave * (1 - drawn.vignette * (x**2 + y**2) / 2)
+
+
+def gather(light: Tensor, drawn: Drawn) -> Tensor:
+    """What the pixels of the sensor get of the light behind the lens."""
+    behind = isp.soften(light, SCALE * drawn.lens_px)
+    height, width = (2 * round(side * drawn.sensor_scale / SCALE / 2) for side in light.shape[-2:])
+    mode = "area" if drawn.linear else drawn.resampling
+    return isp.resize(behind, height=height, width=width, mode=mode).clamp(min=0)
+
+
+def encoded(light: Tensor, drawn: Drawn) -> Tensor:
+    """Gamma; a picture that was made smaller in gamma has it already."""
+    return light.clamp(0, 1) ** (1 / drawn.gamma) if drawn.linear else light.clamp(0, 1)
+
+
+def exposed(light: Tensor, drawn: Drawn, generator: Generator, *, fixed: Generator | None = None) -> Tensor:
+    """What the sensor reads of linear `light`: noise, fixed patterns, the mosaic undone; encoded.
+
+    `fixed` draws what is the same in all frames of a sensor, where a clip is made in several parts.
+    """
+    if not drawn.linear:
+        return encoded(light, drawn)
+    count, _, height, width = light.shape
+    deviation = (light / drawn.full_well + drawn.read_noise**2).sqrt()
+    noisy = light + deviation * torch.randn(light.shape, generator=generator)
+    pattern = drawn.pattern_noise * drawn.read_noise
+    noisy += pattern * torch.randn((1, 1, height, width), generator=fixed or generator)
+    noisy += pattern * torch.randn((count, 1, height, 1), generator=generator)
+    if drawn.hot_pixels:
+        noisy += (torch.rand((1, 3, height, width), generator=fixed or generator) > 0.9995).float()
+    return encoded(sensor.demosaic(noisy) if drawn.mosaic else noisy, drawn)
+
+
+def processed(frames: Tensor, drawn: Drawn, generator: Generator | None, *, size: tuple[int, int]) -> Tensor:
+    """The camera's own processing, (T, 3, *size) in 0..1; without a generator nothing random is added."""
+    if drawn.noise_is_sharpened:
+        frames = with_noise(frames, drawn, generator)
+    frames = isp.reduce_noise(frames, sigma_px=drawn.denoise_px, threshold=drawn.denoise_levels / 255)
+    frames = isp.reduce_noise_through_time(frames, share=drawn.temporal_share, threshold=0.04)
+    frames = isp.sharpen(frames, amount=drawn.sharpen_amount, radius_px=drawn.sharpen_px)
+    frames = isp.contrast(frames, drawn.contrast)
+    frames = isp.resize(frames, height=size[0], width=size[1], mode="bilinear")
+    return frames if drawn.noise_is_sharpened else with_noise(frames, drawn, generator)
+
+
+def with_noise(frames: Tensor, drawn: Drawn, generator: Generator | None) -> Tensor:
+    """Even noise on a finished picture."""
+    if generator is None or not drawn.gamma_noise_levels:
+        return frames
+    shape = (len(frames), 1 if drawn.grey_noise else 3, *frames.shape[-2:])
+    return (frames + drawn.gamma_noise_levels / 255 * torch.randn(shape, generator=generator)).clamp(0, 1)
+
+
+def to_uint8(frames: Tensor) -> Tensor:
+    """Round `frames` in 0..1 to 8 bits; what lies outside is clamped."""
+    return (frames.clamp(0, 1) * 255).round().to(torch.uint8)
