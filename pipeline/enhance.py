@@ -105,14 +105,14 @@ def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
     """Everything loaded that these tasks need: each engine only where a file is for it."""
     encoding = Encoding(asked.codec, asked.preset or Encoding.preset, asked.quality, cores())
     model = models.find(asked.model, Paths())
-    print(f"model: {model.title} ({model.contract}){f'. {model.note}' if model.note else ''}", flush=True)
+    print(f"model: {model.title} ({model.for_files}){f'. {model.note}' if model.note else ''}", flush=True)
     videos = [task for task in tasks if is_video(task.source)]
     engine, threads = engine_for(model, asked.engine), asked.threads
     if len(tasks) == len(videos) == 1:
         engine, threads = remembered(videos[0], engine, threads)
     for_pictures = REFERENCE if engine == "auto" else engine  # others would compile each new size
     names = {engine for engine, needed in ((for_pictures, len(videos) < len(tasks)), (engine, videos)) if needed}
-    enhancers = {name: enhancer_of(asked, model.contract, name, threads) for name in names}
+    enhancers = {name: enhancer_of(asked, model.for_files, name, threads) for name in names}
     return Work(
         pictures_by=enhancers.get(for_pictures) or enhancers[engine],
         videos_by=enhancers.get(engine) or enhancers[for_pictures],

@@ -13,6 +13,7 @@ from pipeline.registry import CANDIDATE, CHAMPION
 from pipeline.runtime import INT8_SUFFIX, sha256
 
 LOCAL = "student_sr"
+FOR_FILES = "files"  # the folder beside a contract that holds the student's form for files
 FIRST = "student_m"  # of the bundled ones: where nothing is named it has to be both good and fast
 
 
@@ -26,6 +27,15 @@ class Model:
     version: int | None = None  # of the registry
     note: str = ""  # why it is this one, where another was to be expected
     int8: bool | None = None  # whether the ONNX file that was named is the int8 one; None: no file was named
+
+    @property
+    def for_files(self) -> Path:
+        """The contract for pictures and films: that of the larger form in files/, where the student has one.
+
+        Live video has no time for it: its body works at the input's size and keeps detail that half the size loses.
+        """
+        larger = self.contract.parent / FOR_FILES / self.contract.name
+        return larger if self.int8 is None and larger.is_file() else self.contract
 
 
 def available(paths: Paths) -> list[Model]:

@@ -4,7 +4,7 @@ A Method is asked to `begin` with the frames that it may look at before it answe
 it gives is an Enlarging, which doubles a frame. To add one: a class with `name` and `begin`, and a line in `methods`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from pipeline.engines import REFERENCE, cores
 from pipeline.enhancing.upscaler import Upscaler, load_upscaler
 from pipeline.errors import SharpcamError
 from pipeline.geometry import KERNELS, Frame
+from pipeline.models import Model
 from pipeline.params import GeometryParams, Params
 from pipeline.paths import Paths
 
@@ -69,9 +70,9 @@ class Student:
     upscaler: Upscaler
 
     def begin(self, frames: Sequence[Frame]) -> Enlarging:
-        """The one place where a student is told what camera it looks through."""
-        del frames
-        return Enlarging(self.upscaler.enhance)
+        """Its dials set themselves from `frames`."""
+        upscaler = self.upscaler.seen(frames)
+        return Enlarging(upscaler.enhance, upscaler.dials or ())
 
 
 @dataclass(frozen=True)
@@ -188,9 +189,18 @@ def as_dials(text: str) -> tuple[float, ...]:
 def catalogue(params: Params, paths: Paths) -> dict[str, Callable[[], Method]]:
     """What makes each method, by name."""
     kernels = {name: partial(Resize, name) for name in RESIZES}
-    students = {file.stem: partial(student, file.stem, file) for file in sorted(paths.bundled.glob("*.json"))}
+    students = dict(students_in(paths.bundled))
     chains = {name: partial(teacher, name, params, paths) for name in params.teacher.chains}
     return {**kernels, **students, **chains}
+
+
+def students_in(folder: Path) -> Iterator[tuple[str, Callable[[], Method]]]:
+    """Each student as `pipeline.enhance` takes it for files, and with _live behind its name as live video gets it."""
+    for file in sorted(folder.glob("*.json")):
+        larger = Model(file.stem, file.stem, file).for_files
+        yield file.stem, partial(student, file.stem, larger)
+        if larger != file:
+            yield f"{file.stem}_live", partial(student, f"{file.stem}_live", file)
 
 
 def student(name: str, contract: Path) -> Student:
