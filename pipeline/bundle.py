@@ -60,6 +60,13 @@ def real_frames(folder: Path, trained: Trained, *, calibration: int, parity: int
     return RealFrames(calibration=even, parity=odd)
 
 
+def estimator_of(file: Path) -> bytes:
+    """The network in a file. Raises SharpcamError where there is none."""
+    if not file.is_file():
+        raise SharpcamError(f"No estimator at {file}. Name an ONNX file, or leave --estimator out.")
+    return file.read_bytes()
+
+
 def main() -> int:
     """Bundle what the command line names."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.bundle", description=__doc__)
@@ -71,7 +78,7 @@ def main() -> int:
     asked = parser.parse_args()
 
     def work() -> None:
-        estimator = asked.estimator.read_bytes() if asked.estimator else bundled_estimator(Paths())
+        estimator = estimator_of(asked.estimator) if asked.estimator else bundled_estimator(Paths())
         said = bundle(asked.name, asked.weights, asked.frames, asked.folder, estimator=estimator)
         print(f"{asked.name}: {said}")
 

@@ -1,14 +1,10 @@
 """Stage 5: the trained student as ONNX, float and int8, with the contract that runtimes read instead of guessing."""
 
-import base64
 import hashlib
-import json
 import logging
-import math
 import sys
 import warnings
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +17,18 @@ from torch import nn
 from pipeline.dials import Dials, DialSection
 from pipeline.engines import OnnxRuntime, to_batch, to_frame
 from pipeline.errors import SharpcamError
-from pipeline.estimator import EstimatorSection
+from pipeline.exported import (
+    CORNERS,
+    STRONG,
+    THREADS,
+    Built,
+    answers,
+    described,
+    estimator_section,
+    int8_loss,
+    strong_answers,
+    worst_loss,
+)
 from pipeline.files import read_json, write_bytes, write_json
 from pipeline.frames import read_frame
 from pipeline.geometry import Frame, fit
@@ -38,11 +45,6 @@ from training.models.student import StudentSR
 
 GOLDEN_SIZE = (64, 48)  # width, height
 SMALLEST_SIDE = 8  # pixels of a dynamic input
-THREADS = 2
-STRONG = Dials(0.75, 0.75, 0.5, 0.75)  # of the second known answer
-# Half of the corners of all dials, in which any two of them meet in every way.
-CORNERS = [Dials(*corner) for corner in product((0.0, 1.0), repeat=4) if sum(corner) % 2 == 0]
-PRIOR_WEIGHTS = "prior_weights"  # in an estimator's metadata
 FLAT = 0.5  # grey levels: a picture that varies less shows nothing
 
 
@@ -123,30 +125,9 @@ def export_student(
     return described(content, made, frames=len(frames.parity))
 
 
-def described(content: dict[str, Any], made: "Built", *, frames: int) -> str:
-    """What there is to say about an exported student."""
-    sizes = f"{len(made.exact) / 1e3:.0f} kB float, {len(made.int8) / 1e3:.0f} kB int8"
-    to_torch = f"to torch at most {made.difference:.1e} on {frames} real frames"
-    said = f"{sizes}; {to_torch}, int8 costs {content['int8']['loss_db']:.3f} dB"
-    if "dials" not in content:
-        return said
-    by = "set by its estimator" if "estimator" in content else "without an estimator"
-    return f"{said}, at most {content['int8']['worst']['loss_db']:.3f} dB in the corners of its dials, {by}"
-
-
 def files_of(contract_file: Path) -> tuple[Path, Path]:
     """The float and the int8 file beside a contract."""
     return contract_file.with_suffix(".onnx"), contract_file.with_name(f"{contract_file.stem}{INT8_SUFFIX}.onnx")
-
-
-@dataclass(frozen=True)
-class Built:
-    """The bytes of a student's two files."""
-
-    exact: bytes
-    int8: bytes
-    difference: float  # of the float one to torch
-    dials: dict[str, Any] | None = None  # the section of the contract
 
 
 def build(model: nn.Module, frames: RealFrames, *, opset: int) -> Built:
@@ -174,42 +155,6 @@ def build_with_dials(model: StudentSR, frames: RealFrames, *, opset: int) -> Bui
 def at_dials(model: StudentSR, dials: Dials) -> StudentSR:
     """The student without dials that this is at `dials`."""
     return model.folded(torch.tensor(dials)).eval()
-
-
-def answers(answer: Frame, int8: bytes, golden: Frame) -> dict[str, Any]:
-    """What both forms make of the golden input, packed."""
-    in_int8 = OnnxRuntime(int8, threads=THREADS).enhance(golden)
-    return {"output": pack_picture(answer), "output_int8": pack_picture(in_int8)}
-
-
-def strong_answers(made: Built, golden: Frame) -> dict[str, Any]:
-    """The same at a setting far from neutral: whoever folds has to find it."""
-    section = DialSection.model_validate(made.dials)
-    answer = OnnxRuntime(section.fold_float(made.exact, STRONG), threads=THREADS).enhance(golden)
-    return {"dials": list(STRONG)} | answers(answer, section.fold_int8(made.int8, STRONG), golden)
-
-
-def worst_loss(made: Built, frames: list[Frame], *, val_psnr: float) -> dict[str, Any]:
-    """What int8 costs in the corner of the dials where that is most."""
-    section, losses = DialSection.model_validate(made.dials), []
-    for corner in CORNERS:
-        files = section.fold_float(made.exact, corner), section.fold_int8(made.int8, corner)
-        losses.append({"dials": list(corner)} | int8_loss(*files, frames, val_psnr=val_psnr))
-    return max(losses, key=lambda loss: loss["loss_db"])
-
-
-def estimator_section(data: bytes, frame: Frame) -> dict[str, Any]:
-    """The contract's `estimator`. Raises SharpcamError for a network that does not read `frame`."""
-    try:
-        told = {item.key: item.value for item in onnx.load_from_string(data).metadata_props}
-        section = {"onnx": base64.b64encode(data).decode(), "prior_weights": json.loads(told[PRIOR_WEIGHTS])}
-        parsed = EstimatorSection.model_validate(section)
-    except Exception:  # of the parsers, which have no common class
-        raise SharpcamError(
-            f"The estimator is not an ONNX file with {PRIOR_WEIGHTS} (JSON) in its metadata. Train it again."
-        ) from None
-    parsed.estimator(Dials(*NEUTRAL)).read(frame)
-    return section
 
 
 def load_trained(file: Path) -> Trained:
@@ -298,25 +243,6 @@ def check_parity(model: nn.Module, exported: bytes, frames: list[Frame]) -> floa
             " Try another export.opset in params.yaml."
         )
     return difference
-
-
-def int8_loss(exact: Path | bytes, int8: Path | bytes, frames: list[Frame], *, val_psnr: float) -> dict[str, Any]:
-    """What int8 costs on frames that trained nothing.
-
-    `psnr_to_float` compares the two before rounding. `loss_db` is what becomes of the float student's `val_psnr`
-    where that error comes on top of its own, independent of it; `evaluate` measures it against the teacher.
-    """
-    engines = [OnnxRuntime(model, threads=THREADS) for model in (exact, int8)]
-    errors = []
-    for frame in frames:
-        one, other = (engine.infer(to_batch(frame)).clip(0, 1) for engine in engines)
-        errors.append(float(np.square(one - other).mean()))
-    added = sum(errors) / len(errors)
-    own = 10 ** (-val_psnr / 10)
-    return {
-        "psnr_to_float": round(-10 * math.log10(max(added, 1e-12)), 3),
-        "loss_db": round(10 * math.log10(1 + added / own), 3),
-    }
 
 
 def best_psnr(trained: Trained) -> float:

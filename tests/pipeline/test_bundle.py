@@ -1,9 +1,11 @@
 """Any checkpoint of a student becomes the files of a bundled one."""
 
-import pytest
-from making import photo
+from pathlib import Path
 
-from pipeline.bundle import bundle
+import pytest
+from making import brightness_estimator, photo
+
+from pipeline.bundle import bundle, estimator_of
 from pipeline.errors import SharpcamError
 from pipeline.frames import write_frame
 from pipeline.runtime import load_student
@@ -53,6 +55,15 @@ def test_what_pretraining_left_gets_a_model_card(project, frames, checkpoint, tm
         "| 30.25 dB | **31.50 dB** |",
     ):
         assert words in text
+
+
+def test_a_student_with_dials_is_bundled_with_its_estimator(project, frames, dialled_checkpoint):
+    said = bundle("student_d", dialled_checkpoint, frames, project.paths.bundled, estimator=brightness_estimator())
+    assert "in the corners of its dials, set by its estimator" in said
+    student = load_student(project.paths.bundled / "student_d.json", engine="onnxruntime-int8", threads=1)
+    assert student.estimate([photo(64, 80)]) != student.dials
+    with pytest.raises(SharpcamError, match=r"No estimator at none\.onnx\. Name an ONNX file"):
+        estimator_of(Path("none.onnx"))
 
 
 def test_a_folder_without_frames_is_said(project, checkpoint):

@@ -12,9 +12,11 @@ import torch
 from making import ROOT, photo
 
 from pipeline import export as stage
-from pipeline.engines import to_batch, to_frame
+from pipeline.dials import Dials
+from pipeline.engines import OnnxRuntime, to_batch, to_frame
 from pipeline.errors import SharpcamError
-from pipeline.export import export, golden_input, some_frames
+from pipeline.export import RealFrames, export, golden_input, some_frames
+from pipeline.exported import estimator_section, int8_loss
 from pipeline.files import read_json
 from pipeline.frames import read_frame
 from pipeline.geometry import fit
@@ -129,10 +131,10 @@ def test_what_int8_is_expected_to_cost_is_what_it_costs_against_a_reference(expo
     random = np.random.default_rng(0)
     exact, rounded = exported_once.with_suffix(".onnx"), exported_once.with_name("student_sr_int8.onnx")
     frame = photo(64, 80, seed=8)
-    pictures = [stage.OnnxRuntime(file, threads=1).infer(to_batch(frame)).clip(0, 1) for file in (exact, rounded)]
+    pictures = [OnnxRuntime(file, threads=1).infer(to_batch(frame)).clip(0, 1) for file in (exact, rounded)]
     reference = pictures[0] + random.normal(0, 0.004, pictures[0].shape)
     psnr = [-10 * np.log10(np.square(picture - reference).mean()) for picture in pictures]
-    expected = stage.int8_loss(exact, rounded, [frame], val_psnr=psnr[0])["loss_db"]
+    expected = int8_loss(exact, rounded, [frame], val_psnr=psnr[0])["loss_db"]
     assert psnr[0] - psnr[1] == pytest.approx(expected, abs=0.02)
 
 
@@ -172,6 +174,67 @@ def test_another_network_is_not_exported_as_a_student(trained):
     checkpoints.save(trained.paths.student, other, changed)
     with pytest.raises(SharpcamError, match="is a restorer, and a student is expected"):
         export(trained.paths, trained.params)
+
+
+@pytest.fixture(scope="module")
+def with_dials(dialled_once):
+    return read_json(dialled_once, made_by="export")
+
+
+def test_a_student_with_dials_is_exported_as_it_is_at_neutral(dialled_once, dialled_checkpoint, with_dials):
+    model, _ = checkpoints.load(dialled_checkpoint)
+    batch = to_batch(photo(50, 38))
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(batch)).numpy()
+    answer = OnnxRuntime(dialled_once.with_suffix(".onnx"), threads=1).infer(batch)
+    assert np.abs(answer - expected).max() < 1e-4
+    assert with_dials["format"] == 2
+    assert [layer["name"] for layer in with_dials["dials"]["layers"]] == [name for name, _ in model.modulated()]
+
+
+def test_the_contract_knows_an_answer_at_strong_dials(dialled_checkpoint, with_dials):
+    model, _ = checkpoints.load(dialled_checkpoint)
+    golden = with_dials["golden"]
+    batch = torch.from_numpy(to_batch(unpack_picture(golden["input"])))
+    with torch.inference_mode():
+        answer = to_frame(model.folded(torch.tensor(golden["strong"]["dials"]))(batch).numpy())
+    np.testing.assert_array_equal(answer, unpack_picture(golden["strong"]["output"]))
+    assert np.abs(answer.astype(int) - unpack_picture(golden["output"])).mean() > 2
+
+
+def test_the_contract_knows_what_int8_costs_in_the_worst_corner(with_dials):
+    loss = with_dials["int8"]
+    assert 0 <= loss["loss_db"] < 1
+    assert loss["worst"]["loss_db"] < 1
+    assert set(loss["worst"]["dials"]) <= {0, 1}
+
+
+@pytest.mark.parametrize("arguments", [{"clean": True}, {}], ids=str)
+def test_weights_of_zero_keep_their_place_in_the_file(arguments):
+    """torch's exporter drops biases of zero, as those of an untrained tail, and lets equal ones be one."""
+    model = MODELS["student_s"](dials=True, **arguments).eval()
+    for name, convolution in model.modulated():
+        torch.nn.init.constant_(convolution.bias, 0 if name in ("tail", "head") else 0.01)
+    torch.nn.init.normal_(model.tail.weight, std=0.02)
+    torch.nn.init.normal_(model.dials.out.weight, std=0.05)
+    frames = RealFrames([photo(64, 80)], [photo(64, 80, seed=1)])
+    made = stage.build(model, frames, opset=18)
+    setting = Dials(0.9, 0.2, 0.6, 1)
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(to_batch(photo(64, 80))), torch.tensor([setting])).numpy()
+    answer = OnnxRuntime(made.folding.fold_float(made.exact, setting), threads=1).infer(to_batch(photo(64, 80)))
+    np.testing.assert_allclose(answer, expected, atol=1e-5)
+
+
+def test_what_is_not_an_estimator_is_not_exported(dialled_once):
+    student = dialled_once.with_suffix(".onnx").read_bytes()
+    for data in (b"", b"no model", student):
+        with pytest.raises(SharpcamError, match=r"is not an ONNX file with prior_weights .JSON. in its metadata"):
+            estimator_section(data, photo(64, 80))
+    model = onnx.load_from_string(student)
+    onnx.helper.set_model_props(model, {"prior_weights": "[1, 1, 1, 1]"})
+    with pytest.raises(SharpcamError, match="estimator cannot read a frame"):
+        estimator_section(model.SerializeToString(), photo(64, 80))
 
 
 def test_a_copied_student_runs_elsewhere(trained_once, tmp_path):
