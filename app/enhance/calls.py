@@ -13,6 +13,7 @@ from typing import Protocol
 import cv2
 
 from app.jobs import Job, jobs
+from pipeline.dials import Dials, describe
 from pipeline.enhancing.batch import REPORT
 from pipeline.enhancing.image_files import read_picture
 from pipeline.enhancing.names import name_of_made
@@ -49,6 +50,10 @@ class Call:
         """The report so far, by file; none before the first is done."""
         return sorted(read_table(self.made / REPORT), key=lambda row: row["file"])
 
+    def row(self, name: str) -> dict[str, str]:
+        """The report's row of one file; empty before that is done."""
+        return next((row for row in self.rows() if row["file"] == name), {})
+
     def pairs(self) -> dict[str, tuple[Path, Path]]:
         """(given, made) of each file that is done; a video may be in another container than it was."""
         done = [row["file"] for row in self.rows() if row["status"] != "failed"]
@@ -67,6 +72,14 @@ def read_table(file: Path) -> list[dict[str, str]]:
             return list(csv.DictReader(table))
     except FileNotFoundError:
         return []
+
+
+def camera_of(row: dict[str, str]) -> str:
+    """What was found of a file's camera, as the command prints it; empty where nothing was looked for."""
+    found = [row.get(name) for name in Dials._fields]
+    if not all(found):
+        return ""
+    return f"Camera: {describe(Dials(*(float(value or 0) for value in found)))}"
 
 
 def calls(paths: Paths) -> list[Call]:
@@ -103,7 +116,7 @@ def _safe(name: str) -> str:
     return "".join(letter for letter in name.replace("\\", "/").split("/")[-1] if letter.isprintable()).lstrip(".-")
 
 
-def arguments(folder: Path, *, fit: bool, **asked: str | int | None) -> list[str]:
+def arguments(folder: Path, *, fit: bool, **asked: str | float | None) -> list[str]:
     """What the command is given; what is None is left to its defaults."""
     words = [str(folder / GIVEN), "-o", str(folder / MADE)] + ["--fit"] * fit
     for name, value in asked.items():

@@ -59,7 +59,8 @@ COMMANDS = {
         "Enhance",
         "tool",
         _module("pipeline.enhance"),
-        frozenset({"-o", "--model", "--fit", "--compare", "--engine", "--threads", "--codec", "--preset", "--quality"}),
+        frozenset({"-o", "--model", "--fit", "--compare", "--engine", "--threads", "--codec", "--preset", "--quality"})
+        | {"--strength", "--denoise", "--sharpen"},
     ),
 }
 REGISTER = _module("pipeline.register")

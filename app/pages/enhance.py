@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.compare import show_slider
-from app.enhance.calls import COMMAND, GIVEN, Call, arguments, as_zip, calls, preview, read_table, receive
+from app.enhance.calls import COMMAND, GIVEN, Call, arguments, as_zip, calls, camera_of, preview, read_table, receive
 from app.jobs import start
 from app.jobs.show import show_job
 from app.waiting import waited_for
@@ -20,6 +20,8 @@ from pipeline.paths import Paths
 
 SIZES = {False: "Twice the input", True: "Target geometry"}
 NOTHING = "nothing"
+AUTOMATIC = "Automatic"
+SHARES = [step / 20 for step in range(21)]  # of a slider
 KEY = "enhance-call"
 
 
@@ -86,20 +88,44 @@ def show_form(paths: Paths) -> None:
         st.rerun()
 
 
-def show_options() -> dict[str, str | int | None]:
+def show_options() -> dict[str, str | int | float | None]:
     """What the command may be told besides, by its names; None where it is left to that."""
-    with st.expander("Options"), st.container(horizontal=True):
-        return {
-            "engine": st.selectbox("Engine", list(ENGINES), index=None, placeholder="auto", width=180),
-            "threads": st.number_input("Threads", min_value=1, value=None, placeholder="auto", width=120),
-            "codec": st.selectbox("Codec of videos", list(CODECS), index=None, placeholder="by the file", width=140),
-            "preset": st.selectbox(
-                "Preset of videos", list(PRESETS), index=None, placeholder=Encoding.preset, width=140
-            ),
-            "quality": st.number_input(
-                "Quality", 0, BEST_QUALITY, value=None, placeholder="usual", help=QUALITY_MEANS, width=130
-            ),
-        }
+    with st.expander("Options"):
+        with st.container(horizontal=True):
+            sliders = show_sliders()
+        with st.container(horizontal=True):
+            return sliders | show_encoding()
+
+
+def show_encoding() -> dict[str, str | int | float | None]:
+    """What runs the student, and how files are written."""
+    return {
+        "engine": st.selectbox("Engine", list(ENGINES), index=None, placeholder="auto", width=180),
+        "threads": st.number_input("Threads", min_value=1, value=None, placeholder="auto", width=120),
+        "codec": st.selectbox("Codec of videos", list(CODECS), index=None, placeholder="by the file", width=140),
+        "preset": st.selectbox("Preset of videos", list(PRESETS), index=None, placeholder=Encoding.preset, width=140),
+        "quality": st.number_input(
+            "Quality", 0, BEST_QUALITY, value=None, placeholder="usual", help=QUALITY_MEANS, width=130
+        ),
+    }
+
+
+def show_sliders() -> dict[str, str | int | float | None]:
+    """How strong the student is, and the dials that are not to be set from the pictures."""
+    strength = st.slider(
+        "Strength", 0.0, 1.0, 1.0, SHARES[1], help="0 is plain bicubic, 1 is the student alone.", width=220
+    )
+    return {
+        "strength": None if strength == 1 else strength,
+        "denoise": show_dial("Denoise", "How much noise is removed. Automatic: as much as each file is found to have."),
+        "sharpen": show_dial("Sharpen", "How much blur is removed. Automatic: as much as each file is found to have."),
+    }
+
+
+def show_dial(label: str, means: str) -> float | None:
+    """A slider whose first place is left to the command."""
+    chosen = st.select_slider(label, [AUTOMATIC, *SHARES], help=means, width=220)
+    return chosen if isinstance(chosen, float) else None
 
 
 def show_results(call: Call) -> None:
@@ -125,6 +151,8 @@ def show_pair(call: Call, pairs: dict[str, tuple[Path, Path]]) -> None:
     """One file before and after, and the way to take it home."""
     name = st.selectbox("File", list(pairs), key=f"file-{call.job.number}")
     given, made = pairs[name]
+    if camera := camera_of(call.row(name)):
+        st.caption(camera)
     if is_video(given):
         before, after = st.columns(2)
         before.video(str(given))

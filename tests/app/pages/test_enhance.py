@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dialled import estimated, write_dialled
 from making import ROOT, Project, photo
 from PIL import Image
 from small_pipeline import ended
@@ -13,11 +14,14 @@ from streamlit.testing.v1 import AppTest
 
 from app.enhance.calls import Call, _safe, as_zip, calls, preview, receive
 from app.jobs import jobs
+from pipeline.dials import describe
 from pipeline.engines import ENGINES, REFERENCE
 from pipeline.enhancing.command_line import BEST_QUALITY, arguments_of
 from pipeline.enhancing.encoding import CODECS, PRESETS
 from pipeline.enhancing.image_files import Picture, picture_size, write_picture
 from pipeline.errors import SharpcamError
+from pipeline.geometry import Frame, resize
+from pipeline.paths import Paths
 
 PAGE = ROOT / "app/pages/enhance.py"
 
@@ -28,9 +32,9 @@ def run_page() -> AppTest:
     return page
 
 
-def png(seed: int = 0) -> bytes:
+def png(seed: int = 0, *, size: tuple[int, int] = (20, 30)) -> bytes:
     packed = io.BytesIO()
-    Image.fromarray(photo(20, 30, seed=seed)).save(packed, format="PNG")
+    Image.fromarray(photo(*size, seed=seed)).save(packed, format="PNG")
     return packed.getvalue()
 
 
@@ -93,6 +97,55 @@ def test_two_models_beside_each_other_give_a_table(trained: Project):
     assert list(page.dataframe[0].value["method"]) == ["bicubic", "student"]
     (call,) = calls(trained.paths)
     assert picture_size(call.made / "a.png") == (120, 40)
+
+
+@pytest.mark.usefixtures("with_database")
+def test_sliders_begin_automatic_and_what_was_found_stands_next_to_the_picture(project: Project):
+    write_dialled(project.paths.bundled / "student_s.onnx")
+    page = run_page()
+    assert [slider.value for slider in page.slider] == [1.0]
+    assert {slider.label: slider.value for slider in page.select_slider} == dict.fromkeys(
+        ("Denoise", "Sharpen"), "Automatic"
+    )
+    dropped = png(size=(100, 120))
+    page.file_uploader[0].set_value([("a.png", dropped, "image/png")])
+    box(page, "Engine").set_value(REFERENCE)
+    assert camera_shown(page) == f"Camera: {describe(estimated(pixels(dropped)))}"
+    page.slider[0].set_value(0.5)
+    page.select_slider[0].set_value(0.9)
+    page.select_slider[1].set_value(0.0)
+    shown = camera_shown(page)
+    shown = camera_shown(page)
+    asked = arguments_of(list(calls(project.paths)[0].job.arguments))
+    assert (asked.strength, asked.denoise, asked.sharpen) == (0.5, 0.9, 0.0)
+    assert "very noisy" in shown
+    assert "(blur 0.00, noise 0.90, " in shown
+    page.slider[0].set_value(0.0)
+    assert camera_shown(page) is None  # bicubic asks no camera
+    assert difference_of(calls(project.paths)[0], "a.png", dropped) == 0
+
+
+def camera_shown(page: AppTest) -> str | None:
+    """Have the files enhanced, and give what the page then says of the camera."""
+    page.run()
+    page.button("enhance").click().run()
+    (job, *_) = jobs(Paths())
+    assert ended(job, Paths()).status == 0, job.tail()
+    page.run()
+    assert not page.exception
+    return next((caption.value for caption in page.caption if caption.value.startswith("Camera")), None)
+
+
+def pixels(packed: bytes) -> Frame:
+    with Image.open(io.BytesIO(packed)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def difference_of(call: Call, name: str, given: bytes) -> int:
+    """The largest difference of what was made to OpenCV's bicubic."""
+    frame = pixels(given)
+    bicubic = resize(frame, size=(2 * frame.shape[1], 2 * frame.shape[0]), kernel="bicubic")
+    return int(np.abs(bicubic.astype(np.int16) - pixels((call.made / name).read_bytes())).max())
 
 
 def box(page: AppTest, label: str) -> Any:
