@@ -80,7 +80,7 @@ def _settle(
 def tags_of(contract: dict[str, Any], judged: dict[str, Any] | None) -> dict[str, str]:
     """What a version says about itself: its hash, its kind, its evaluation, its data."""
     tags = {"onnx_sha256": models.float_sha256(contract), "model": contract["model"]}
-    tags |= {name: str(value) for name, value in contract["data"].items()}
+    tags |= {name: str(value) for name, value in contract["data"].items()} | dial_tags(contract)
     if judged is None:
         return tags | {"gate": "unknown"}
     tags |= {f"evaluation.{name}": value for name, value in tracking.flatten(judged["methods"]).items()}
@@ -89,6 +89,15 @@ def tags_of(contract: dict[str, Any], judged: dict[str, Any] | None) -> dict[str
         "verdict": " ".join(judged["verdict"]),
         "data_sha256": judged["data_sha256"],
     }
+
+
+def dial_tags(contract: dict[str, Any]) -> dict[str, str]:
+    """What a version says about its dials, if it has some: their neutral setting, and whether they set themselves."""
+    if "dials" not in contract:
+        return {}
+    names, neutral = contract["dials"]["names"], contract["dials"]["neutral"]
+    tags = {f"dials.neutral.{name}": str(value) for name, value in zip(names, neutral, strict=True)}
+    return tags | {"dials.estimator": "yes" if "estimator" in contract else "no"}
 
 
 def _files(paths: Paths) -> Path:

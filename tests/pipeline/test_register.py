@@ -8,7 +8,7 @@ import pytest
 from pipeline import models, origin, registry, tracking
 from pipeline.errors import SharpcamError
 from pipeline.files import read_json, write_json
-from pipeline.register import register
+from pipeline.register import register, tags_of
 from pipeline.registry import CANDIDATE
 from pipeline.runtime import sha256
 
@@ -139,3 +139,12 @@ def test_files_of_a_version_are_fetched_once_and_held_to_their_hashes(trained):
     onnx.write_bytes(b"damaged")
     models.lay_out(model, trained.paths)
     assert onnx.read_bytes() == trained.paths.student_onnx.read_bytes()
+
+
+def test_a_version_says_what_its_dials_are(dialled_once):
+    contract = read_json(dialled_once, made_by="export")
+    tags = tags_of(contract, None)
+    assert tags["dials.neutral.blur"] == str(contract["dials"]["neutral"][0])
+    assert tags["dials.estimator"] == "yes"
+    del contract["dials"]
+    assert not [name for name in tags_of(contract, None) if name.startswith("dials")]
