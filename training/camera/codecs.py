@@ -59,7 +59,8 @@ def _h264(frames: Frames, crf: float) -> Frames:
     encoder.height, encoder.width = frames.shape[1:3]
     encoder.pix_fmt, encoder.time_base, encoder.framerate = "yuv420p", Fraction(1, 30), Fraction(30)
     encoder.thread_count = 1
-    encoder.options = {"crf": f"{crf:.1f}", "preset": "veryfast", "threads": "1"}
+    # Cameras have no B-frames; with them libx264 reads memory that it never wrote, and small frames come out differently.
+    encoder.options = {"crf": f"{crf:.1f}", "preset": "veryfast", "threads": "1", "x264-params": "bframes=0"}
     packets: list[Any] = []
     for index, frame in enumerate(frames):
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(format="yuv420p")
