@@ -59,7 +59,7 @@ def _h264(frames: Frames, crf: float) -> Frames:
     encoder.height, encoder.width = frames.shape[1:3]
     encoder.pix_fmt, encoder.time_base, encoder.framerate = "yuv420p", Fraction(1, 30), Fraction(30)
     encoder.thread_count = 1
-    # Cameras have no B-frames; with them libx264 reads memory that it never wrote, and small frames come out differently.
+    # Cameras have no B-frames. With them libx264 reads memory that it never wrote: small frames differ from run to run.
     encoder.options = {"crf": f"{crf:.1f}", "preset": "veryfast", "threads": "1", "x264-params": "bframes=0"}
     packets: list[Any] = []
     for index, frame in enumerate(frames):
