@@ -102,7 +102,7 @@ class SimulatedClip:
     def recipe(self) -> dict[str, Any]:
         """All that was drawn for this clip, as it is written down."""
         return {
-            "camera": self.settings().values() if self.kind == BARE_SENSOR else asdict(self.drawn()),
+            "camera": self.settings().values() if self.kind == BARE_SENSOR else written_down(self.drawn()),
             "kind": self.kind,
             "motion": self.motion(),
             "seed": self.seed,
@@ -189,6 +189,12 @@ class SimulatedClip:
         )
         centre = wall.shape[2] * (0.4 + 0.2 * draw[1]), wall.shape[1] * (0.4 + 0.2 * draw[2])
         return (*centre, zoom), 2 * math.pi * draw[3]
+
+
+def written_down(drawn: Drawn) -> dict[str, Any]:
+    """The settings as JSON gives them back: what is infinite, as the light of a sensor without noise, is null."""
+    plain = {name: None if value == math.inf else value for name, value in asdict(drawn).items()}
+    return {**plain, "codecs": list(plain["codecs"])}
 
 
 @cache

@@ -1,16 +1,13 @@
 """Stage 5: the trained student as ONNX, float and int8, with the contract that runtimes read instead of guessing."""
 
 import hashlib
-import logging
 import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import onnx
 import torch
 from torch import nn
 
@@ -33,6 +30,7 @@ from pipeline.files import read_json, write_bytes, write_json
 from pipeline.frames import read_frame
 from pipeline.geometry import Frame, fit
 from pipeline.offsets import dial_section, with_own_biases
+from pipeline.onnx_export import as_onnx
 from pipeline.origin import data_versions
 from pipeline.params import GeometryParams, Params
 from pipeline.paths import Paths
@@ -202,32 +200,9 @@ def known_answer(model: nn.Module, golden: Frame, *, file: Path) -> Frame:
 def to_onnx(model: nn.Module, *, opset: int) -> bytes:
     """`model` as ONNX: `frame` (1, 3, H, W) to `picture` (1, 3, 2H, 2W), float32, H and W any even numbers."""
     rows, columns = (torch.export.Dim(name, min=SMALLEST_SIDE // 2, max=4096) for name in ("rows", "columns"))
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            model.eval(),
-            (torch.zeros(1, 3, 64, 80),),
-            dynamo=True,
-            opset_version=opset,
-            input_names=["frame"],
-            output_names=["picture"],
-            dynamic_shapes=({2: 2 * rows, 3: 2 * columns},),
-            verbose=False,
-        )
-    if program is None:
-        raise SharpcamError("torch gave no ONNX program. Please report this.")
-    return without_traces(program.model_proto)
-
-
-def without_traces(model: onnx.ModelProto) -> bytes:
-    """The model's bytes without the exporter's notes, which name files of this machine."""
-    graph = model.graph
-    for item in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        item.ClearField("metadata_props")
-        item.ClearField("doc_string")
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString(deterministic=True))
+    example, shapes = torch.zeros(1, 3, 64, 80), {2: 2 * rows, 3: 2 * columns}
+    program = as_onnx(model, example, shapes, outputs=["picture"], opset=opset)
+    return bytes(program.SerializeToString(deterministic=True))
 
 
 @torch.inference_mode()

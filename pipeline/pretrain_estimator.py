@@ -17,9 +17,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from pipeline.errors import SharpcamError
-from pipeline.export import without_traces
 from pipeline.files import write_bytes
+from pipeline.onnx_export import as_onnx
 from pipeline.paths import Paths
 from pipeline.photos import load_photos
 from pipeline.pretrain import (
@@ -116,11 +115,16 @@ class EstimatorRun(Run):
         return float(loss.detach())
 
 
+def newest_chunk(run: Run, recipe: Recipe) -> int:
+    """The index of the newest chunk that the pool holds at that step."""
+    return recipe.first_chunks - 1 + run.step // recipe.refresh_steps
+
+
 def losses(run: EstimatorRun, recipe: Recipe, pool: Pool, budget: Budget) -> Iterator[float]:
     """Train until the budget is spent; yields the loss of each step once it is taken."""
     started_s = time.monotonic() - run.elapsed_s
     while (spent := budget.spent(run)) < 1:
-        pool.reach(recipe.first_chunks - 1 + run.step // recipe.refresh_steps)
+        pool.reach(newest_chunk(run, recipe))
         loss = run.learn_from(Pictures(pool, recipe, run.step), spent=spent)
         run.elapsed_s = time.monotonic() - started_s
         yield loss
@@ -164,19 +168,8 @@ class Exported(nn.Module):
 def to_onnx(estimator: Estimator) -> bytes:
     """The estimator as ONNX, its prior's weights in the metadata."""
     rows, columns = (torch.export.Dim(name, min=SMALLEST_PX, max=8192) for name in ("rows", "columns"))
-    program = torch.onnx.export(
-        Exported(estimator).eval(),
-        (torch.zeros(1, 3, 96, 128),),
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=["frame"],
-        output_names=["values", "weights"],
-        dynamic_shapes=({2: rows, 3: columns},),
-        verbose=False,
-    )
-    if program is None:
-        raise SharpcamError("torch gave no ONNX program. Please report this.")
-    model = onnx.load_from_string(without_traces(program.model_proto))
+    example, shapes = torch.zeros(1, 3, 96, 128), {2: rows, 3: columns}
+    model = as_onnx(Exported(estimator), example, shapes, outputs=["values", "weights"], opset=OPSET)
     halve_weights(model.graph)
     prior = [round(float(weight), 6) for weight in estimator.prior.exp()]
     onnx.helper.set_model_props(model, {"prior_weights": json.dumps(prior)})
@@ -223,6 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
             for _ in kept(steps, run, checkpoint, every_s=recipe.checkpoint_s):
                 if run.step % recipe.validate_steps == 0:
                     print(f"step {run.step}: {describe(run.average, pool, recipe)}", flush=True)
+        pool.reach(newest_chunk(run, recipe))
         print(f"estimator: {describe(run.average, pool, recipe)}")
         write_bytes(asked.output or paths.bundled / "estimator.onnx", to_onnx(run.average.estimator))
 

@@ -14,6 +14,8 @@ from torch import Generator, Tensor
 SCALE = 2
 LUMA = (0.299, 0.587, 0.114)
 LUMA_SHARE = 0.7  # of the squares, as what is seen most; the rest keeps the colours
+DECIBEL_WEIGHT = 0.03  # about the usual error: gradients are as large as those of the error itself
+FLAT = 1e-4  # mean square error, 40 dB, below which a crop counts less and less
 BRIGHTNESS_WEIGHT = 0.5
 BOX_PX = 16  # side of the boxes whose brightness is kept, pixels of the input
 
@@ -62,23 +64,31 @@ def detail(picture: Tensor) -> float:
 
 
 def busiest(crops: Iterable[Any], *, picture: Callable[[Any], Tensor] = lambda crop: crop[1]) -> Any:
-    """The crop whose `picture`, by default the truth, has most detail: sky and blurred backgrounds teach little."""
+    """The crop whose `picture`, by default its truth, has most detail: sky and blurred backgrounds teach little."""
     return max(crops, key=lambda crop: detail(picture(crop)))
 
 
 def restoration_loss(restored: Tensor, truth: Tensor, raw: Tensor) -> Tensor:
-    """Mean over the crops of each one's root mean square error, and the light that boxes of 16x16 input pixels lose.
+    """Each crop's error in decibels, and the light that boxes of 16x16 input pixels lose.
 
     `restored` and `truth` (N, 3, 2h, 2w), `raw` (N, 3, h, w) in 0..1. Within a crop it asks for the mean of what may be
-    true, as PSNR does; between crops it weighs errors, not their squares, so that no few hard ones rule. Light that is
-    blurred before gamma and sharpened behind it would come out darker: what a camera gave keeps its brightness.
+    true, as PSNR does; between crops it weighs decibels, so that no few hard ones rule. Light that is blurred before
+    gamma and sharpened behind it would come out darker: what a camera gave keeps its brightness.
     """
     difference = restored.float() - truth
     weights = torch.tensor(LUMA, device=difference.device)[:, None, None]
     of_luma = (difference * weights).sum(dim=1).square().mean(dim=(1, 2))
     of_colours = difference.square().mean(dim=(1, 2, 3))
     squares = LUMA_SHARE * of_luma + (1 - LUMA_SHARE) * of_colours
-    return mean_of_roots(squares) + BRIGHTNESS_WEIGHT * brightness_error(restored.float(), raw)
+    return DECIBEL_WEIGHT * decibels(squares) + BRIGHTNESS_WEIGHT * brightness_error(restored.float(), raw)
+
+
+def decibels(squares: Tensor) -> Tensor:
+    """Mean over the crops of half the logarithm of each one's mean square error (N,): 1 is 8.7 dB of PSNR.
+
+    Families of cameras count alike then, however hard they are; crops of sky and walls, with next to no error, do not.
+    """
+    return 0.5 * torch.log(squares + FLAT).mean()
 
 
 def brightness_error(restored: Tensor, raw: Tensor) -> Tensor:

@@ -1,10 +1,12 @@
 """The simulated camera: raw and truth show the same at the same place, from the seed alone."""
 
 import shutil
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
 import pytest
+from aligned import QUARTER, moved, shift_between
 from making import ROOT, Project, make_clip, photo, tiny_project, tree, until
 
 from pipeline import demo
@@ -13,14 +15,21 @@ from pipeline.demo import SimulatedClip
 from pipeline.files import read_json
 from pipeline.frames import find_clips, find_frames, read_frame
 from pipeline.geometry import enlarge
-from pipeline.params import GeometryParams
+from pipeline.params import GeometryParams, load_params
 from pipeline.sources import Video
-from training import camera
+from training.camera import sensor as camera
+from training.camera.clips import Drawn
 
+# Mean and deviation of the last raw frame and of its truth, three clips of the demo of version 0.1.
+FIRST_VERSION = ((114.88, 59.43, 105.6, 71.85), (147.92, 39.59, 145.03, 46.49), (81.43, 58.9, 74.89, 66.67))
 GEOMETRY = GeometryParams(width=320, height=256, scale=2, fit="crop")
 STRETCHED = GeometryParams(width=320, height=256, scale=2, fit="stretch")
-QUARTER = 0.25  # pixels of the target
 CLIPS = {"slow": 0, "fast": 1, "still": 2}
+
+
+def tiny_demo(**changes):
+    demo_params = load_params(ROOT / "params.yaml").capture.demo
+    return demo_params.model_copy(update={"clips": 3, "frames": 2, **changes})
 
 
 def simulated(index, *, seed=7, frames=2, geometry=GEOMETRY):
@@ -32,37 +41,10 @@ def linear(frame, clip):
     return ((frame / 255) ** clip.recipe()["camera"]["gamma"]).astype(np.float32)
 
 
-def derivative(picture, *, along_x, along_y):
-    for axis in [1] * along_x + [0] * along_y:
-        picture = np.gradient(picture, axis=axis)
-    return picture
-
-
-def small_shift(blurred, sharp):
-    """(x, y) by which `blurred` lies beside `sharp`, if that is little.
-
-    Least squares of `blurred` on the derivatives of `sharp`: a blur is in the even ones, a shift in the first.
-    """
-    orders = [(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)]
-    a, b = (cv2.GaussianBlur(picture, (0, 0), 2) for picture in (blurred, sharp))
-    inner = np.s_[16:-16, 16:-16]
-    columns = [derivative(b, along_x=x, along_y=y)[inner].ravel() for x, y in orders] + [np.ones(a[inner].size)]
-    factors = np.linalg.lstsq(np.stack(columns, axis=1), a[inner].ravel(), rcond=None)[0]
-    return -factors[1:3] / factors[0]
-
-
-def moved(picture, shift):
-    towards = np.float32([[1, 0, shift[0]], [0, 1, shift[1]]])
-    return cv2.warpAffine(picture, towards, picture.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-
-
-def shift_between(raw, truth, clip):
+def shift_of(raw, truth, clip):
     """(x, y) in pixels of the target by which a raw frame, brought to target size, lies beside its truth."""
     seen = enlarge(linear(raw, clip), geometry=clip.geometry, kernel="bicubic")[..., 1]
-    ideal, shift = linear(truth, clip)[..., 1], np.zeros(2)
-    for _ in range(4):
-        shift = shift + small_shift(seen, moved(ideal, shift))
-    return shift
+    return shift_between(seen, linear(truth, clip)[..., 1])
 
 
 @pytest.fixture(scope="module", params=CLIPS)
@@ -74,13 +56,13 @@ def clip_and_frames(request):
 def test_raw_and_truth_are_aligned_to_a_quarter_of_a_pixel_moving_or_not(clip_and_frames):
     clip, frames = clip_and_frames
     for raw, truth in frames:
-        assert np.abs(shift_between(raw, truth, clip)).max() < QUARTER
+        assert np.abs(shift_of(raw, truth, clip)).max() < QUARTER
 
 
 @pytest.mark.parametrize("shift", [(0.5, 0), (0, -0.5), (1.5, 1)], ids=str)
 def test_a_misalignment_would_be_found(clip_and_frames, shift):
     clip, ((raw, truth), *_) = clip_and_frames
-    found = shift_between(raw, moved(truth, shift), clip)
+    found = shift_of(raw, moved(truth, shift), clip)
     np.testing.assert_allclose(found, np.negative(shift), atol=0.15)
     assert np.abs(found).max() > QUARTER
 
@@ -88,7 +70,7 @@ def test_a_misalignment_would_be_found(clip_and_frames, shift):
 def test_raw_and_truth_are_aligned_where_the_frame_is_stretched():
     clip = simulated(1, seed=8, geometry=STRETCHED, frames=1)
     ((raw, truth),) = clip.record()
-    assert np.abs(shift_between(raw, truth, clip)).max() < QUARTER
+    assert np.abs(shift_of(raw, truth, clip)).max() < QUARTER
 
 
 def test_one_camera_moves_and_another_stands_still():
@@ -129,13 +111,42 @@ def test_each_drawn_parameter_is_written_down(recorded_once):
     for clip in find_clips(recorded_once.paths.raw):
         known = read_json(clip / "clip.json", made_by="capture")
         simulated = known["simulated"]
-        assert simulated["camera"].keys() == camera.RANGES.keys()
         assert simulated["motion"].keys() == demo.RANGES.keys()
-        for name, (low, high) in camera.RANGES.items():
-            assert low * 0.999 - 1e-6 <= simulated["camera"][name] <= high * 1.001 + 1e-6
+        if simulated["kind"] == demo.BARE_SENSOR:
+            assert simulated["camera"].keys() == camera.RANGES.keys()
+            for name, (low, high) in camera.RANGES.items():
+                assert low * 0.999 - 1e-6 <= simulated["camera"][name] <= high * 1.001 + 1e-6
+        else:
+            assert simulated["camera"].keys() == {field.name for field in fields(Drawn)}
         assert simulated["seed"] == recorded_once.params.seed
         assert known["size"] == [80, 60]
         assert known["fps_asked"] == 10
+
+
+def test_the_demo_has_three_cameras_each_moving_and_still():
+    clips = demo.simulated_clips(
+        tiny_demo(clips=9), seed=7, asked=load_params(ROOT / "params.yaml").capture.camera, geometry=GEOMETRY
+    ).values()
+    kinds = {(clip.kind, clip.index % 3 == 2) for clip in clips}
+    assert len({kind for kind, _ in kinds}) == 3
+    assert len(kinds) == 6
+
+
+def test_the_demo_of_one_bare_sensor_is_that_of_the_first_version():
+    asked = load_params(ROOT / "params.yaml").capture.camera.model_copy(update={"width": 64, "height": 48})
+    clips = demo.simulated_clips(tiny_demo(cameras=("bare_sensor",)), seed=7, asked=asked, geometry=GEOMETRY).values()
+    assert {clip.kind for clip in clips} == {"bare_sensor"}
+    for clip, known in zip(clips, FIRST_VERSION, strict=True):
+        *_, (raw, truth) = clip.record()
+        assert (raw.mean(), raw.std(), truth.mean(), truth.std()) == pytest.approx(known, abs=0.02)
+
+
+def test_something_crosses_before_a_still_camera_and_the_rest_of_the_truth_stays(recorded_once):
+    clip = replace(simulated(2, frames=4), kind="laptop_h264")
+    truths = np.stack([truth for _, truth in clip.record()]).astype(int)
+    moved_at = np.abs(np.diff(truths, axis=0)).max(axis=(0, 3)) > 2
+    assert 0.02 < moved_at.mean() < 0.6
+    assert not moved_at[:, :20].any()
 
 
 def test_a_demo_clip_has_as_many_truths_as_frames(recorded_once):

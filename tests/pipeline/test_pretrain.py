@@ -19,13 +19,13 @@ from pipeline.errors import SharpcamError
 from pipeline.photos import load_photos, read_photo
 from pipeline.recipe import RECIPES, load_recipe
 from pipeline.runtime import sha256
-from training import camera, checkpoints
+from training import checkpoints
 from training.descent import Run
 
 RECIPE = RECIPES / "restorer.yaml"
 ROOT = Path(__file__).parents[2]
 TINY = {
-    "arguments": {"width": 8, "blocks": [1, 1]},
+    "arguments": {"width": 8, "blocks": [1, 1], "dials": True},
     "steps": 24,
     "batch_size": 2,
     "crop_px": 16,
@@ -34,7 +34,7 @@ TINY = {
     "warmup_steps": 2,
     "frame_px": 24,
     "scene_px": 96,
-    "chunk_frames": 2,
+    "chunk_clips": 2,
     "first_chunks": 2,
     "pool_chunks": 3,
     "refresh_steps": 4,
@@ -221,8 +221,12 @@ def test_other_photographs_another_recipe_or_camera_are_another_training(folder,
     }
     assert len(found) == 3
     assert pretrain.fingerprint(load_recipe(recipe_file, checkpoint_s=9), photos) in found
-    monkeypatch.setitem(camera.RANGES, "gamma", (1.0, 1.1))
+    shared = pretrain.frames_fingerprint(recipe, photos)
+    assert pretrain.frames_fingerprint(load_recipe(recipe_file, steps=9, learning_rate=0.5), photos) == shared
+    assert pretrain.frames_fingerprint(load_recipe(recipe_file, scene_px=80), photos) != shared
+    monkeypatch.setattr(pretrain, "camera_code", lambda: "another camera")
     assert pretrain.fingerprint(recipe, photos) not in found
+    assert pretrain.frames_fingerprint(recipe, photos) != shared
 
 
 @pytest.mark.parametrize(
@@ -231,7 +235,8 @@ def test_other_photographs_another_recipe_or_camera_are_another_training(folder,
         ("speed", 1, "speed: Extra inputs"),
         ("crop_px", 17, "crop_px: .* multiple of 2"),
         ("learning_rate", -1, "learning_rate: .* greater than 0"),
-        ("shots", {"zoom": 2}, r"shots\.zoom"),
+        ("cameras", {"pinhole": 1}, "pinhole: not among the cameras"),
+        ("cameras", {}, "at least one camera"),
         ("held_out", None, "held_out"),
         ("model", "student_xxl", "none of the models"),
     ],

@@ -52,7 +52,9 @@ def test_the_average_lags_behind_the_model():
 
 
 def test_bf16_is_for_the_share_of_the_training_that_is_asked_for():
-    run = Run(torch.nn.Conv2d(3, 3, 1), replace(DESCENT, bf16=0.5), loss=lambda made, truth: (made - truth).mean())
+    run = Run(
+        torch.nn.Conv2d(3, 3, 1), replace(DESCENT, bf16=0.5), loss=lambda made, truth, _raw: (made - truth).mean()
+    )
     seen = []
     run.model.register_forward_hook(lambda _module, _batch, made: seen.append(made.dtype))
     for spent in (0.0, 0.49, 0.5, 0.99):

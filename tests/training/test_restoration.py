@@ -1,26 +1,26 @@
 """What the restorer learns from: pairs that fit one another, drawn alike for the same seed."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from training.pool import Pool
 from training.restoration import (
-    Shots,
+    BRIGHTNESS_WEIGHT,
+    DECIBEL_WEIGHT,
+    FLAT,
     bicubic,
-    crop_pair,
+    brightness_error,
     crop_scenes,
     detail,
     frame_psnr,
+    random_crop,
     restoration_loss,
     seeded,
-    shoot,
     to_uint8,
     turn,
 )
-
-STILL = Shots(zoom=(2.2, 2.3), tilt_rad=0.1, speed_px_per_s=(0, 0), still_share=1, quiet_share=1)
-MOVING = Shots(zoom=(2.2, 2.8), tilt_rad=0.1, speed_px_per_s=(50, 200), still_share=0.2, quiet_share=0.2)
 
 
 def smooth_photo(seed: int = 0, px: int = 120) -> torch.Tensor:
@@ -28,39 +28,11 @@ def smooth_photo(seed: int = 0, px: int = 120) -> torch.Tensor:
     return to_uint8(F.interpolate(noise, (px, px), mode="bicubic", align_corners=False))[0]
 
 
-def small_pool(most_chunks: int = 2) -> Pool:
-    return Pool(
-        photos=[smooth_photo(0), smooth_photo(1)],
-        shots=MOVING,
-        seed=3,
-        frame_px=16,
-        scene_px=80,
-        chunk_frames=2,
-        most_chunks=most_chunks,
-        device=torch.device("cpu"),
-    )
-
-
-def test_raw_and_truth_show_the_same_thing_at_the_same_place():
-    raw, truth = shoot(smooth_photo()[None], shots=STILL, frame_px=32, generator=seeded(1, 0, 0))
-    assert raw.shape == (1, 3, 32, 32)
-    assert truth.shape == (1, 3, 64, 64)
-    assert raw.dtype == truth.dtype == torch.uint8
-    doubled, true = bicubic(raw.float() / 255), truth.float() / 255
-    aligned = frame_psnr(doubled[..., 4:-4, 4:-4], true[..., 4:-4, 4:-4])
-    shifted = [
-        frame_psnr(doubled[..., 4:-4, 4:-4], true.roll((down, right), dims=(2, 3))[..., 4:-4, 4:-4])
-        for down, right in ((-1, 0), (1, 0), (0, -1), (0, 1))
-    ]
-    assert aligned > 25
-    assert aligned > max(shifted)
-
-
 def test_a_pair_is_cut_and_turned_together():
     truth = torch.rand(3, 40, 40)
     raw = F.avg_pool2d(truth, 2)
     for index in range(10):
-        small, large = crop_pair(raw, truth, crop_px=8, generator=seeded(0, 0, index))
+        small, large = random_crop(raw, truth, crop_px=8, generator=seeded(0, 0, index))
         torch.testing.assert_close(F.avg_pool2d(large, 2), small)
 
 
@@ -77,12 +49,28 @@ def test_scenes_are_cut_from_the_photographs():
     assert torch.equal(whole[0], photo)
 
 
-def test_the_loss_of_the_truth_is_next_to_nothing_and_grows_with_the_error():
-    truth = torch.rand(2, 3, 8, 8)
-    found = [float(restoration_loss(truth + error, truth)) for error in (0, 0.01, 0.1)]
-    assert found == pytest.approx([0.001, 0.01, 0.1], rel=0.01)
-    uneven = truth + torch.tensor((0.0, 0.2))[:, None, None, None]
-    assert float(restoration_loss(uneven, truth)) == pytest.approx(0.1, rel=0.01)
+def test_the_loss_counts_decibels_of_every_crop_alike():
+    raw = torch.full((2, 3, 16, 16), 0.5)
+    truth = bicubic(raw)
+    stripes = torch.ones(32).view(1, 1, 1, 32)
+    stripes[..., ::2] = -1  # keeps the brightness
+
+    def loss(*errors: float) -> float:
+        error = torch.tensor(errors)[:, None, None, None] * stripes
+        return float(restoration_loss(truth + error, truth, raw))
+
+    assert loss(0.1, 0.1) - loss(0.05, 0.05) == pytest.approx(DECIBEL_WEIGHT * math.log(2), rel=0.05)
+    assert loss(0.2, 0.1) - loss(0.1, 0.1) == pytest.approx(loss(0.2, 0.2) - loss(0.2, 0.1), rel=1e-3)
+    assert loss(0, 0) == pytest.approx(DECIBEL_WEIGHT * 0.5 * math.log(FLAT), rel=1e-3)
+
+
+def test_light_that_is_lost_counts_beside():
+    raw = torch.full((1, 3, 32, 32), 0.5)
+    darker = bicubic(raw) - 0.1
+    assert float(brightness_error(darker, raw)) == pytest.approx(0.1, rel=1e-4)
+    truth = darker.clone()
+    whole = float(restoration_loss(darker, truth, raw))
+    assert whole == pytest.approx(DECIBEL_WEIGHT * 0.5 * math.log(FLAT) + BRIGHTNESS_WEIGHT * 0.1, rel=1e-3)
 
 
 def test_a_busy_crop_has_more_detail_than_a_flat_one():
@@ -90,41 +78,9 @@ def test_a_busy_crop_has_more_detail_than_a_flat_one():
     busy[..., ::2] = 200
     assert detail(flat) == 0
     assert detail(busy) == pytest.approx(200)
-    pool = small_pool()
-    pool.reach(1)
-    found = []
-    for candidates in (1, 6):
-        _, truth = pool.batch(0, size=6, crop_px=8, candidates=candidates)
-        found.append(sum(detail(picture * 255) for picture in truth))
-    assert found[1] > found[0]
 
 
 def test_psnr_is_that_of_pictures_of_8_bits():
     truth = torch.full((2, 3, 4, 4), 100 / 255)
     assert frame_psnr(truth + 1 / 255, truth).tolist() == pytest.approx([48.1308, 48.1308], abs=1e-3)
     assert frame_psnr(truth + 0.3 / 255, truth).min() > 100
-
-
-def test_a_pool_that_was_rebuilt_holds_and_gives_the_same():
-    walked, jumped = small_pool(), small_pool()
-    for newest in range(4):
-        walked.reach(newest)
-    jumped.reach(3)
-    assert list(walked.chunks) == list(jumped.chunks) == [2, 3]
-    for first, second in zip(
-        walked.batch(5, size=3, crop_px=8, candidates=2), jumped.batch(5, size=3, crop_px=8, candidates=2), strict=True
-    ):
-        assert torch.equal(first, second)
-    assert not torch.equal(
-        walked.batch(5, size=3, crop_px=8, candidates=2)[0], walked.batch(6, size=3, crop_px=8, candidates=2)[0]
-    )
-
-
-def test_a_pool_starts_small():
-    pool = small_pool(most_chunks=4)
-    pool.reach(0)
-    assert list(pool.chunks) == [0]
-    raw, truth = pool.batch(0, size=2, crop_px=16, candidates=1)
-    assert raw.shape == (2, 3, 16, 16)
-    assert truth.shape == (2, 3, 32, 32)
-    assert 0 <= raw.min() <= raw.max() <= 1

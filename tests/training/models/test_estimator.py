@@ -1,0 +1,53 @@
+"""The estimator: sure places outweigh others, an unsure picture stays neutral, halos cost."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from training.models.dials import NEUTRAL
+from training.models.estimator import Estimator, Reading, decibel_loss, overshoot
+
+
+def test_a_reading_is_values_in_range_and_positive_weights_for_any_size():
+    estimator = Estimator()
+    torch.nn.init.normal_(estimator.value.weight)
+    torch.nn.init.normal_(estimator.weight.weight)
+    for height, width in ((64, 64), (72, 100)):
+        values, weights = estimator(torch.rand(3, 3, height, width))
+        assert values.shape == weights.shape == (3, 4)
+        assert 0 <= values.min() <= values.max() <= 1
+        assert weights.min() > 0
+
+
+def test_readings_are_pooled_by_their_weights_and_with_neutral_dials():
+    estimator = Estimator()
+    torch.nn.init.zeros_(estimator.prior)  # the neutral dials weigh 1
+    values = torch.tensor([[1.0, 1, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]])
+    weights = torch.tensor([[1.0, 0, 1, 1], [1, 0, 3, 0], [1, 1, 1, 1]])
+    pooled = estimator.pool(Reading(values, weights), torch.tensor([0, 0, 1]), 2)
+    n = torch.tensor(NEUTRAL)
+    expected = torch.stack(
+        (torch.stack(((n[0] + 1) / 3, n[1], (n[2] + 1) / 5, (n[3] + 1) / 2)), (n + 1) / 2),
+    )
+    torch.testing.assert_close(pooled, expected)
+
+
+def test_the_loss_counts_decibels_of_groups():
+    truth = torch.zeros(3, 3, 8, 8)
+    restored = torch.tensor([0.1, 0.1, 0.2])[:, None, None, None].expand_as(truth)
+    one, two = (
+        decibel_loss(restored[at], truth[at], torch.zeros(len(at), dtype=torch.long), 1) for at in ([0, 1], [2])
+    )
+    assert float(two - one) == pytest.approx(2 * torch.tensor(2.0).log().item(), abs=0.01)
+    both = decibel_loss(restored, truth, torch.tensor([0, 0, 1]), 2)
+    assert float(both) == pytest.approx(float((one + two) / 2), abs=1e-5)
+
+
+def test_overshoot_is_what_lies_outside_the_range_around():
+    raw = torch.full((1, 3, 16, 16), 0.25)
+    raw[..., 8:] = 0.75
+    plain = F.interpolate(raw, scale_factor=2, mode="bicubic", align_corners=False)
+    assert float(overshoot(plain, raw)) == pytest.approx(0, abs=1e-6)
+    bright = plain.clone()
+    bright[..., 28:] += 0.1
+    assert float(overshoot(bright, raw)) == pytest.approx(0.1 * 4 / 32, rel=0.05)
