@@ -194,7 +194,7 @@ class SimulatedClip:
 def written_down(drawn: Drawn) -> dict[str, Any]:
     """The settings as JSON gives them back: what is infinite, as the light of a sensor without noise, is null."""
     plain = {name: None if value == math.inf else value for name, value in asdict(drawn).items()}
-    return {**plain, "codecs": list(plain["codecs"])}
+    return {**plain, "codecs": [asdict(codec) for codec in drawn.codecs]}
 
 
 @cache

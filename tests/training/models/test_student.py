@@ -58,7 +58,9 @@ def test_the_body_works_at_half_the_input_size_or_at_it(forms, size):
     for make in forms.values():
         sizes = []
         model = make()
-        model.body[0].register_forward_hook(lambda *arguments, found=sizes: found.append(tuple(arguments[2].shape[-2:])))
+        model.body[0].register_forward_hook(
+            lambda *arguments, found=sizes: found.append(tuple(arguments[2].shape[-2:]))
+        )
         model(torch.rand(1, 3, 32, 40))
         assert sizes == [size]
 
