@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -194,10 +195,9 @@ def with_pixels(model: Any) -> Any:
     return pixels.build()
 
 
-def machine() -> list[str]:
-    """What a measured speed depends on besides the model: the processor, its cores, the libraries."""
-    libraries = [f"{name} {_version(name)}" for name in ("onnxruntime", "openvino")]
-    return [processor(), f"{cores()} cores", *libraries]
+def machine(libraries: Sequence[str] = ("onnxruntime", "openvino")) -> list[str]:
+    """What a measured speed depends on besides the model: the processor, its cores, the versions of `libraries`."""
+    return [processor(), f"{cores()} cores", *(f"{name} {_version(name)}" for name in libraries)]
 
 
 def cores() -> int:

@@ -64,10 +64,8 @@ def make_forecast(paths: Paths, params: Params) -> Forecast:
     What the stage capture has yet to bring counts too, as it runs before the teacher.
     """
     from pipeline import teacher  # torch, which a page that reads a forecast does not need
-    from pipeline.chains.chain import build_chain
 
-    engine = teacher.build_engine(paths, params.teacher)
-    chain = build_chain(params.teacher, geometry=params.geometry, engine=engine)
+    chain = teacher.ready_chain(paths, params)
     known = teacher.read_statuses(paths)
     jobs = [job for clip in find_clips(paths.raw) for job in teacher.find_jobs(clip, chain, paths)]
     pending = [job for job in jobs if not teacher.is_done(job, known)]

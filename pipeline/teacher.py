@@ -46,7 +46,7 @@ def teacher(paths: Paths, params: Params) -> None:
     clips = find_clips(paths.raw)
     if not clips:
         raise SharpcamError(f'There is no clip in {paths.raw}. Run "dvc repro capture" first, or "dvc pull".')
-    chain = build_chain(params.teacher, geometry=params.geometry, engine=build_engine(paths, params.teacher))
+    chain = ready_chain(paths, params)
     paths.teacher.mkdir(parents=True, exist_ok=True)
     remove_unfinished(paths.teacher)
     remove_orphans(paths)
@@ -56,21 +56,35 @@ def teacher(paths: Paths, params: Params) -> None:
     pending = [job for job in jobs if not is_done(job, known)]
     check_sizes(pending, chain)
     results = start_executor(pending, chain, paths, params.teacher)
+    for clip in clips if pending else ():
+        record_backends(paths.teacher / clip.name, chain)
     failures = compute(results, log=log_file(paths), known=known, total=len(pending)) if pending else {}
     for clip in clips:
         write_recipe(paths.teacher / clip.name, jobs_of[clip], chain, known)
     summarise(jobs, pending, known, failures)
 
 
+def ready_chain(paths: Paths, params: Params) -> Chain:
+    """The chain of the parameters. Its networks compute in the backends that a chain.json of the same steps records,
+    so that a run that resumes mixes none; where there is no such, in the fastest here."""
+    chain = build_chain(params.teacher, geometry=params.geometry, engine=build_engine(paths, params.teacher))
+    for file in sorted(paths.teacher.glob("*/chain.json")):
+        with suppress(SharpcamError, LookupError, TypeError, AttributeError, StopIteration):
+            if same := chain.as_recorded(read_json(file, made_by="teacher")):
+                return same
+    return chain.settled()
+
+
 def build_engine(paths: Paths, params: TeacherParams) -> Engine:
-    """Where the networks compute. Workers of Ray have what they are given; the driver need not have it too."""
+    """Where the networks compute. Workers of Ray have the GPU that they are given, the driver need not have one; what
+    they compute in on the CPU is what is the fastest on the driver's."""
     device, precision = params.device, params.precision
     if params.executor == "ray":
         require_ray()
         on_gpu = params.ray.gpus_per_worker > 0
         device = ("cuda" if on_gpu else "cpu") if device == "auto" else device
-        precision = ("bf16" if on_gpu else "fp32") if precision == "auto" else precision
-    return Engine(paths.bundled, paths.downloads, device, precision)
+        precision = "bf16" if on_gpu and precision == "auto" else precision
+    return Engine(paths.bundled, paths.downloads, device, precision, paths.cache)
 
 
 def start_executor(pending: list[Job], chain: Chain, paths: Paths, params: TeacherParams) -> Iterator[Result]:
@@ -217,6 +231,12 @@ def _seconds(chain: Chain, frame: Any) -> float:
     started = time.perf_counter()
     chain.enhance(frame)
     return time.perf_counter() - started
+
+
+def record_backends(folder: Path, chain: Chain) -> None:
+    """Begin the chain.json of a clip that has none: a run that is killed goes on in the same backends."""
+    if not (folder / "chain.json").exists():
+        write_recipe(folder, [], chain, {})
 
 
 def write_recipe(folder: Path, jobs: list[Job], chain: Chain, known: dict[str, Status]) -> None:

@@ -56,6 +56,27 @@ class Chain:
         del recipe["chain"]  # the same steps under another name are the same work
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
+    def settled(self) -> "Chain":
+        """The same chain with the backends of its networks chosen: from now on they stay."""
+        return replace(self, steps=tuple((name, step.settled()) for name, step in self.steps))
+
+    def in_backend(self, name: str) -> "Chain":
+        """The same chain with all its networks in one backend."""
+        return replace(self, steps=tuple((step, made.in_backend(name)) for step, made in self.steps))
+
+    def as_recorded(self, recipe: dict[str, Any]) -> "Chain | None":
+        """The same chain in the backends that `recipe` records; None where that is another chain's.
+
+        Raises LookupError, TypeError or AttributeError where it is no recipe.
+        """
+        entries = [next(iter(step.values())) for step in recipe["steps"]]
+        if len(entries) != len(self.steps):
+            return None
+        steps = ((name, step.as_recorded(entry)) for (name, step), entry in zip(self.steps, entries, strict=True))
+        same = replace(self, steps=tuple(steps))
+        ours = json.loads(json.dumps(same.recipe()))
+        return same if all(recipe.get(key) == ours[key] for key in ("steps", "target", "fit")) else None
+
     def load(self) -> None:
         """Bring the networks into memory. Raises SharpcamError where one cannot be."""
         for _, step in self.steps:

@@ -12,13 +12,29 @@ Precision = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True)
+class Source:
+    """A network, and the weights that it must have."""
+
+    network: str  # a name in NETWORKS, or "restorer"
+    folder: Path
+    sha256: str
+    views: int | None = None  # for a network that takes several
+
+    @property
+    def run_time(self) -> dict[str, int]:
+        """Arguments of the model that the weights do not fix."""
+        return {} if self.views is None else {"views": self.views}
+
+
+@dataclass(frozen=True)
 class Engine:
-    """Folders of weights, the device, and the precision of convolutions: pooling and LayerNorm are always fp32."""
+    """Folders of weights and of notes, the device, and the precision of convolutions."""
 
     bundled: Path = Paths().bundled
     downloads: Path = Paths().downloads
     device: str = "auto"  # auto: a GPU where there is one | cpu | cuda | cuda:1
-    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 on a GPU that has it
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 on a GPU that has it; on the CPU it is measured
+    cache: Path = Paths().cache  # remembers which backend is the fastest
 
     @property
     def settled_device(self) -> str:
@@ -28,13 +44,20 @@ class Engine:
         return pick_device(self.device, setting="teacher.device")
 
     @property
-    def settled_precision(self) -> Precision:
-        """The precision that `auto` comes to on this machine."""
+    def is_cpu(self) -> bool:
+        """Whether networks compute on the CPU."""
+        return self.device == "cpu" or (self.device == "auto" and self.settled_device == "cpu")
+
+    @property
+    def gpu_precision(self) -> Precision:
+        """The precision that `auto` comes to on this machine's GPU."""
         if self.precision != "auto":
             return self.precision
-        if self.settled_device == "cpu":
-            return "fp32"
         return "bf16" if has_bf16(self.settled_device) else "fp32"
+
+    def allows(self, precision: Precision) -> bool:
+        """Whether networks may be computed so."""
+        return self.precision in ("auto", precision)
 
 
 def pick_device(name: str, *, setting: str) -> str:
@@ -55,10 +78,8 @@ def pick_device(name: str, *, setting: str) -> str:
 
 @cache
 def has_bf16(device: str) -> bool:
-    """Whether `device` computes in bf16. A CPU always does, slowly; a GPU that would only imitate it does not."""
+    """Whether the GPU `device` computes in bf16; one that would only imitate it does not."""
     import torch
 
-    if torch.device(device).type != "cuda":
-        return True
     with torch.cuda.device(device):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -3,20 +3,19 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PrivateAttr
 
-from pipeline.chains.engine import Engine
+from pipeline.chains.backends import BACKENDS
+from pipeline.chains.choice import chosen_backend
+from pipeline.chains.engine import Engine, Source
 from pipeline.chains.light import with_light_of
 from pipeline.chains.step import Picture, Size, Step
 from pipeline.chains.weight_files import ACCEPTED, provenance, sha256_of
 from pipeline.errors import SharpcamError
 from pipeline.params import GeometryParams
-
-if TYPE_CHECKING:
-    from pipeline.chains.inference import Source
 
 Side = Annotated[int, Field(ge=8)]
 TlcPx = tuple[Side, Side] | None  # (height, width) of the crops that the network was trained on; null: no TLC
@@ -26,7 +25,7 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 
 class NetworkStep(Step, frozen=True):
-    """A network; `_engine` says where it computes."""
+    """A network; `_engine` says where it computes, `_backend` in what: empty as long as it is not settled."""
 
     is_network: ClassVar[bool] = True
     scale: ClassVar[int] = 1
@@ -34,6 +33,7 @@ class NetworkStep(Step, frozen=True):
     file: ClassVar[str]
 
     _engine: Engine = PrivateAttr(default_factory=Engine)
+    _backend: str = PrivateAttr(default="")
 
     def placed(self, engine: Engine) -> "NetworkStep":
         step = self.model_copy()
@@ -42,6 +42,25 @@ class NetworkStep(Step, frozen=True):
 
     def moved(self, folder: Path) -> "NetworkStep":
         return self.placed(replace(self._engine, bundled=folder, downloads=folder))
+
+    @property
+    def backend(self) -> str:
+        """The name in BACKENDS of what computes it; measured where no run before left a note."""
+        return self._backend or chosen_backend(self.source(), engine=self._engine, tlc_px=self._tlc_px())
+
+    def settled(self) -> "NetworkStep":
+        return self.in_backend(self.backend)
+
+    def as_recorded(self, entry: dict[str, Any]) -> "NetworkStep":
+        backend = BACKENDS.get(entry.get("engine", ""))
+        if backend is None or not self._engine.is_cpu or not self._engine.allows(backend.precision):
+            return self.settled()
+        return self.in_backend(entry["engine"])
+
+    def in_backend(self, name: str) -> "NetworkStep":
+        step = self.model_copy()
+        step._backend = name
+        return step
 
     @property
     def device(self) -> str:
@@ -66,23 +85,22 @@ class NetworkStep(Step, frozen=True):
         return [path for path in files if path.is_file()]
 
     def provenance(self) -> dict[str, Any]:
-        return {"network": self.network} | self.weights() | {"dtype": DTYPES[self._engine.settled_precision]}
+        computed = {"engine": self.backend, "dtype": DTYPES[BACKENDS[self.backend].precision]}
+        return {"network": self.network} | self.weights() | computed
 
     def load(self) -> None:
-        from pipeline.chains.inference import loaded
+        from pipeline.chains.inference import started
 
-        loaded(self.source(), engine=self._engine, tlc_px=self._tlc_px())
+        started(self.source(), self.device, self._tlc_px(), self.backend)
 
     def run(self, picture: Picture, *, geometry: GeometryParams) -> Picture:
         from pipeline.chains.inference import infer
 
         del geometry
-        return infer(picture, source=self.source(), engine=self._engine, tlc_px=self._tlc_px())
+        return infer(picture, source=self.source(), engine=self._engine, tlc_px=self._tlc_px(), backend=self.backend)
 
-    def source(self) -> "Source":
+    def source(self) -> Source:
         """The network and its weights, for what computes it."""
-        from pipeline.chains.inference import Source
-
         return Source(self.network, self.folder, str(self.weights()["sha256"]), self._views())
 
     def _views(self) -> int | None:
@@ -97,8 +115,8 @@ class LocalStep(NetworkStep, frozen=True):
 
     tlc_px: TlcPx
 
-    def tamed(self) -> "LocalStep | None":
-        return self.model_copy(update={"tlc_px": None}) if self.tlc_px else None
+    def tamed(self) -> Step | None:
+        return self.settled().model_copy(update={"tlc_px": None}) if self.tlc_px else None
 
     def _tlc_px(self) -> TlcPx:
         return self.tlc_px

@@ -49,6 +49,7 @@ def ray_results(pending: list[Job], chain: Chain, *, params: RayParams, cache: S
     """Each job and what became of it, as workers finish them. Raises SharpcamError where Ray gives no worker."""
     if not pending:
         return
+    chain = chain.settled()  # here, not on each worker's machine
     with connected(params.address) as ray:
         count = _count(ray, params)
         print(f'teacher: {len(pending)} frames through the chain "{chain.name}", {count} workers of Ray', flush=True)

@@ -59,6 +59,20 @@ class Step(BaseModel, frozen=True, extra="forbid"):
         del engine
         return self
 
+    def settled(self) -> "Step":
+        """The same step with all chosen that is chosen by measuring."""
+        return self
+
+    def in_backend(self, name: str) -> "Step":
+        """The same step, computed in that backend, if it is one for which that matters."""
+        del name
+        return self
+
+    def as_recorded(self, entry: dict[str, Any]) -> "Step":
+        """The same step, computed as its `entry` in a recipe says, if that matters and the parameters allow it."""
+        del entry
+        return self
+
     def tamed(self) -> "Step | None":
         """The same step in a form that is less sharp and fails less often, if there is one."""
         return None

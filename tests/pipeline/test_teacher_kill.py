@@ -8,6 +8,10 @@ import pytest
 from making import kill, make_clip, photo, tree
 
 from benchmarks.made_up_weights import make_up_restorer
+from pipeline.chains.choice import note_file
+from pipeline.chains.network_steps import Restorer
+from pipeline.files import write_json
+from pipeline.teacher import build_engine
 
 KILLS = 10
 FRAMES = 60  # so long that a busy machine, which sees each kill late, does not reach the end before the last
@@ -19,17 +23,24 @@ def clips(project):
     """Two clips, and a restorer that takes some 40 ms for a frame."""
     project.change(teacher={"chain": "mine", "device": "cpu", "chains": {"mine": CHAIN}})
     make_up_restorer(project.paths.bundled / "restorer.safetensors", width=32)
+    write_json(note_of(project), {"chosen": "torch-fp32"})  # converting it would take each process seconds
     for clip in range(2):
         make_clip(project.paths, f"clip{clip}", [photo(90, 120, seed=100 * clip + i) for i in range(FRAMES // 2)])
     return project
 
 
+def note_of(project):
+    """Where the choice of a backend for the restorer is noted."""
+    engine = build_engine(project.paths, project.params.teacher)
+    return note_file(Restorer().placed(engine).source(), engine=engine, tlc_px=None)
+
+
 def unbroken(project):
-    """The files of a run that nothing disturbs; then all as it was before it."""
+    """The files of a run that nothing disturbs; then all as it was before it, but for what it measured."""
     done = project.run("pipeline.teacher")
     assert done.returncode == 0, done.stderr
     files = tree(project.paths.teacher)
-    for path in (project.paths.teacher, project.paths.logs, project.paths.cache):
+    for path in (project.paths.teacher, project.paths.logs, project.paths.cache / "teacher"):
         path.rename(path.with_name(f"{path.name}-of-unbroken-run"))
     return files
 

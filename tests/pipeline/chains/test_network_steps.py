@@ -14,6 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from benchmarks.made_up_weights import made_up_weights, make_up_restorer
 from pipeline.chains import inference
+from pipeline.chains.backends import BACKENDS
 from pipeline.chains.chain import build_chain, guarded
 from pipeline.chains.engine import Engine
 from pipeline.chains.executor import ahead
@@ -54,7 +55,9 @@ STEPS_OF_NETWORKS = [
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch):
-    """The networks of others, small."""
+    """The networks of others, small, and torch alone to compute them: test_choice.py has the other backends."""
+    for name in ("openvino-fp32", "openvino-bf16"):
+        monkeypatch.delitem(BACKENDS, name)
     for name, arguments in TINY.items():
         known = NETWORKS[name]
         monkeypatch.setitem(NETWORKS, name, Network(known.model, arguments, known.file, known.unused))
@@ -64,13 +67,14 @@ def _tiny(monkeypatch):
 def engine(tmp_path):
     """All weights in one folder, fp32 on the CPU."""
     with made_up_weights([*TINY, "restorer"], folder=tmp_path / "weights"):
-        yield Engine(tmp_path / "weights", tmp_path / "weights", "cpu")
+        yield Engine(tmp_path / "weights", tmp_path / "weights", "cpu", "fp32")
 
 
 @pytest.fixture
 def with_weights(project):
     """A project with one clip of two frames and all weights."""
     make_clip(project.paths, "a", [FRAME, photo(60, 80, seed=1)])
+    project.change(teacher={"precision": "fp32"})
     bundled = [RealEsrgan.network, Restorer.network]
     with (
         made_up_weights([name for name in TINY if name not in bundled], folder=project.paths.downloads),
@@ -105,7 +109,8 @@ def test_every_chain_ends_at_the_target_and_names_its_weights(name, with_weights
     assert recipe["kept_out"] == {}
     networks = [arguments for step in recipe["steps"] for arguments in step.values() if "network" in arguments]
     assert len(networks) == {"original": 3, "denoise_first": 3, "light": 1, "bundled": 1, "classical": 0}[name]
-    assert all(len(entry["sha256"]) == 64 and entry["dtype"] == "float32" for entry in networks)
+    assert all(len(entry["sha256"]) == 64 for entry in networks)
+    assert {(entry["engine"], entry["dtype"]) for entry in networks} <= {("torch-fp32", "float32")}
 
 
 def test_original_is_the_documented_order_with_the_documented_arguments(engine):
@@ -174,14 +179,15 @@ def test_bf16_is_within_a_twentieth_of_a_decibel(step, engine):
 
 
 def test_pooling_and_layer_norm_stay_in_fp32_when_convolutions_do_not(engine, monkeypatch):
+    step = NafnetDeblur(tlc_px=(16, 16)).placed(Engine(engine.bundled, engine.downloads, "cpu", "bf16"))
+    step.load()
     normed, pooled, convolved = [], [], []
     layer_norm, cumsum = torch.nn.functional.layer_norm, torch.Tensor.cumsum_
     monkeypatch.setattr(
         torch.nn.functional, "layer_norm", lambda x, *rest: normed.append(x.dtype) or layer_norm(x, *rest)
     )
     monkeypatch.setattr(torch.Tensor, "cumsum_", lambda x, dim: pooled.append(x.dtype) or cumsum(x, dim))
-    step = NafnetDeblur(tlc_px=(16, 16)).placed(Engine(engine.bundled, engine.downloads, "cpu", "bf16"))
-    network = inference.loaded(step.source(), engine=step._engine, tlc_px=step.tlc_px)
+    network = inference.loaded(step.source(), device="cpu", tlc_px=step.tlc_px)
     network.intro.register_forward_hook(lambda *call: convolved.append(call[2].dtype))
     step.run(PICTURE, geometry=GEOMETRY)
     assert set(normed) == set(pooled) == {torch.float32}
@@ -190,7 +196,7 @@ def test_pooling_and_layer_norm_stay_in_fp32_when_convolutions_do_not(engine, mo
 
 def test_weights_precision_and_arguments_are_in_the_fingerprint(engine):
     def fingerprint(step, **changes):
-        placed = Engine(engine.bundled, engine.downloads, "cpu", **changes)
+        placed = Engine(engine.bundled, engine.downloads, "cpu", **({"precision": "fp32"} | changes))
         params = PARAMS.model_copy(update={"chain": "one", "chains": {"one": [step]}})
         return build_chain(params, geometry=GEOMETRY, engine=placed).fingerprint()
 
@@ -231,7 +237,7 @@ def test_a_network_is_read_once_and_shared_with_its_tamed_form(engine, monkeypat
         form.run(PICTURE, geometry=GEOMETRY)
     assert len(reads) == 1
     with_tlc, without = (
-        inference.loaded(form.source(), engine=engine, tlc_px=form.tlc_px) for form in (step, step.tamed())
+        inference.loaded(form.source(), device="cpu", tlc_px=form.tlc_px) for form in (step, step.tamed())
     )
     assert with_tlc.intro.weight.data_ptr() == without.intro.weight.data_ptr()
 

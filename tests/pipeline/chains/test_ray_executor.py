@@ -67,16 +67,18 @@ def without_network(clips):
 def work(clips):
     """The chain and all jobs."""
     params = clips.params
-    chain = build_chain(params.teacher, geometry=params.geometry, engine=build_engine(clips.paths, params.teacher))
+    chain = build_chain(
+        params.teacher, geometry=params.geometry, engine=build_engine(clips.paths, params.teacher)
+    ).settled()
     return chain, [job for clip in find_clips(clips.paths.raw) for job in find_jobs(clip, chain, clips.paths)]
 
 
 def locally(clips):
-    """The files of the local executor; then all as it was before it."""
+    """The files of the local executor; then all as it was before it, but for what it measured."""
     clips.change(teacher={"executor": "local"})
     teacher(clips.paths, clips.params)
     files = tree(clips.paths.teacher)
-    for path in (clips.paths.teacher, clips.paths.logs, clips.paths.cache):
+    for path in (clips.paths.teacher, clips.paths.logs, clips.paths.cache / "teacher"):
         path.rename(path.with_name(f"{path.name}-of-local-run"))
     clips.change(teacher={"executor": "ray"})
     return files
