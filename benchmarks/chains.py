@@ -1,8 +1,10 @@
 """How near each chain of the teacher comes to the truth on the simulated clips, and what it makes of a real one.
 
 python -m benchmarks.chains [--chains bundled classical] [--every 5] [--sheet docs/chains.png --real ../clip.mp4]
+python -m benchmarks.chains --chains light bundled --backends
 
-Clips are those of data/raw that have a truth ("dvc repro capture" makes them); none of them trains a chain's network.
+The second form has each chain in every backend of the CPU, and what each of these costs against fp32. Clips are those
+of data/raw that have a truth ("dvc repro capture" makes them); none of them trains a chain's network.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import cv2
 import numpy as np
 import torch
 
+from pipeline.chains.backends import BACKENDS, REFERENCE
 from pipeline.chains.chain import Chain, build_chain
 from pipeline.chains.engine import Engine
 from pipeline.errors import SharpcamError
@@ -53,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m benchmarks.chains", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--chains", nargs="+", metavar="NAME", help="of params.yaml; default: each that can run here")
+    parser.add_argument("--backends", action="store_true", help="a column for each chain in each backend")
     parser.add_argument("--every", type=int, default=5, help="take every n-th frame of a clip")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="also write a contact sheet there")
     parser.add_argument("--real", type=Path, nargs="+", default=[], metavar="CLIP", help="real clips for the sheet")
@@ -64,10 +68,15 @@ def run(asked: argparse.Namespace) -> None:
     """Print the table, and write the sheet where one is asked for."""
     params, paths = load_params(Paths().params), Paths()
     chains = ready_chains(asked.chains, params, paths)
+    if asked.backends:
+        chains = in_backends(chains)
     frames = list(frames_with_truth(paths, every=asked.every))
     if not frames:
         raise SharpcamError('No clip in data/raw has a truth. Run "dvc repro capture" with capture.source: demo.')
-    print(table([scored for frame in progress(frames, what="chains") for scored in score(*frame, chains, params)]))
+    scores = [scored for frame in progress(frames, what="chains") for scored in score(*frame, chains, params)]
+    print(table(scores))
+    for line in costs(scores) if asked.backends else ():
+        print(line)
     if asked.sheet:
         views: list[View] = [(load(raw), load(truth)) for _, raw, truth in (frames[0], frames[len(frames) // 2])]
         views += [(frame, None) for clip in asked.real for frame in islice(real_frames(clip), 1)]
@@ -92,6 +101,30 @@ def ready_chains(names: list[str] | None, params: Params, paths: Paths) -> dict[
         else:
             ready[name] = chain
     return ready
+
+
+def in_backends(chains: dict[str, Chain]) -> dict[str, Chain]:
+    """Each chain in each backend that can run it here, as "chain backend"; says which are left out."""
+    expanded = {}
+    for name, chain in chains.items():
+        for backend in BACKENDS:
+            one = chain.in_backend(backend)
+            try:
+                one.load()
+            except SharpcamError as error:
+                print(f"{name} {backend}: left out. {error}")
+            else:
+                expanded[f"{name} {backend}"] = one
+    return expanded
+
+
+def costs(scores: list[Scored]) -> Iterator[str]:
+    """What each backend costs against fp32 in torch: the mean over all frames, and the frame where it costs most."""
+    names = dict.fromkeys(one.chain for one in scores if one.chain != BICUBIC)
+    psnr_db = {name: np.array([one.psnr_db for one in scores if one.chain == name]) for name in names}
+    for name in names:
+        lost = psnr_db[f"{name.split()[0]} {REFERENCE}"] - psnr_db[name]
+        yield f"{name} costs {lost.mean():+.3f} dB, at most {lost.max():+.3f}"
 
 
 def frames_with_truth(paths: Paths, *, every: int) -> Iterator[tuple[str, Path, Path]]:

@@ -1,6 +1,8 @@
 """Seconds per step of the teacher's chains: each network plainly in fp32 against the way the stage computes it.
 
 python -m benchmarks.teacher [--chain original] [--size 640x480] [--made-up-weights]
+
+On the CPU a second table has each network in every backend, taking turns on the same picture, and what each costs.
 """
 
 import argparse
@@ -21,12 +23,15 @@ import torch
 from torch import nn
 
 from benchmarks.made_up_weights import made_up_weights
+from pipeline.chains.backends import BACKENDS, REFERENCE, Compute
 from pipeline.chains.chain import Chain, build_chain
+from pipeline.chains.choice import loss, times_s
 from pipeline.chains.engine import Engine
 from pipeline.chains.guard import defect, glitch
-from pipeline.chains.inference import plain, read
+from pipeline.chains.inference import loaded, plain, read, start_checked
 from pipeline.chains.network_steps import LocalStep, NetworkStep, Restorer
 from pipeline.chains.networks import with_run_time
+from pipeline.chains.probe import probe
 from pipeline.chains.step import Picture, Step
 from pipeline.errors import SharpcamError
 from pipeline.frames import decode_frame, encode_frame
@@ -48,6 +53,7 @@ class Row:
     name: str
     eager: float  # fp32, contiguous, no autocast
     fast: float  # as the stage computes it
+    backends: str = ""  # of a network on the CPU: how it does in each
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -106,7 +112,7 @@ def measure(chain: Chain, *, size: tuple[int, int]) -> list[Row]:
         step.load()
         fast, after = timed(partial(step.run, picture, geometry=chain.geometry))
         eager = eager_seconds(step, picture) if isinstance(step, NetworkStep) else fast
-        rows.append(Row(name, eager, fast))
+        rows.append(Row(name, eager, fast, in_each_backend(step, picture) if isinstance(step, NetworkStep) else ""))
         guarding += timed(partial(guard, step, picture, after))[0]
         picture = after
     last = (picture.clip(0, 1) * 255).round().astype(np.uint8)
@@ -124,6 +130,32 @@ def eager_seconds(step: NetworkStep, picture: Picture) -> float:
     model = with_tlc(read(step.source()), step).to(step.device)
     views = step.self_ensemble if isinstance(step, Restorer) else 1
     return timed(lambda: [plain(model, picture, device=step.device) for _ in range(views)])[0]
+
+
+def in_each_backend(step: NetworkStep, picture: Picture) -> str:
+    """A table of one pass of the network over `picture` in every backend; nothing on a GPU."""
+    if step.device != "cpu":
+        return ""
+    model = loaded(step.source(), device="cpu", tlc_px=step.tlc_px if isinstance(step, LocalStep) else None)
+    computes: dict[str, Compute] = {}
+    left_out = []
+    for name in BACKENDS:
+        try:
+            computes[name] = start_checked(name, model)
+        except SharpcamError as error:
+            left_out.append(f"{name} is left out: {error}")
+    exact = computes[REFERENCE](probe().raw)
+    losses = {name: loss(compute(probe().raw), exact) for name, compute in computes.items()}
+    for compute in computes.values():
+        compute(picture)  # compiles, and fills caches
+    seconds = times_s(computes, picture)
+    heading = f"{step.network:<24}{'seconds':>9}{'faster':>9}{'dB from fp32':>14}{'costs dB':>10}"
+    lines = [
+        f"{name:<24}{seconds[name]:>9.3f}{seconds[REFERENCE] / seconds[name]:>8.2f}x{apart:>14.1f}{lost:>10.3f}"
+        + ("  <- in use" if name == step.backend else "")
+        for name, (apart, lost) in losses.items()
+    ]
+    return "\n".join([heading, *lines, *left_out])
 
 
 def with_tlc(model: nn.Module, step: NetworkStep) -> nn.Module:
@@ -159,12 +191,11 @@ def noisy_frame(size: tuple[int, int]) -> Any:
 
 def print_machine(params: Params) -> None:
     """What was measured on, with a fixed matrix product to compare machines and their load by."""
-    engine = Engine(device=params.teacher.device, precision=params.teacher.precision)
-    device = engine.settled_device
+    device = Engine(device=params.teacher.device).settled_device
     square = torch.ones(CALIBRATION_PX, CALIBRATION_PX, device=device)
     calibration = timed(lambda: (square @ square)[0, 0].item())[0]
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"{torch.get_num_threads()} threads"
-    print(f"torch {torch.__version__}, {device} ({name}), {engine.settled_precision}, channels_last")
+    print(f"torch {torch.__version__}, {device} ({name}), teacher.precision: {params.teacher.precision}")
     print(f"calibration: {1e3 * calibration:.0f} ms for a product of two {CALIBRATION_PX}x{CALIBRATION_PX} matrices")
 
 
@@ -175,6 +206,9 @@ def print_table(chain: Chain, rows: list[Row], *, made_up: bool, size: tuple[int
     total = Row("a frame", sum(row.eager for row in rows), sum(row.fast for row in rows))
     for line in [*rows, total]:
         print(f"{line.name:<16}{line.eager:>12.3f}{line.fast:>12.3f}{line.eager / max(line.fast, 1e-9):>8.2f}x")
+    for row in rows:
+        if row.backends:
+            print(f"\n{row.backends}")
 
 
 if __name__ == "__main__":
