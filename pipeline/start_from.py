@@ -3,16 +3,23 @@
 import re
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from pipeline import models, registry
+from pipeline.dials import Dials, describe
 from pipeline.errors import SharpcamError
+from pipeline.estimator import EstimatorSection
+from pipeline.exported import estimator_section
+from pipeline.framecache import DecodedFrames
 from pipeline.params import Params
 from pipeline.paths import Paths
 from training import checkpoints
 from training.models import MODELS
+from training.models.dials import NEUTRAL
 
 WEIGHTS = (".pth", ".safetensors")
+LOOKED_AT = 24  # frames that the dials are read from
 
 
 def starting_weights(paths: Paths, params: Params) -> Path | None:
@@ -64,3 +71,20 @@ def starting_model(params: Params, start: Path | None) -> nn.Module:
     if recipe["model"] != name:
         raise SharpcamError(f"{start} holds a {recipe['model']}, train.model asks for a {name}. Make them one.")
     return model.train()
+
+
+def for_the_camera(model: nn.Module, frames: DecodedFrames, paths: Paths) -> nn.Module:
+    """A student with dials as one without them, made for the camera that filmed `frames`: training goes on from there.
+
+    One without dials is returned as it is.
+    """
+    if getattr(model, "dials", None) is None:
+        return model
+    dials = Dials(*NEUTRAL)
+    if paths.estimator.exists():
+        step = max(1, len(frames) // LOOKED_AT)
+        section = EstimatorSection.model_validate(estimator_section(paths.estimator.read_bytes(), frames.input(0)))
+        dials = section.estimator(dials).estimate(frames.input(index) for index in range(0, len(frames), step))
+    print(f"train: camera: {describe(dials)}", flush=True)
+    folded: nn.Module = model.folded(torch.tensor(dials))  # type: ignore[operator]
+    return folded.train()

@@ -27,7 +27,7 @@ from pipeline.pictures import Pictures, pictures_of
 from pipeline.progress import progress
 from pipeline.runtime import sha256
 from pipeline.stage import in_words, run_stage
-from pipeline.start_from import starting_model, starting_weights
+from pipeline.start_from import for_the_camera, starting_model, starting_weights
 from pipeline.stop import stop_if_asked
 from training import checkpoints, metrics
 from training.distillation import Distillation, Row
@@ -85,7 +85,7 @@ def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, 
     training, validation = frames["training"], frames["validation"]
     lightning.seed_everything(params.seed, verbose=False)
     start = starting_weights(paths, params)
-    model = starting_model(params, start)
+    model = for_the_camera(starting_model(params, start), training, paths)
     name = fingerprint(params, model, training, validation, start=start)
     module = distillation(model, training, validation, params)
     return module, validation, Workplace(paths.cache / "training" / name)
