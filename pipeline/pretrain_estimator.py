@@ -1,7 +1,7 @@
 """Train the estimator that reads a camera's dials from its frames.
 
-It learns through the finished students: the best dials are those with which a student gives the best picture, and only
-at first also those that the simulated camera really had. A batch holds several cameras, each with some frames of its
+It learns the dials that the simulated camera really had, and then through the finished students: the best dials are
+those with which a student gives the best picture. A batch holds several cameras, each with some frames of its
 clips; the frames of a camera are pooled, one or several, as a picture and a clip are.
 """
 
@@ -40,8 +40,9 @@ from training.pool import KEPT, Chunk, Pool
 from training.restoration import bicubic, random_crop, seeded
 
 CROPS = 1  # purpose of random numbers
-TRUE_DIALS_WEIGHT = 0.5  # of the mean square error to the camera's true dials, at first; it falls to a tenth
-OVERSHOOT_WEIGHT = 20.0  # a grey level of halo costs as much as a third of a decibel
+TRUE_DIALS_SHARE = 0.6  # of the training, its start, in which the dials that the camera had are learned
+TRUE_DIALS_WEIGHT = 10.0  # of their mean square error then; later it is 1
+OVERSHOOT_WEIGHT = 10.0  # a grey level of halo everywhere costs a sixth of a decibel
 OPSET = 18
 SMALL = 256  # numbers that are not worth storing in fp16
 
@@ -87,15 +88,16 @@ class Learner(nn.Module):
         self.students = [student.requires_grad_(False) for student in students]  # a list: not its own weights
 
     def loss(self, pictures: Pictures, *, step: int, spent: float) -> Tensor:
-        """In units of 4.34 dB, against what the true dials would have given."""
+        """At first how far the dials are from the true ones; then what is lost with them, in units of 4.34 dB."""
         count = len(pictures.dials)
         found = self.estimator.pool(self.estimator(pictures.windows), pictures.groups, count)
+        off = (found - pictures.dials).square().mean()
+        if spent < TRUE_DIALS_SHARE:
+            return TRUE_DIALS_WEIGHT * off
         student = self.students[step % len(self.students)]
         restored = student(pictures.raw, found[pictures.groups])
         own = decibel_loss(restored, pictures.truth, pictures.groups, count)
-        off = (found - pictures.dials).square().mean()
-        weight = TRUE_DIALS_WEIGHT * (1 - 0.9 * min(1.0, 3 * spent))
-        return own + weight * off + OVERSHOOT_WEIGHT * overshoot(restored, pictures.raw)
+        return own + off + OVERSHOOT_WEIGHT * overshoot(restored, pictures.raw)
 
 
 class EstimatorRun(Run):
