@@ -17,6 +17,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from pipeline.errors import SharpcamError
 from pipeline.files import write_bytes
 from pipeline.onnx_export import as_onnx
 from pipeline.paths import Paths
@@ -34,7 +35,9 @@ from pipeline.pretrain import (
 )
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.stage import in_words, only_once
+from training import checkpoints
 from training.descent import Run
+from training.models import MODELS
 from training.models.estimator import SMALLEST_PX, Estimator, Reading, decibel_loss, overshoot
 from training.pool import KEPT, Chunk, Pool
 from training.restoration import bicubic, random_crop, seeded
@@ -155,6 +158,18 @@ def describe(learner: Learner, pool: Pool, recipe: Recipe) -> str:
     return f"{figures}; off the true dials by {', '.join(f'{float(error):.2f}' for error in errors)}"
 
 
+def put_into(file: Path, estimator: Estimator) -> None:
+    """Let the restorer in `file` read its dials by `estimator`. Raises SharpcamError where it has no dials."""
+    model, recipe = read_weights(file, option="--restorer")
+    if recipe["model"] != "restorer" or not recipe["arguments"].get("dials"):
+        raise SharpcamError(f"{file} is not a restorer with dials. Name another file with --restorer.")
+    recipe["arguments"]["estimator"] = True
+    whole = MODELS["restorer"](**recipe["arguments"])
+    parts = model.state_dict() | {f"estimator.{name}": value for name, value in estimator.state_dict().items()}
+    whole.load_state_dict(parts)
+    checkpoints.save(file, whole, recipe, dtype=torch.float16)
+
+
 class Exported(nn.Module):
     """The estimator with named outputs."""
 
@@ -199,6 +214,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--students", type=Path, nargs="+", metavar="FILE", help="default: those in weights/bundled")
     parser.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: weights/bundled/estimator.onnx")
+    parser.add_argument("--restorer", type=Path, metavar="FILE", help="a restorer with dials that is to hold it, too")
     asked = parser.parse_args(arguments)
 
     def work() -> None:
@@ -221,6 +237,8 @@ def main(arguments: list[str] | None = None) -> int:
         pool.reach(newest_chunk(run, recipe))
         print(f"estimator: {describe(run.average, pool, recipe)}")
         write_bytes(asked.output or paths.bundled / "estimator.onnx", to_onnx(run.average.estimator))
+        if asked.restorer:
+            put_into(asked.restorer, run.average.estimator)
 
     return in_words(work)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from training.models.dials import DIALS, NEUTRAL
 
 SMALLEST_PX = 64
+WINDOW_PX = 256  # side of the windows that one reading is made of where frames are large
 DETAIL_GAIN = 12.0
 MOST_LOGIT = 6.0  # of a weight: no place outweighs all others for good
 
@@ -61,6 +62,14 @@ class Estimator(nn.Module):
         total = weights.mean(dim=(2, 3))
         values = torch.sigmoid(self.value(features))
         return Reading((weights * values).mean(dim=(2, 3)) / total, total)
+
+    def whole(self, frames: Tensor) -> Tensor:
+        """The dials (N, 4) of each of `frames` (N, 3, H, W), looked at everywhere."""
+        values, weights = self(frames)
+        windows = frames.shape[-2] * frames.shape[-1] / WINDOW_PX**2
+        prior = self.prior.exp()
+        dials: Tensor = (prior * self.neutral + windows * weights * values) / (prior + windows * weights)
+        return dials
 
     def pool(self, reading: Reading, groups: Tensor, count: int) -> Tensor:
         """The dials (count, 4) of each group of windows, `groups` (N,) numbering them from 0."""

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.models.dials import DialPerceptron, straight
+from training.models.estimator import Estimator
 
 SCALE = 2  # the frame that is given, in each direction
 FOLD = 2  # the body works on half the input's grid
@@ -66,9 +67,12 @@ class Restorer(nn.Module):
 
     `width` channels on the half grid, doubled at each level; `blocks` gated blocks a level, on the way down and again
     on the way up. With `dials` it is a function of the camera, too: they act on what each block's `spread` gives.
+    With an `estimator` it reads them from each frame itself, where none are given.
     """
 
-    def __init__(self, *, width: int = 32, blocks: Sequence[int] = (2, 3, 4), dials: bool = False) -> None:
+    def __init__(
+        self, *, width: int = 32, blocks: Sequence[int] = (2, 3, 4), dials: bool = False, estimator: bool = False
+    ) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(len(blocks))]
         self.intro = nn.Conv2d(3 * FOLD**2, width, 3, padding=1)
@@ -83,12 +87,15 @@ class Restorer(nn.Module):
         in_order = [*self.encoders, *reversed(self.decoders)]  # as they compute
         spreads = [block.spread.out_channels for stage in in_order for block in stage]
         self.dials = DialPerceptron(spreads) if dials else None
+        self.estimator = Estimator() if estimator else None
 
     def forward(self, frames: Tensor, dials: Tensor | None = None) -> Tensor:
         """Restore `frames` (N, 3, H, W) in 0..1, any H and W, to (N, 3, 2H, 2W), not clamped.
 
-        `dials` (N, 4) or (1, 4) in 0..1 describe the camera; None: the neutral setting.
+        `dials` (N, 4) or (1, 4) in 0..1 describe the camera; None: as the estimator reads them, else neutral ones.
         """
+        if dials is None and self.estimator is not None:
+            dials = self.estimator.whole(frames)
         turns = repeat(straight) if dials is None or self.dials is None else self.dials(dials)
         height, width = frames.shape[-2:]
         padded = F.pad(frames, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from training.models import MODELS
 from training.models.dials import NEUTRAL
 from training.models.estimator import Estimator, Reading, decibel_loss, overshoot
 
@@ -51,3 +52,17 @@ def test_overshoot_is_what_lies_outside_the_range_around():
     bright = plain.clone()
     bright[..., 28:] += 0.1
     assert float(overshoot(bright, raw)) == pytest.approx(0.1 * 4 / 32, rel=0.05)
+
+
+def test_a_restorer_with_an_estimator_sets_its_own_dials_and_takes_others():
+    torch.manual_seed(0)
+    model = MODELS["restorer"](width=4, blocks=(1, 1), dials=True, estimator=True).eval()
+    for weight in (model.dials.out.weight, model.ending.weight, *(b.beta for s in model.encoders for b in s)):
+        torch.nn.init.normal_(weight, std=0.3)
+    torch.nn.init.constant_(model.estimator.value.bias, 8.0)  # every dial is 1
+    torch.nn.init.constant_(model.estimator.prior, -30.0)
+    frame = torch.rand(1, 3, 66, 70)
+    with torch.inference_mode():
+        ones = model(frame, torch.ones(1, 4))
+        torch.testing.assert_close(model(frame), ones, atol=1e-2, rtol=0)
+        assert (model(frame, torch.tensor([NEUTRAL])) - ones).abs().max() > 0.02
