@@ -44,7 +44,7 @@ DIALS_JITTER = 0.04  # standard deviation of what the dials are off in training:
 
 def fingerprint(recipe: Recipe, photos: Photos, start: Path | None = None) -> str:
     """A hash of everything but the machine that decides the weights; checkpoints lie under this name."""
-    settings = {**recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), "cameras": camera_code()}
+    settings = {**recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), "camera_code": camera_code()}
     if start is not None:
         settings["start"] = sha256(start)
     return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
