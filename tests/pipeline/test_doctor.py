@@ -70,7 +70,7 @@ def test_a_chain_without_its_weights_is_a_fault_only_where_it_is_set(project):
     project.change(teacher={"chain": "light"})
     found = {finding.what: finding for finding in said(chains, project.paths)}
     assert found["chain light"].mark == "MISSING"
-    assert "weights/bundled/realesr-general-x4v3.fp16.pth\"" in found["chain light"].fix
+    assert 'weights/bundled/realesr-general-x4v3.fp16.pth"' in found["chain light"].fix
     assert "python -m pipeline.weights get original" in found["chain original"].fix
     shutil.copytree(ROOT / "weights/bundled", project.paths.bundled)
     found = {finding.what: finding for finding in said(chains, project.paths)}
