@@ -140,6 +140,11 @@ def test_a_precision_that_is_asked_for_is_what_is_computed(engine, precision):
     assert entry["dtype"] == {"fp32": "float32", "bf16": "bfloat16"}[precision]
 
 
+def test_on_a_gpu_it_is_torch_and_nothing_is_measured(engine):
+    assert chosen(replace(engine, device="cuda", precision="bf16")) == "torch-bf16"
+    assert notes(engine) == []
+
+
 def test_a_more_exact_backend_stays_unless_another_is_clearly_faster():
     def measured(**seconds):
         return {name.replace("_", "-"): Measured(time, 60, 0.01) for name, time in seconds.items()}
