@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from dashboards import start_dashboard
+from dialled import write_dialled
 from making import ROOT, Project, kill, photo, until
 from player import (
     difference,
@@ -36,11 +37,11 @@ navigator.mediaDevices.getUserMedia = async (wish) => {
 
 @pytest.fixture(scope="module")
 def project(begun_once: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with a student of its own and a bundled one."""
+    """A project with a student of its own, without dials, and a bundled one, with them."""
     made = Project(tmp_path_factory.mktemp("live") / "project")
     shutil.copytree(begun_once.root, made.root)
     write_student(made.paths.student_onnx, random_student(seed=1))
-    write_student(made.paths.bundled / "student_s.onnx", random_student(seed=2))
+    write_dialled(made.paths.bundled / "student_s.onnx", seed=2)
     made.paths.demo_clip.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "data/demo/box.webm", made.paths.demo_clip.parent)
     return made
@@ -105,6 +106,22 @@ def test_a_rerun_or_another_model_leaves_the_camera_on(live: Page) -> None:
     frames_come(live)
     expect(live).to_have_url(re.compile("compareWith=bundled"))
     expect(live.locator(".tag.left")).to_have_text("Bundled student_s")
+    assert cameras(live) == ["live"]
+
+
+def test_the_cameras_dials_are_shown_and_a_slider_stays_where_it_is_put(live: Page) -> None:
+    live.locator("[data-name=model]").select_option("bundled:student_s")
+    start_camera(live)
+    expect(live.locator(".dials .camera")).to_have_text(re.compile(r"^Camera: .*noise \d"))
+    live.get_by_role("slider", name="Denoise").fill("0.9")
+    live.wait_for_timeout(2500)  # the page is told and runs again
+    live.locator("section.main, [data-testid=stMain]").first.press("r")
+    frames_come(live)
+    expect(live.get_by_role("slider", name="Denoise")).to_have_value("0.9")
+    automatic = live.get_by_role("button", name="Automatic: Denoise")
+    expect(automatic).to_have_attribute("aria-pressed", "false")
+    automatic.click()
+    expect(automatic).to_have_attribute("aria-pressed", "true")
     assert cameras(live) == ["live"]
 
 
