@@ -18,8 +18,8 @@ Doubles a camera's frame and takes away noise, blur, the traces of the colour mo
 
 ## Data and licences
 {photographs} photographs and {drawings} drawn pictures (`training/camera/drawings.py`) seen through the simulated
-cameras of `training/camera`; the teacher is the truth, which a simulated camera has. No frame of a real clip and no photograph
-of the demo trained it.
+cameras of `training/camera`; the teacher is the truth, which a simulated camera has. No frame of a real clip and no
+photograph of the demo trained it.
 
 | licence and source | photographs |
 | --- | --- |

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from making import until
 from torch import nn
 
 from pipeline import pretrain
@@ -100,7 +100,11 @@ def train_in_a_process(folder: Path, recipe_file: Path, output: Path) -> subproc
         "import sys, torch; from pathlib import Path; from tests.pipeline.test_pretrain import train_tiny;"
         "torch.set_num_threads(1); train_tiny(*map(Path, sys.argv[1:]))"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests"))),
+        "OMP_NUM_THREADS": "1",
+    }
     command = [sys.executable, "-c", code, str(folder), str(recipe_file), str(output)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
@@ -116,9 +120,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(folder, recipe_file, tmp_
     recipe_file.write_text(recipe_file.read_text().replace("steps: 24", "steps: 120"))
     broken, unbroken = tmp_path / "broken/r.safetensors", tmp_path / "unbroken/r.safetensors"
     process = train_in_a_process(folder, recipe_file, broken)
-    until = time.monotonic() + 60
-    while not list(tmp_path.glob("broken/cache/*/last.pt")) and time.monotonic() < until:
-        time.sleep(0.005)
+    until(lambda: list(tmp_path.glob("broken/cache/*/last.pt")))
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, process.stderr.read()
     process.stderr.close()
@@ -178,6 +180,16 @@ def test_a_training_can_begin_with_weights(folder, recipe_file, tmp_path):
     assert went_on.recipe["training_sha256"] != begun.recipe["training_sha256"]
 
 
+def test_a_network_with_dials_begins_with_the_weights_of_one_without(folder, recipe_file, tmp_path):
+    start, without = tmp_path / "start.safetensors", {"width": 8, "blocks": [1, 1]}
+    train_tiny(folder, recipe_file, start, arguments=without)
+    plain, _ = checkpoints.load(start)
+    begun = pretrain.new_run(load_recipe(recipe_file), torch.device("cpu"), start).model
+    frames, dials = torch.rand(1, 3, 16, 16), torch.rand(1, 4)
+    with torch.inference_mode():
+        torch.testing.assert_close(begun(frames, dials), plain(frames), atol=1e-5, rtol=0)
+
+
 def test_weights_to_begin_with_that_do_not_fit_are_refused(folder, recipe_file, tmp_path, capsys):
     start = tmp_path / "start.safetensors"
     command = [str(recipe_file), "--photos", str(folder), "--start", str(start), "--output", str(tmp_path / "r.pth")]
@@ -227,6 +239,19 @@ def test_other_photographs_another_recipe_or_camera_are_another_training(folder,
     monkeypatch.setattr(pretrain, "camera_code", lambda: "another camera")
     assert pretrain.fingerprint(recipe, photos) not in found
     assert pretrain.frames_fingerprint(recipe, photos) != shared
+
+
+def test_other_shares_of_the_cameras_are_another_training(folder, recipe_file):
+    recipe, other = load_recipe(recipe_file), load_recipe(recipe_file, cameras={"clean_file": 1.0})
+    photos = load_photos(folder, held_out=recipe.held_out, smallest_px=96)
+    assert pretrain.fingerprint(recipe, photos) != pretrain.fingerprint(other, photos)
+
+
+def test_what_networks_are_told_of_the_cameras_is_a_little_off_and_stays_in_range():
+    dials = torch.tensor([[0.0, 0.5, 0.5, 1.0]]).expand(400, -1)
+    jittered = pretrain.jittered(dials, torch.Generator().manual_seed(0))
+    assert 0 <= jittered.min() <= jittered.max() <= 1
+    assert float((jittered - dials)[:, 1:3].std()) == pytest.approx(pretrain.DIALS_JITTER, rel=0.1)
 
 
 @pytest.mark.parametrize(

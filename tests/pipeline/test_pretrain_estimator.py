@@ -1,6 +1,7 @@
 """The training of the estimator: it learns through students, resumes, and ships as ONNX."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -76,6 +77,32 @@ def test_a_training_that_is_done_is_not_repeated(command, tmp_path, capsys):
     assert pretrain_estimator.main(command) == 0
     assert "step 4" in capsys.readouterr().out
     assert (tmp_path / "e.onnx").read_bytes() == before
+
+
+def test_a_training_that_was_stopped_resumes_to_the_same_weights(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pretrain_estimator, "to_onnx", lambda _: b"")
+    learn_from = pretrain_estimator.EstimatorRun.learn_from
+
+    def stop_before_the_third(run, pictures, *, spent):
+        if run.step == 2:
+            raise RuntimeError("stopped")
+        return learn_from(run, pictures, spent=spent)
+
+    def trained() -> dict[str, torch.Tensor]:
+        assert pretrain_estimator.main(command) == 0
+        checkpoint = next((tmp_path / ".cache/pretrain").glob("estimator-*/last.pt"))
+        return torch.load(checkpoint, weights_only=True)["average"]
+
+    unbroken = trained()
+    shutil.rmtree(tmp_path / ".cache/pretrain")
+    with monkeypatch.context() as broken:
+        broken.setattr(pretrain_estimator.EstimatorRun, "learn_from", stop_before_the_third)
+        with pytest.raises(RuntimeError, match="stopped"):
+            pretrain_estimator.main(command)
+    resumed = trained()
+    assert "step 2" in capsys.readouterr().out
+    for name, weights in unbroken.items():
+        assert torch.equal(weights, resumed[name]), name
 
 
 def test_a_student_that_is_not_there_is_one_sentence(command, capsys):

@@ -1,5 +1,7 @@
 """Dials: neutral ones change nothing, others fold into the weights, factors stay positive."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -53,6 +55,19 @@ def test_a_folded_student_gives_the_same_pictures_without_dials(name):
     with torch.inference_mode():
         torch.testing.assert_close(folded(frames), model(frames, STRONG[None]), atol=1e-5, rtol=0)
         torch.testing.assert_close(model(frames), turned(name)(frames))  # it was copied, not changed
+
+
+def test_the_dials_of_a_restorer_fold_into_the_convolutions_they_act_on():
+    model, frames = turned("restorer"), torch.rand(1, 3, 16, 24)
+    folded = deepcopy(model)
+    in_order = [*folded.encoders, *reversed(folded.decoders)]
+    spreads = [block.spread for stage in in_order for block in stage]
+    with torch.no_grad():
+        expected = model(frames, STRONG[None])
+        for spread, (factor, offset) in zip(spreads, model.dials(STRONG[None]), strict=True):
+            spread.weight.mul_(factor.view(-1, 1, 1, 1))
+            spread.bias.mul_(factor.view(-1)).add_(offset.view(-1))
+        torch.testing.assert_close(folded(frames), expected, atol=1e-5, rtol=0)
 
 
 def test_a_student_without_dials_folds_to_itself():
