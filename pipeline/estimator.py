@@ -70,14 +70,21 @@ class Estimator:
         return session(self.onnx, threads=1)
 
     def read(self, frame: Frame) -> Readings:
-        """What a frame (h, w, 3) uint8 or uint16 tells, at the camera's own pixels.
+        """What a frame (h, w, 3) uint8 or uint16 tells, at the camera's own pixels: the dials of its windows together.
 
+        Frames count alike, however sure they are: a few that are very sure, and wrong, would outvote all others.
         Raises SharpcamError where the network is not an estimator.
         """
         readings = NOTHING
         for window in windows(frame):
             readings = readings.and_also(self._reading(window))
-        return readings
+        return Readings(np.ones_like(readings.weights), self.pooled(readings)) if readings.weights.any() else NOTHING
+
+    def pooled(self, windows: Readings) -> Array:
+        """The dials of the windows of one frame, (4,): the nearer to neutral, the less they tell."""
+        weights = self.prior_weights + windows.weights
+        values = self.prior_weights * np.array(self.neutral) + windows.values
+        return np.where(weights > 0, values / np.maximum(weights, 1e-12), self.neutral)
 
     def _reading(self, window: Frame) -> Readings:
         batch = np.ascontiguousarray(window.transpose(2, 0, 1)[None], np.float32) / np.float32(
@@ -95,10 +102,8 @@ class Estimator:
         return Readings(sure, sure * np.nan_to_num(values))
 
     def dials(self, readings: Readings) -> Dials:
-        """The setting for what was read, which lies the nearer to neutral the less that was."""
-        weights = self.prior_weights + readings.weights
-        values = self.prior_weights * np.array(self.neutral) + readings.values
-        return rounded(np.where(weights > 0, values / np.maximum(weights, 1e-12), self.neutral))
+        """The setting for the frames that were read; neutral where none told anything."""
+        return rounded(readings.values / readings.weights) if readings.weights.all() else self.neutral
 
     def estimate(self, frames: Iterable[Frame]) -> Dials:
         """The dials of the camera that took all of `frames`."""

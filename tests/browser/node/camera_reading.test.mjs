@@ -5,7 +5,7 @@ import { CameraReading } from "../../../app/live/web/camera_reading.mjs";
 
 const neutral = [0.25, 0.25, 0.15, 0.25];
 const prior = [1, 1, 1, 1];
-const reading = (values, weight = 5) => ({ values, weights: values.map(() => weight) });
+const reading = (values, weight = 20) => ({ values, weights: values.map(() => weight) });
 const camera = [0.6, 0.8, 0.1, 0.4];
 const other = [0.1, 0.1, 0.1, 0.9];
 const near = (found, expected) => found.every((dial, i) => Math.abs(dial - expected[i]) < 0.06);

@@ -85,11 +85,11 @@ def pooled(neutral: list[float]) -> dict[str, Any]:
     """Readings of ten windows, and the dials that they are to Python."""
     random = np.random.default_rng(1)
     values, weights = random.random((10, 4)), random.random((10, 4))
-    dials = Estimator(b"", np.array(PRIOR), Dials(*neutral)).dials(
+    dials = Estimator(b"", np.array(PRIOR), Dials(*neutral)).pooled(
         Readings(weights.sum(axis=0), (weights * values).sum(axis=0))
     )
     readings = [{"values": list(one), "weights": list(sure)} for one, sure in zip(values, weights, strict=True)]
-    return {"readings": readings, "neutral": neutral, "prior": PRIOR, "dials": dials}
+    return {"readings": readings, "neutral": neutral, "prior": PRIOR, "dials": list(dials)}
 
 
 def chosen_windows() -> list[dict[str, Any]]:
