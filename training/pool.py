@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import get_ident
 from typing import NamedTuple
 
 import torch
@@ -66,7 +67,8 @@ class Pool:
             return Chunk(*torch.load(file, weights_only=True))
         chunk = self._make(index)
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(f"{file.name}.{os.getpid()}.part")  # several trainings may make it at once
+        # Several trainings, or threads of one, may make it at once.
+        partial = file.with_name(f"{file.name}.{os.getpid()}.{get_ident()}.part")
         torch.save(tuple(chunk), partial)
         partial.replace(file)
         return chunk
