@@ -72,7 +72,7 @@ export class CameraReading {
         this.empty = usable.length > 0 ? 0 : this.empty + 1;
         if (usable.length === 0) return;
         this.#take(usable);
-        const now = this.#pooled().map((dial) => Math.round(dial * FINEST) / FINEST);
+        const now = this.#pooled().map((dial) => Math.round(Math.min(1, Math.max(0, dial)) * FINEST) / FINEST);
         if (now.some((dial, index) => Math.abs(dial - this.held[index]) > MOVED)) this.held = now;
     }
 

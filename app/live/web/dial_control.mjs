@@ -8,6 +8,7 @@ export const AUTOMATIC = "auto";
 const TAKEN_OVER_BY = { blur: "sharpen", noise: "denoise" }; // the viewer's setting, of dials that have one
 const UNKNOWING = "This student does not measure the camera: its dials are neutral unless you set them.";
 const MEASURING = "Camera: being measured…";
+const NOT_ASKED = "Camera: not measured while the strength is 0.";
 const NOTHING_TO_MEASURE = "Camera: this picture shows too little to measure it; the dials are neutral.";
 
 /** Turns the dials of the engine that it is attached to. */
@@ -65,8 +66,14 @@ export class DialControl {
         const { run, reading } = this;
         if (run.blind) return run.blind;
         if (!run.engine.measures) return UNKNOWING;
-        if (!reading.found) return reading.empty > 1 ? NOTHING_TO_MEASURE : MEASURING;
-        return `Camera: ${describe(reading.held)} (${amounts(reading.held)})`;
+        if (reading.found) return `Camera: ${describe(reading.held)} (${amounts(reading.held)})`;
+        if (!this.#runs) return NOT_ASKED;
+        return reading.empty > 1 ? NOTHING_TO_MEASURE : MEASURING;
+    }
+
+    /** Whether the student is asked at all. */
+    get #runs() {
+        return Number(this.settings.strength ?? 1) > 0;
     }
 
     /** The viewer's settings or the camera's dials have changed. */
@@ -79,7 +86,7 @@ export class DialControl {
     afterFrame(now) {
         const { run } = this;
         if (!this.adjustable || !run.engine.measures || run.blind || run.looking) return;
-        if (now < run.due || Number(this.settings.strength) === 0) return;
+        if (now < run.due || !this.#runs) return;
         this.#look(run);
     }
 

@@ -78,6 +78,9 @@ test("what is not a number weighs nothing", () => {
     assert.deepEqual(readings.held.slice(0, 3), neutral.slice(0, 3));
     assert.ok(readings.held[3] > 0.85);
     assert.ok(readings.held.every(Number.isFinite));
+    const beyond = new CameraReading({ neutral, prior });
+    beyond.add([reading([3, -2, 1, 1], 1000)]);
+    assert.deepEqual(beyond.held, [1, 0, 1, 1]);
     const nothing = new CameraReading({ neutral, prior });
     nothing.add([{ values: [NaN, NaN, NaN, NaN], weights: [1, 1, 1, 1] }]);
     assert.equal(nothing.found, false);

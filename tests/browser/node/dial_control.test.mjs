@@ -128,6 +128,7 @@ test("at strength 0 nothing is looked at", () => {
     dials.attach(running, [model]);
     dials.afterFrame(1e6);
     assert.deepEqual(running.calls, []);
+    assert.match(dials.camera, /not measured while the strength is 0/);
 });
 
 test("an estimator that fails is said and looks no more; a student that cannot be turned is told", async () => {
