@@ -282,7 +282,8 @@ def flatten(params: Mapping[str, Any], *, prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             flat |= flatten(value, prefix=f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = str(value)[:LONGEST_VALUE]
+            plain = list(value) if isinstance(value, tuple) else value  # a list is a list, whoever read it
+            flat[f"{prefix}{key}"] = str(plain)[:LONGEST_VALUE]
     return flat
 
 

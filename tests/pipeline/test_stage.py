@@ -191,7 +191,7 @@ def test_none_of_several_stages_begins_while_their_locks_are_held(project):
 
 def test_a_running_stage_is_named_at_once_and_no_lock_is_kept(project):
     locks = project.paths.cache / "locks"
-    locks.mkdir(parents=True)
+    locks.mkdir(parents=True, exist_ok=True)
     with (
         FileLock(locks / "split.lock"),
         pytest.raises(SharpcamError, match='The stage "split" runs'),

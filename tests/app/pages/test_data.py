@@ -205,7 +205,7 @@ def test_the_clean_up_shows_what_would_go_and_asks_twice(project):
 
 @pytest.mark.parametrize("text", ["no JSON", "[]", '{"frames": 3}'])
 def test_a_broken_list_of_the_clean_up_is_made_anew(project, text):
-    project.paths.cache.mkdir()
+    project.paths.cache.mkdir(exist_ok=True)
     (project.paths.cache / "cleanup.json").write_text(text)
     page = run_page("Disk")
     assert any(button.label.startswith("Look") for button in page.button)

@@ -23,11 +23,12 @@ FAMILIES_ASKED = ["A_jpeg90", "C_sharpened"]
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder with the parameters, one bundled student and two photographs."""
+    """A folder with the parameters, one bundled student, one without dials and two photographs."""
     (tmp_path / "weights/bundled").mkdir(parents=True)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     for file in (ROOT / "weights/bundled").glob("student_s*"):
         shutil.copy(file, tmp_path / "weights/bundled")
+    shutil.copy(ROOT / "weights/bicubic/student_s.safetensors", tmp_path / "plain.safetensors")
     (tmp_path / "photos").mkdir()
     for name, left in (("face", 160), ("suit", 60)):
         cv2.imwrite(str(tmp_path / f"photos/{name}.png"), astronaut()[:100, left : left + 132, ::-1])
@@ -91,7 +92,7 @@ def test_what_cannot_run_is_left_out_in_a_sentence(here, capsys):
         (["--methods", "student_x"], 'No method "student_x"; there are: bicubic, lanczos, student_s, '),
         (["--methods", "original"], "No weights/downloads/NAFSSR-L_4x.pth."),
         (["--methods", "weights/bundled/student_s.safetensors@2,0,0,0"], '"2,0,0,0" are not valid dials.'),
-        (["--methods", "weights/bundled/student_s.safetensors@0,0,0,0"], "student_s.safetensors has no dials."),
+        (["--methods", "plain.safetensors@0,0,0,0"], "plain.safetensors has no dials."),
         (["--frames", "0"], "--frames is 0"),
         (["--at-most", "0"], "--at-most is 0"),
         (["--real", "nowhere.mp4"], "There is no clip nowhere.mp4."),
