@@ -19,7 +19,7 @@ from pipeline.geometry import Frame
 from pipeline.progress import progress_bar
 
 EVERY = 30  # frames
-MOST = 8  # moments of a clip
+MOST = 5  # moments of a clip
 AROUND = 5  # frames that a temporal median is taken of
 SMOOTH_PX = 7  # noise is averaged away before a pixel is called still
 STILL_LEVELS = 2.0  # that such a mean may lie from the median's
