@@ -46,7 +46,7 @@ class Engine(NamedTuple):
             return f"{self.library} is not installed"
         if self.device == "cuda" and CUDA not in _onnxruntime().get_available_providers():
             return "this ONNX Runtime has no CUDA"
-        if self.precision == "bf16" and "BF16" not in _openvino().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        if self.precision == "bf16" and "BF16" not in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             return "this processor has no bf16"
         return ""
 
@@ -130,7 +130,7 @@ class OpenVino:
     """
 
     def __init__(self, model: Path | bytes, *, threads: int, precision: str) -> None:
-        self.model = _openvino().read_model(model)
+        self.model = openvino_core().read_model(model)
         if precision == "int8":
             round_before_shuffle(self.model)
         self.settings = {
@@ -157,7 +157,7 @@ class OpenVino:
     def _compile(self, height: int, width: int) -> Any:
         model = self.model.clone()
         model.reshape([1, 3, height, width])
-        compiled = _openvino().compile_model(with_pixels(model), "CPU", self.settings)
+        compiled = openvino_core().compile_model(with_pixels(model), "CPU", self.settings)
         self.requests[height, width] = compiled.create_infer_request()
         return self.requests[height, width]
 
@@ -225,7 +225,12 @@ def _version(package: str) -> str:
 
 
 @cache
-def _openvino() -> Any:
+def openvino_core() -> Any:
+    """The one core of this process, for good.
+
+    Each core gives the thread that makes it a stack for signal handlers of its own, and puts the former one back as it
+    goes: where two go in the order they came in, that former one is gone, and the next signal ends the process.
+    """
     import openvino
 
     return openvino.Core()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pipeline.chains.engine import Precision
 from pipeline.chains.inference import apply
 from pipeline.chains.step import Picture
+from pipeline.engines import openvino_core
 from pipeline.errors import SharpcamError
 from training.models.local_mean import ChannelMean
 
@@ -44,13 +45,11 @@ class OpenVinoNetwork:
         return answer
 
     def _compile(self, height: int, width: int) -> Any:
-        import openvino
-
         if len(self.requests) >= KEPT_SIZES:
             del self.requests[next(iter(self.requests))]
         graph = self.graph.clone()
         graph.reshape([1, 3, height, width])
-        compiled = openvino.Core().compile_model(channels_last(graph), "CPU", self.settings)
+        compiled = openvino_core().compile_model(channels_last(graph), "CPU", self.settings)
         self.requests[height, width] = compiled.create_infer_request()
         return self.requests[height, width]
 

@@ -4,6 +4,8 @@ import hashlib
 import json
 import shutil
 import socket
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -220,6 +222,25 @@ def test_networks_that_cannot_be_converted_stay_in_torch_with_a_sentence(engine,
 
 
 # OpenVINO
+
+
+SIGNALLED = """
+import faulthandler, os, signal
+faulthandler.enable()  # signals are handled on a stack of their own then, as under pytest
+import torch
+from pipeline.chains.openvino_network import OpenVinoNetwork
+network = OpenVinoNetwork(torch.nn.ConvTranspose2d(3, 3, 2, stride=2), precision="fp32")
+for side in (16, 18, 20, 22):  # the first ones are let go
+    network(torch.zeros(side, side, 3).numpy())
+del network
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_networks_that_come_and_go_leave_signals_alone():
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
 
 
 @pytest.mark.parametrize("name", ["restorer", "srvgg"])
