@@ -225,7 +225,7 @@ def _parse_piece(key: str, piece: str) -> Any:
     try:
         return parse(piece)
     except (yaml.YAMLError, ValueError) as error:
-        raise SharpcamError(f"{key} is no valid YAML ({' '.join(str(error).split())}).") from None
+        raise SharpcamError(f"{key} is not valid YAML ({' '.join(str(error).split())}).") from None
 
 
 def _replacement(nodes: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, piece: str) -> tuple[int, int, str]:
@@ -252,7 +252,7 @@ def save(paths: Paths, text: str, *, based_on: str) -> None:
         _replace(paths, text, based_on=based_on)
     except OSError as error:  # a full disk, a folder that may not be written
         raise SharpcamError(
-            f"params.yaml is left as it was ({error.strerror or error}). Mend that and save again."
+            f"params.yaml is left as it was ({error.strerror or error}). Fix that and save again."
         ) from None
 
 
@@ -269,5 +269,5 @@ def change(paths: Paths, changes: Mapping[str, Any]) -> None:
     """Set dotted keys to values now, on top of whatever params.yaml says. Raises SharpcamError where it is broken."""
     text = read_text(paths)
     if wrong := problems(text):
-        raise SharpcamError(f"params.yaml is broken: {'; '.join(wrong)}. Mend it on the page Parameters.")
+        raise SharpcamError(f"params.yaml is broken: {'; '.join(wrong)}. Fix it on the page Parameters.")
     save(paths, with_values(text, {key: as_yaml(value) for key, value in changes.items()}), based_on=text)

@@ -79,7 +79,7 @@ def _run(paths: Paths, *arguments: str) -> str:
     if answer.returncode:
         words = answer.stderr.strip().splitlines()[-1:] or ["it gave no reason"]
         reason = words[0].removeprefix("ERROR: ")
-        raise SharpcamError(f"{arguments[0]} {arguments[1]} failed ({reason}). Mend that and try again.")
+        raise SharpcamError(f"{arguments[0]} {arguments[1]} failed ({reason}). Fix that and try again.")
     return answer.stdout
 
 

@@ -92,7 +92,7 @@ def parameters(paths: Paths) -> Iterator[Finding]:
     try:
         load_params(paths.params)
     except SharpcamError as error:
-        yield Finding("params.yaml", str(error), "Mend it, or run: git checkout params.yaml")
+        yield Finding("params.yaml", str(error), "Fix it, or run: git checkout params.yaml")
     else:
         yield Finding("params.yaml", "well formed")
 

@@ -80,7 +80,7 @@ def lay_out(model: Model, paths: Paths) -> Path:
     except OSError as error:  # a full disk, a folder that may not be written
         raise SharpcamError(
             f"{model.title} could not be laid out in {paths.registry} ({error.strerror or error}). "
-            "Mend that and try again."
+            "Fix that and try again."
         ) from None
 
 

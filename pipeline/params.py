@@ -186,9 +186,9 @@ def load_params(path: Path) -> Params:
         raise SharpcamError(f'No {path} here. Run from the root of sharpcam, or "git checkout {path.name}".') from None
     except (yaml.YAMLError, ValueError) as error:  # a ValueError: no UTF-8, or the 45th of May
         where = " ".join(str(error).split())
-        raise SharpcamError(f"{path} is no valid YAML ({where}). Mend that line and run again.") from None
+        raise SharpcamError(f"{path} is not valid YAML ({where}). Fix that line and run again.") from None
     if problems := find_problems(content):
-        raise SharpcamError(f"{path}: {'; '.join(problems.values())}. Mend it and run again.")
+        raise SharpcamError(f"{path}: {'; '.join(problems.values())}. Fix it and run again.")
     return Params.model_validate(content)
 
 

@@ -73,7 +73,7 @@ class Recipe(Section):
     @classmethod
     def _known(cls, name: str) -> str:
         if name not in MODELS:
-            raise ValueError(f'"{name}" is none of the models: {", ".join(MODELS)}')
+            raise ValueError(f'"{name}" is not one of the models: {", ".join(MODELS)}')
         return name
 
     @field_validator("cameras")
@@ -92,7 +92,7 @@ class Recipe(Section):
             try:
                 return MODELS[self.model](**self.arguments)
             except (TypeError, ValueError, RuntimeError) as error:
-                raise SharpcamError(f"The recipe's arguments do not fit {self.model} ({error}). Mend them.") from None
+                raise SharpcamError(f"The recipe's arguments do not fit {self.model} ({error}). Fix them.") from None
 
     def descent(self) -> Descent:
         """The part that says how the weights move."""
@@ -131,7 +131,7 @@ def load_recipe(path: Path, **overrides: Any) -> Recipe:
         raise SharpcamError(f"No recipe at {path}. Those that ship are {known}.") from None
     except (yaml.YAMLError, TypeError) as error:
         where = " ".join(str(error).split())
-        raise SharpcamError(f"{path} is no valid recipe ({where}). Mend it and run again.") from None
+        raise SharpcamError(f"{path} is not a valid recipe ({where}). Fix it and run again.") from None
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
-        raise SharpcamError(f"{path}: {problems}. Mend it and run again.") from None
+        raise SharpcamError(f"{path}: {problems}. Fix it and run again.") from None

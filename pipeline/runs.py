@@ -136,7 +136,7 @@ def _fetch(uri: str, folder: Path) -> None:
             tracking.download(uri, folder)
     except OSError as error:  # a full disk, a folder that may not be written
         raise SharpcamError(
-            f"Pictures could not be fetched into {folder} ({error.strerror or error}). Mend that and try again."
+            f"Pictures could not be fetched into {folder} ({error.strerror or error}). Fix that and try again."
         ) from None
 
 

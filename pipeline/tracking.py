@@ -145,7 +145,7 @@ def _refusal(reason: str) -> str:
     first = (reason.splitlines() or ["no reason given"])[0][:200]
     if "database is locked" in reason:
         return f"{tracking_uri()} is locked by another program. Wait until that has ended, and try again."
-    return f"MLflow at {tracking_uri()} does not answer as it should ({first}). Mend that and try again."
+    return f"MLflow at {tracking_uri()} does not answer as it should ({first}). Fix that and try again."
 
 
 def download(uri: str, target: Path) -> Path:

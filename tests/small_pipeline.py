@@ -24,7 +24,7 @@ NAME = Path(__file__).stem
 def work(paths, params):
     print("\\x1b[32mgreen words\\x1b[0m", flush=True)
     if Path(f"fail-{NAME}").exists():
-        raise SharpcamError("It fails, as it was told to. <Mend> it.")
+        raise SharpcamError("It fails, as it was told to. <Fix> it.")
     said = Path(f"{NAME}.frames")
     for index in progress(range(5), what=NAME):
         said.open("a").write(f"begun {index}\\n")

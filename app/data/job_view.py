@@ -21,7 +21,7 @@ def attempt(action: Callable[[], object]) -> bool:
         st.error(str(error))
         return False
     except OSError as error:  # a full disk, a folder that may not be written
-        st.error(f"That could not be done ({error.strerror or error}). Mend that and try again.")
+        st.error(f"That could not be done ({error.strerror or error}). Fix that and try again.")
         return False
     return True
 

@@ -52,7 +52,7 @@ def show_state(active: list[int], paths: Paths) -> None:
         pipeline = read_pipeline(paths)
     except SharpcamError as error:
         st.error(f"{error} Until then nothing can be run.")
-        show_link("parameters.py", "Mend it on the page Parameters")
+        show_link("parameters.py", "Fix it on the page Parameters")
         return
     if not unfinished(paths, lane="pipeline"):
         try:
@@ -72,7 +72,7 @@ def next_thing(pipeline: Pipeline, paths: Paths) -> Next:
     plan = pipeline.plan("all", "", force=False)
     failed = [stage for stage in pipeline.stages if stage.state == "failed"]
     if failed:
-        words = f"**{failed[0].name} failed.** Its last words are below: mend what they name, and run it again."
+        words = f"**{failed[0].name} failed.** Its last words are below: fix what they name, and run it again."
         return Next(words, "Run again", lines=failed[0].last_lines)
     if states == {"never run"}:
         first = (

@@ -44,14 +44,14 @@ def show_page(paths: Paths) -> None:
 
 
 def show_broken(text: str, wrong: list[str], paths: Paths) -> None:
-    """The whole file to be mended by hand, with what is wrong on which line."""
-    st.error("params.yaml cannot be read, and nothing can run until it is mended:\n" + _as_list(wrong))
+    """The whole file to be fixed by hand, with what is wrong on which line."""
+    st.error("params.yaml cannot be read, and nothing can run until it is fixed:\n" + _as_list(wrong))
     key = f"{BROKEN}-{sha256(text.encode()).hexdigest()}"  # what an editor saves meanwhile is shown, not overwritten
-    mended = st.text_area("params.yaml", text, height=500, key=key)
-    if mended != text and (still := problems(mended)):
+    fixed = st.text_area("params.yaml", text, height=500, key=key)
+    if fixed != text and (still := problems(fixed)):
         st.warning("Not yet:\n" + _as_list(still))
-    elif st.button("Save", type="primary", disabled=mended == text):
-        save(paths, mended, based_on=text)
+    elif st.button("Save", type="primary", disabled=fixed == text):
+        save(paths, fixed, based_on=text)
         st.rerun()
 
 

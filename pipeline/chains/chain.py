@@ -187,5 +187,5 @@ def _build_step(chain: str, name: str, arguments: dict[str, Any]) -> tuple[str, 
         details = error.errors() if isinstance(error, ValidationError) else [{"loc": (), "msg": str(error)}]
         problems = "; ".join(f"{'.'.join(map(str, detail['loc']))} {detail['msg']}" for detail in details)
         raise SharpcamError(
-            f'params.yaml: step "{name}" of chain "{chain}": {problems}. Mend it and run again.'
+            f'params.yaml: step "{name}" of chain "{chain}": {problems}. Fix it and run again.'
         ) from None

@@ -118,7 +118,7 @@ def test_a_value_that_others_share_is_not_changed_behind_their_backs():
 
 
 def test_a_piece_that_is_no_yaml_is_named():
-    with pytest.raises(SharpcamError, match=r"teacher\.chains is no valid YAML"):
+    with pytest.raises(SharpcamError, match=r"teacher\.chains is not valid YAML"):
         with_values(TEXT, {"teacher.chains": "light: ["})
 
 
@@ -196,7 +196,7 @@ def test_a_change_goes_on_top_of_what_the_file_says(project):
 
 def test_a_full_disk_is_a_sentence_and_the_file_stays(project, full_disk):
     before = project.paths.params.read_bytes()
-    with pytest.raises(SharpcamError, match=r"left as it was \(No space left on device\)\. Mend that and save again"):
+    with pytest.raises(SharpcamError, match=r"left as it was \(No space left on device\)\. Fix that and save again"):
         change(project.paths, {"seed": 1})
     assert project.paths.params.read_bytes() == before
 

@@ -156,5 +156,5 @@ def test_what_is_not_as_its_contract_says_is_not_laid_out(trained, harm, sentenc
 
 
 def test_a_full_disk_is_one_sentence(trained, full_disk):
-    with pytest.raises(SharpcamError, match=r"could not be laid out in .*registry \(No space left.*\. Mend that"):
+    with pytest.raises(SharpcamError, match=r"could not be laid out in .*registry \(No space left.*\. Fix that"):
         models.lay_out(models.find("student_sr", trained.paths), trained.paths)

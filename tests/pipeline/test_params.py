@@ -58,7 +58,7 @@ def test_what_does_not_fit_is_one_sentence_that_names_the_key(load, changes, pro
         load(**changes)
     sentence = str(caught.value)
     assert problem in sentence
-    assert sentence.endswith("Mend it and run again.")
+    assert sentence.endswith("Fix it and run again.")
     assert "\n" not in sentence
 
 
@@ -77,7 +77,7 @@ def test_a_missing_key_is_named(tmp_path):
 @pytest.mark.parametrize("text", ["train: [1, 2", "a: b: c", "\tseed: 1", "seed: '"])
 def test_what_is_no_yaml_is_one_sentence(tmp_path, text):
     (tmp_path / "params.yaml").write_text(text)
-    with pytest.raises(SharpcamError, match=r"params\.yaml is no valid YAML \(.*line 1.*\)\. Mend that line"):
+    with pytest.raises(SharpcamError, match=r"params\.yaml is not valid YAML \(.*line 1.*\)\. Fix that line"):
         load_params(tmp_path / "params.yaml")
 
 

@@ -117,8 +117,8 @@ def test_the_log_keeps_its_colours_and_is_escaped(small: Project) -> None:
     assert job.state == "failed"
     page = run_page()
     (log,) = [body for body in graph(page) if 'role="log"' in body]
-    assert "&lt;Mend&gt;" in log
-    assert "<Mend>" not in log
+    assert "&lt;Fix&gt;" in log
+    assert "<Fix>" not in log
     assert "color: #" in log
     assert "capture failed" in page.error[0].value
 

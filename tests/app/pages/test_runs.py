@@ -185,7 +185,7 @@ def test_pictures_of_a_server_that_find_no_room_are_a_sentence(two_runs, project
 
     monkeypatch.setattr(tracking, "download", full)
     run = replace(all_runs(project.paths)[0], artifacts="mlflow-artifacts:/1")
-    with pytest.raises(SharpcamError, match=r"could not be fetched .*\(No space left on device\). Mend that and try"):
+    with pytest.raises(SharpcamError, match=r"could not be fetched .*\(No space left on device\). Fix that and try"):
         pictures(run, project.paths)
 
 

@@ -16,17 +16,17 @@ TWICE = cv2.resize(PICTURE, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
 def test_what_a_network_darkened_or_coloured_is_given_back(change):
     after = TWICE * np.float32(change)
     assert glitch(PICTURE, after) == "colour shifted"
-    mended = with_light_of(PICTURE, after)
-    assert glitch(PICTURE, mended) == ""
-    assert np.abs(mended - TWICE).max() < 0.02
+    fixed = with_light_of(PICTURE, after)
+    assert glitch(PICTURE, fixed) == ""
+    assert np.abs(fixed - TWICE).max() < 0.02
 
 
 def test_one_dark_corner_is_given_back_and_the_rest_stays():
     after = TWICE.copy()
     after[:128, :128] *= 0.8
-    mended = with_light_of(PICTURE, after)
-    assert np.abs(mended[:96, :96] - TWICE[:96, :96]).mean() < np.abs(after[:96, :96] - TWICE[:96, :96]).mean() / 2
-    np.testing.assert_allclose(mended[-64:, -64:], TWICE[-64:, -64:], atol=0.01)
+    fixed = with_light_of(PICTURE, after)
+    assert np.abs(fixed[:96, :96] - TWICE[:96, :96]).mean() < np.abs(after[:96, :96] - TWICE[:96, :96]).mean() / 2
+    np.testing.assert_allclose(fixed[-64:, -64:], TWICE[-64:, -64:], atol=0.01)
 
 
 @pytest.mark.parametrize("size", [(192, 240), (50, 38), (9, 7)], ids=str)
@@ -38,8 +38,8 @@ def test_a_good_enlargement_stays_as_it_is_at_any_size(size):
 
 @pytest.mark.parametrize("level", [0.0, np.nan])
 def test_what_is_broken_stays_broken(level):
-    mended = with_light_of(PICTURE, np.full_like(TWICE, level))
-    np.testing.assert_array_equal(mended, np.full_like(TWICE, level))
+    fixed = with_light_of(PICTURE, np.full_like(TWICE, level))
+    np.testing.assert_array_equal(fixed, np.full_like(TWICE, level))
 
 
 def test_noise_in_the_dark_is_not_blown_up():
