@@ -29,7 +29,7 @@ from training import checkpoints
 from training.bicubic import CANDIDATES, LUMA_SHARE, SCALE, BicubicPairs, even, halve, luma_loss, luma_psnr
 from training.descent import Descent, Run
 from training.models import MODELS
-from training.restoration import to_uint8
+from training.pictures import to_uint8
 
 SHIPPED = Path("weights/bicubic")
 DESCENT = Descent(learning_rate=4e-3, warmup_steps=200, weight_decay=0, ema_decay=0.999, bf16=0.8, workers=1)

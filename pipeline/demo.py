@@ -27,6 +27,7 @@ from training.camera import clips, isp
 from training.camera import sensor as camera
 from training.camera.cameras import CAMERAS
 from training.camera.clips import Drawn, Take, draw_camera
+from training.pictures import to_uint8
 
 # Rows of the wall: (height the photographs are cut to, photographs).
 ROWS = (
@@ -75,7 +76,7 @@ class SimulatedClip:
 
     def drawn(self) -> Drawn:
         """Every setting of another camera; its corners are as bright as its middle, and its light is steady."""
-        return replace(draw_camera(CAMERAS[self.kind], self.generator(0)), vignette=0.0, drift=0.0)
+        return replace(draw_camera(CAMERAS[self.kind], self.generator(0)), vignette=0.0, drift=0.0, bands=0.0)
 
     def motion(self) -> dict[str, float]:
         """How this clip's camera moves; every third one stands still."""
@@ -150,7 +151,7 @@ class SimulatedClip:
                 gathered.append(clips.gather(clips.dimmed(light, drawn), drawn))
             exposed = clips.exposed(torch.cat(gathered), drawn, noise, fixed=self.generator(5))
             frames = clips.processed(exposed, drawn, noise, size=(height, width))
-            yield clips.to_uint8(frames).permute(0, 2, 3, 1).contiguous().numpy()
+            yield to_uint8(frames).permute(0, 2, 3, 1).contiguous().numpy()
 
     def _seen(self, wall: Tensor, path: Tensor, view: camera.View, index: int) -> Tensor:
         """Linear light (1, 3, h, w) on a raster, mean over `path` (1, T, 4); a disc crosses before still cameras."""

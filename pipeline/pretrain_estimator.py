@@ -2,10 +2,11 @@
 
 It learns the dials that the simulated camera really had, and then through the finished students: the best dials are
 those with which a student gives the best picture. A batch holds several cameras, each with some frames of its
-clips; the frames of a camera are pooled, one or several, as a picture and a clip are.
+clips; a camera's dials are the mean of what each of its frames says, as where pictures and clips are enhanced.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import time
@@ -21,8 +22,9 @@ from pipeline.errors import SharpcamError
 from pipeline.files import write_bytes
 from pipeline.onnx_export import as_onnx
 from pipeline.paths import Paths
-from pipeline.photos import load_photos
+from pipeline.photos import Photos, load_photos
 from pipeline.pretrain import (
+    NOT_IN_FINGERPRINT,
     Budget,
     channels_last,
     frames_fingerprint,
@@ -34,11 +36,13 @@ from pipeline.pretrain import (
     resume,
 )
 from pipeline.recipe import Recipe, load_recipe
+from pipeline.runtime import sha256
 from pipeline.stage import in_words, only_once
 from training import checkpoints
 from training.descent import Run
 from training.models import MODELS
-from training.models.estimator import SMALLEST_PX, Estimator, Reading, decibel_loss, overshoot
+from training.models import estimator as estimator_code
+from training.models.estimator import SMALLEST_PX, Estimator, Reading, decibel_loss, mean_of_groups, overshoot
 from training.pool import KEPT, Chunk, Pool
 from training.restoration import bicubic, random_crop, seeded
 
@@ -51,16 +55,16 @@ SMALL = 256  # numbers that are not worth storing in fp16
 
 
 class Pictures:
-    """The crops of one step: windows to read, crops to restore, and which camera each belongs to."""
+    """The crops of one step: frames to read, crops to restore, and which camera each belongs to."""
 
     def __init__(self, pool: Pool, recipe: Recipe, step: int) -> None:
         generator = seeded(recipe.seed, CROPS, step)
         held = list(pool.chunks.values())
-        windows, raws, truths, groups, dials = [], [], [], [], []
+        frames, raws, truths, groups, dials = [], [], [], [], []
         for group in range(recipe.batch_size):
             chunk = held[int(torch.randint(len(held), (1,), generator=generator))]
             for frame in some_frames(chunk, recipe, generator):
-                windows.append(chunk.raw[frame])
+                frames.append(chunk.raw[frame])
                 raw, truth = random_crop(
                     chunk.raw[frame], chunk.truth[frame], crop_px=recipe.crop_px, generator=generator
                 )
@@ -68,7 +72,7 @@ class Pictures:
                 truths.append(truth)
                 groups.append(group)
             dials.append(chunk.dials[frame])
-        self.windows, self.raw, self.truth = (torch.stack(part).float() / 255 for part in (windows, raws, truths))
+        self.frames, self.raw, self.truth = (torch.stack(part).float() / 255 for part in (frames, raws, truths))
         self.groups, self.dials = torch.tensor(groups), torch.stack(dials)
 
 
@@ -90,10 +94,14 @@ class Learner(nn.Module):
         self.estimator = Estimator()
         self.students = [student.requires_grad_(False) for student in students]  # a list: not its own weights
 
+    def found(self, pictures: Pictures) -> Tensor:
+        """The dials (cameras, 4) that the estimator finds for each camera of a batch."""
+        return mean_of_groups(self.estimator.whole(pictures.frames), pictures.groups, len(pictures.dials))
+
     def loss(self, pictures: Pictures, *, step: int, spent: float) -> Tensor:
         """At first how far the dials are from the true ones; then what is lost with them, in units of 4.34 dB."""
         count = len(pictures.dials)
-        found = self.estimator.pool(self.estimator(pictures.windows), pictures.groups, count)
+        found = self.found(pictures)
         off = (found - pictures.dials).square().mean()
         if spent < TRUE_DIALS_SHARE:
             return TRUE_DIALS_WEIGHT * off
@@ -113,11 +121,34 @@ class EstimatorRun(Run):
         """One step; returns its loss."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.descent.rate(step=self.step, spent=spent)
-        loss = self.model.loss(pictures, step=self.step, spent=spent)
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        with torch.autocast("cpu", torch.bfloat16, enabled=spent < self.descent.bf16):
+            loss = self.model.loss(pictures, step=self.step, spent=spent)
+        parameters = list(self.model.parameters())
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            parameter.grad = gradient
         self.take_step()
         return float(loss.detach())
+
+
+def fingerprint(recipe: Recipe, photos: Photos, students: list[Path]) -> str:
+    """A hash of everything but the machine that decides the estimator; its checkpoints lie under this name."""
+    settings = recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT)
+    parts = [json.dumps(settings, sort_keys=True), frames_fingerprint(recipe, photos)]
+    parts += [sha256(file) for file in [*students, Path(__file__), Path(estimator_code.__file__)]]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def students_with_dials(files: list[Path]) -> list[nn.Module]:
+    """The students in `files`. Raises SharpcamError where there are none, or one knows no dials."""
+    if not files:
+        raise SharpcamError("There is no student to learn through. Name some with --students.")
+    students = []
+    for file in files:
+        student, recipe = read_weights(file, option="--students")
+        if not recipe["arguments"].get("dials"):
+            raise SharpcamError(f"{file} is not a student with dials. Name others with --students.")
+        students.append(channels_last(student))
+    return students
 
 
 def newest_chunk(run: Run, recipe: Recipe) -> int:
@@ -143,7 +174,7 @@ def describe(learner: Learner, pool: Pool, recipe: Recipe) -> str:
     errors = torch.zeros(4)
     for pictures in steps:
         count, groups = len(pictures.dials), pictures.groups
-        found = learner.estimator.pool(learner.estimator(pictures.windows), groups, count)
+        found = learner.found(pictures)
         student = learner.students[0]
         answers = {
             "bicubic": bicubic(pictures.raw),
@@ -211,7 +242,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Train in the current folder; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.pretrain_estimator", description=__doc__)
     parser.add_argument("--photos", type=Path, required=True, metavar="FOLDER", help="clean photographs")
-    parser.add_argument("--students", type=Path, nargs="+", metavar="FILE", help="default: those in weights/bundled")
+    parser.add_argument("--students", type=Path, nargs="+", metavar="FILE", help="default: all in weights/bundled")
     parser.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: weights/bundled/estimator.onnx")
     parser.add_argument("--restorer", type=Path, metavar="FILE", help="a restorer with dials that is to hold it, too")
@@ -219,13 +250,13 @@ def main(arguments: list[str] | None = None) -> int:
 
     def work() -> None:
         recipe, paths = load_recipe(recipe_file("estimator")), Paths()
-        files = asked.students or sorted(paths.bundled.glob("student_*.safetensors"))
-        students = [channels_last(read_weights(file, option="--students")[0]) for file in files]
+        files = asked.students or sorted(paths.bundled.rglob("student_*.safetensors"))
+        students = students_with_dials(files)
         photos = load_photos(asked.photos, held_out=recipe.held_out, smallest_px=recipe.scene_px)
         torch.manual_seed(recipe.seed)
         run = EstimatorRun(Learner(students), recipe.descent())
         frames = frames_fingerprint(recipe, photos)[:16]
-        checkpoint = paths.cache / "pretrain" / f"estimator-{frames}" / "last.pt"
+        checkpoint = paths.cache / "pretrain" / f"estimator-{fingerprint(recipe, photos, files)[:16]}" / "last.pt"
         resume(run, checkpoint)
         pool = recipe.pool(photos, torch.device("cpu"), paths.cache / "pretrain" / "frames" / frames)
         budget = Budget(recipe.steps, positive(asked.minutes))

@@ -17,6 +17,7 @@ from pipeline.paths import Paths
 from training import checkpoints
 from training.models import MODELS
 from training.models.dials import NEUTRAL
+from training.models.student import StudentSR
 
 WEIGHTS = (".pth", ".safetensors")
 LOOKED_AT = 24  # frames that the dials are read from
@@ -78,7 +79,7 @@ def for_the_camera(model: nn.Module, frames: DecodedFrames, paths: Paths) -> nn.
 
     One without dials is returned as it is.
     """
-    if getattr(model, "dials", None) is None:
+    if not isinstance(model, StudentSR) or model.dials is None:
         return model
     dials = Dials(*NEUTRAL)
     if paths.estimator.exists():
@@ -86,5 +87,4 @@ def for_the_camera(model: nn.Module, frames: DecodedFrames, paths: Paths) -> nn.
         section = EstimatorSection.model_validate(estimator_section(paths.estimator.read_bytes(), frames.input(0)))
         dials = section.estimator(dials).estimate(frames.input(index) for index in range(0, len(frames), step))
     print(f"train: camera: {describe(dials)}", flush=True)
-    folded: nn.Module = model.folded(torch.tensor(dials))  # type: ignore[operator]
-    return folded.train()
+    return model.folded(torch.tensor(dials)).train()

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,6 +30,7 @@ HARMLESS = Drawn(
     grey_noise=False,
     noise_is_sharpened=False,
     drift=0.0,
+    bands=0.0,
     gamma=2.2,
     exposure=1.0,
     red=1.0,
@@ -88,9 +90,9 @@ def filmed(
     return record(wall, other(wall.shape[-1]), take, drawn, px=px, generator=seed(number))
 
 
-def camera_with(**changes: object) -> Drawn:
+def camera_with(**changes: Any) -> Drawn:
     """The harmless camera, but for what is changed."""
-    return replace(HARMLESS, **changes)  # type: ignore[arg-type]
+    return replace(HARMLESS, **changes)
 
 
 def drawn_from(camera: Camera, number: int) -> tuple[Drawn, Take]:

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
+from training.pictures import luma
+
 PEAK = 255.0
 MIDDLE = 128.0
 SSIM_SIDE, SSIM_SIGMA = 11, 1.5
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def to_8_bit(pictures: Tensor) -> Tensor:
@@ -23,7 +24,9 @@ def psnr(pictures: Tensor, targets: Tensor) -> Tensor:
 
 def ssim(pictures: Tensor, targets: Tensor) -> Tensor:
     """Structural similarity (N,) of the 8-bit luma, Gaussian window 11/1.5, no padding (Wang et al. 2004)."""
-    x, y = _luma(pictures) - MIDDLE, _luma(targets) - MIDDLE  # variances keep their digits about zero
+    x, y = (
+        luma(to_8_bit(each))[:, 0] - MIDDLE for each in (pictures, targets)
+    )  # variances keep their digits about zero
     mean_x, mean_y, square_x, square_y, product = _window(torch.stack((x, y, x * x, y * y, x * y)))
     variances = square_x - mean_x**2 + square_y - mean_y**2
     covariance = product - mean_x * mean_y
@@ -37,13 +40,6 @@ def ssim(pictures: Tensor, targets: Tensor) -> Tensor:
 def mean_absolute(pictures: Tensor, targets: Tensor) -> Tensor:
     """Mean absolute difference (N,) of the 8-bit pictures, 0..1."""
     return (to_8_bit(pictures) - to_8_bit(targets)).abs().mean(dim=(1, 2, 3)) / PEAK
-
-
-def _luma(pictures: Tensor) -> Tensor:
-    """(N, H, W), 0..255."""
-    weights = torch.tensor(LUMA, device=pictures.device)
-    luma: Tensor = torch.einsum("nchw,c->nhw", to_8_bit(pictures), weights)
-    return luma
 
 
 def _window(planes: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from training.pictures import luma, to_uint8
+
 SCALE = 2
-LUMA = (0.299, 0.587, 0.114)
 LUMA_SHARE = 0.7  # of the squares, as what is seen most; the rest keeps the colours
 DECIBEL_WEIGHT = 0.03  # about the usual error: gradients are as large as those of the error itself
 FLAT = 1e-4  # mean square error, 40 dB, below which a crop counts less and less
@@ -23,11 +24,6 @@ BOX_PX = 16  # side of the boxes whose brightness is kept, pixels of the input
 def seeded(seed: int, purpose: int, index: int) -> Generator:
     """Random numbers of their own for each purpose and index."""
     return Generator().manual_seed((seed * 1_000_003 + index) * 8 + purpose)
-
-
-def to_uint8(frames: Tensor) -> Tensor:
-    """Round `frames` in 0..1 to 8 bits; what lies outside is clamped."""
-    return (frames.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def crop_scenes(photos: list[Tensor], count: int, *, scene_px: int, generator: Generator) -> Tensor:
@@ -76,8 +72,7 @@ def restoration_loss(restored: Tensor, truth: Tensor, raw: Tensor) -> Tensor:
     gamma and sharpened behind it would come out darker: what a camera gave keeps its brightness.
     """
     difference = restored.float() - truth
-    weights = torch.tensor(LUMA, device=difference.device)[:, None, None]
-    of_luma = (difference * weights).sum(dim=1).square().mean(dim=(1, 2))
+    of_luma = luma(difference).square().mean(dim=(1, 2, 3))
     of_colours = difference.square().mean(dim=(1, 2, 3))
     squares = LUMA_SHARE * of_luma + (1 - LUMA_SHARE) * of_colours
     return DECIBEL_WEIGHT * decibels(squares) + BRIGHTNESS_WEIGHT * brightness_error(restored.float(), raw)
@@ -93,9 +88,7 @@ def decibels(squares: Tensor) -> Tensor:
 
 def brightness_error(restored: Tensor, raw: Tensor) -> Tensor:
     """Mean over boxes of |mean luma of `restored` - that of `raw`|, in 0..1."""
-    weights = torch.tensor(LUMA, device=raw.device)[:, None, None]
-    before = F.avg_pool2d((raw * weights).sum(dim=1, keepdim=True), BOX_PX)
-    after = F.avg_pool2d((restored * weights).sum(dim=1, keepdim=True), SCALE * BOX_PX)
+    before, after = F.avg_pool2d(luma(raw), BOX_PX), F.avg_pool2d(luma(restored), SCALE * BOX_PX)
     return (after - before).abs().mean()
 
 

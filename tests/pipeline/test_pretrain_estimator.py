@@ -109,3 +109,24 @@ def test_a_student_that_is_not_there_is_one_sentence(command, capsys):
     command[command.index("s.safetensors")] = "none.safetensors"
     assert pretrain_estimator.main(command) == 1
     assert "No weights at none.safetensors" in capsys.readouterr().err
+
+
+def test_a_student_without_dials_is_one_sentence(command, tmp_path, capsys):
+    checkpoints.save(tmp_path / "s.safetensors", MODELS["student_s"](), {"model": "student_s", "arguments": {}})
+    assert pretrain_estimator.main(command) == 1
+    assert "s.safetensors is not a student with dials. Name others with --students." in capsys.readouterr().err
+
+
+def test_without_any_student_it_says_so(command, capsys):
+    at = command.index("--students")
+    assert pretrain_estimator.main(command[:at] + command[at + 2 :]) == 1
+    assert "There is no student to learn through. Name some with --students." in capsys.readouterr().err
+
+
+def test_other_students_begin_a_training_of_their_own(command, tmp_path):
+    assert pretrain_estimator.main(command) == 0
+    model, recipe = checkpoints.load(tmp_path / "s.safetensors")
+    torch.nn.init.normal_(model.dials.out.weight, std=0.05)
+    checkpoints.save(tmp_path / "s.safetensors", model, recipe)
+    assert pretrain_estimator.main(command) == 0
+    assert len(list((tmp_path / ".cache/pretrain").glob("estimator-*/last.pt"))) == 2

@@ -5,7 +5,7 @@ pixels of the file's picture, "levels" grey levels of 255. The families are afte
 second generation), BSRGAN (2103.14006), unprocessing (1811.11127) and VCISR (2311.00996).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Range = tuple[float, float]
 NONE: Range = (0.0, 0.0)
@@ -36,7 +36,9 @@ class Camera:
     gamma_noise_levels: Range = NONE  # for pictures in gamma: even noise on the finished picture
     pattern_noise: Range = (0.0, 0.3)  # fixed pattern and rows, relative to read noise
     hot_pixels: float = 0.1  # chance of some
-    drift: Range = (0.0, 0.05)  # of exposure and white balance through a clip; mains flicker alike
+    drift: Range = (0.0, 0.05)  # of exposure and white balance through a clip; in the truth, too
+    mains: float = 0.1  # chance of lamps that flicker: bright and dark bands, in the truth, too, by
+    bands: Range = (0.005, 0.04)
     # inside the camera
     denoise: float = 0.5  # chance
     denoise_px: Range = (0.6, 1.4)
@@ -57,6 +59,17 @@ class Camera:
     again: float = 0.1  # chance of a second generation
 
 
+FILE = Camera(  # a photograph or a film that was made smaller: no sensor, and its colours are those of the truth
+    linear=0.4,
+    soft_scene=0.4,
+    mosaic=0.0,
+    pattern_noise=NONE,
+    hot_pixels=0.0,
+    drift=NONE,
+    temporal=0.0,
+    contrast=NONE,
+    scale=0.0,
+)
 CAMERAS = {
     "bare_sensor": Camera(
         soft_scene=0.3,
@@ -81,65 +94,40 @@ CAMERAS = {
         full_well=(80, 800), read_noise=(0.003, 0.02), noiseless=0.0, denoise=0.8, denoise_levels=(4, 20), temporal=0.4
     ),
     "sharpening_camera": Camera(sharpen=1.0, sharpen_amount=(0.4, 1.5), lens_px=(0.15, 0.9), mosaic=0.4),
-    "clean_file": Camera(
-        linear=0.4,
-        soft_scene=0.4,
+    "clean_file": replace(
+        FILE,
         lens_px=NONE,
         moving=0.0,
-        mosaic=0.0,
         noiseless=1.0,
-        pattern_noise=NONE,
-        hot_pixels=0.0,
-        drift=NONE,
         denoise=0.0,
-        temporal=0.0,
         sharpen=0.0,
-        contrast=NONE,
-        scale=0.0,
         uncompressed=0.35,
         jpeg=1.0,
         jpeg_quality=(75, 98),
         again=0.0,
     ),
-    "clean_film": Camera(
-        linear=0.4,
-        soft_scene=0.4,
+    "clean_film": replace(
+        FILE,
         lens_px=(0.0, 0.4),
-        mosaic=0.0,
         noiseless=1.0,
-        pattern_noise=NONE,
-        hot_pixels=0.0,
-        drift=NONE,
         denoise=0.0,
-        temporal=0.0,
         sharpen=0.1,
-        contrast=NONE,
         scale=0.1,
         uncompressed=0.0,
         jpeg=0.0,
         h264_crf=(18, 32),
-        again=0.1,
     ),
-    "file_from_a_camera": Camera(
-        linear=0.4,
-        soft_scene=0.4,
+    "file_from_a_camera": replace(
+        FILE,
         lens_px=(0.0, 1.3),
         moving=0.2,
-        mosaic=0.0,
         noiseless=0.2,
         full_well=(1e4, 1e5),
         read_noise=(1e-4, 1e-3),
         gamma_noise_levels=(0.0, 13.0),
-        pattern_noise=NONE,
-        hot_pixels=0.0,
-        drift=NONE,
         denoise=0.1,
-        temporal=0.0,
         sharpen=0.5,
         sharpen_amount=(0.2, 1.3),
-        contrast=NONE,
-        scale=0.0,
-        uncompressed=0.1,
         jpeg=0.7,
         jpeg_quality=(50, 95),
         h264_crf=(20, 33),

@@ -17,10 +17,13 @@ from training.camera import isp, sensor
 from training.camera.cameras import Camera, Range
 from training.camera.codecs import Codec
 from training.camera.sensor import View
+from training.pictures import luma, to_uint8
 
 SCALE = 2
 SHORT, LONG = 2, 5  # frames of a clip: where each is by itself, and where others matter (H.264, means through time)
 MOST_BLUR_PX, MOST_NOISE_LEVELS, MOST_SHARPENING = 1.5, 16.0, 1.8  # what the dials call 1
+COLOUR_LAG = 0.6  # radians by which the drift of red is ahead of that of green, and blue behind it
+BANDS = 1.7  # of flickering lamps in a frame: a rolling shutter of 1/60 s under lamps that flicker at 100 Hz
 RESAMPLING = ("area", "area", "bicubic", "bilinear")  # how files are made smaller
 
 
@@ -49,6 +52,7 @@ class Drawn:
     grey_noise: bool  # the noise of a finished picture is the same in all colours
     noise_is_sharpened: bool  # it was there before the sharpening
     drift: float
+    bands: float  # of lamps that flicker, as a share of the light
     gamma: float
     exposure: float
     red: float
@@ -140,6 +144,7 @@ def draw_camera(camera: Camera, generator: Generator) -> Drawn:
         sensor_scale=dice.even(camera.scale_range) if dice.chance(camera.scale) else 1.0,
         resampling=RESAMPLING[int(dice.share() * len(RESAMPLING))],
         codecs=tuple(draw_codec(camera, dice) for _ in range(1 + dice.chance(camera.again))),
+        bands=dice.even(camera.bands) if colours and dice.chance(camera.mains) else 0.0,
     )
 
 
@@ -177,7 +182,7 @@ def record(scene: Tensor, other: Tensor, take: Take, drawn: Drawn, *, px: int, g
     gathered = gather(blurred, drawn)
     raw = processed(exposed(gathered, drawn, generator), drawn, generator, size=(px, px))
     still = processed(encoded(gathered[-1:], drawn), drawn, None, size=(px, px))  # the last frame without its noise
-    levels = 255 * float((isp.luma(raw[-1:]) - isp.luma(still)).std())
+    levels = 255 * float((luma(raw[-1:]) - luma(still)).std())
     truth = isp.contrast(encoded(light, drawn), drawn.contrast)
     stored = to_uint8(raw).permute(0, 2, 3, 1).contiguous().numpy()
     for codec in drawn.codecs:
@@ -261,14 +266,16 @@ def mover_mask(times: Tensor, take: Take, view: View) -> Tensor:
 
 
 def dimmed(light: Tensor, drawn: Drawn) -> Tensor:
-    """Exposure, white balance, their drift, and the lens' dark corners: of the truth, too."""
+    """Exposure, white balance, their drift, the bands of flickering lamps and dark corners: of the truth, too."""
     if not drawn.linear:
         return light
     count, _, height, width = light.shape
     gains = torch.tensor([drawn.red, 1.0, drawn.blue]).view(1, 3, 1, 1) * drawn.exposure
-    wave = 1 + drawn.drift * torch.sin(2.4 * torch.arange(count)).view(-1, 1, 1, 1)
+    time, colour = torch.arange(count).view(-1, 1, 1, 1), COLOUR_LAG * torch.tensor([1.0, 0.0, -1.0]).view(1, 3, 1, 1)
+    wave = 1 + drawn.drift * torch.sin(2.4 * time + colour)
     y, x = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
-    return light * gains * wave * (1 - drawn.vignette * (x**2 + y**2) / 2)
+    bands = 1 + drawn.bands * torch.sin(BANDS * math.pi * y + 1.9 * time)
+    return light * gains * wave * bands * (1 - drawn.vignette * (x**2 + y**2) / 2)
 
 
 def gather(light: Tensor, drawn: Drawn) -> Tensor:
@@ -320,8 +327,3 @@ def with_noise(frames: Tensor, drawn: Drawn, generator: Generator | None) -> Ten
         return frames
     shape = (len(frames), 1 if drawn.grey_noise else 3, *frames.shape[-2:])
     return (frames + drawn.gamma_noise_levels / 255 * torch.randn(shape, generator=generator)).clamp(0, 1)
-
-
-def to_uint8(frames: Tensor) -> Tensor:
-    """Round `frames` in 0..1 to 8 bits; what lies outside is clamped."""
-    return (frames.clamp(0, 1) * 255).round().to(torch.uint8)

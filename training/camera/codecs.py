@@ -17,7 +17,7 @@ Frames = NDArray[np.uint8]
 JPEG_SAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 # How much each setting harms: root mean square error in luma on photographs, in grey levels, as measured here once.
 JPEG_ERROR = ((30, 6.8), (50, 5.6), (60, 5.1), (70, 4.5), (80, 3.7), (85, 3.1), (90, 2.4), (95, 1.5), (98, 0.8))
-H264_ERROR = ((18, 3.0), (20, 3.3), (23, 3.9), (26, 4.8), (28, 5.6), (30, 6.5), (33, 8.0), (35, 9.1))
+H264_ERROR = ((18, 2.0), (20, 2.25), (23, 2.7), (26, 3.4), (28, 4.0), (30, 4.7), (33, 5.9), (35, 7.0))
 NO_LOOKAHEAD = "bframes=0:mbtree=0:rc-lookahead=0:sync-lookahead=0:scenecut=0:weightp=0"
 MOST_ERROR = 9.0  # grey levels that count as compression 1
 

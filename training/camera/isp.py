@@ -8,14 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.camera.sensor import blur
-
-LUMA = (0.299, 0.587, 0.114)
-
-
-def luma(frames: Tensor) -> Tensor:
-    """Y of BT.601, (T, 1, H, W)."""
-    weights = torch.tensor(LUMA, dtype=frames.dtype, device=frames.device)
-    return torch.einsum("c,tchw->thw", weights, frames)[:, None]
+from training.pictures import luma
 
 
 def soften(frames: Tensor, sigma_px: float) -> Tensor:

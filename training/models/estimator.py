@@ -1,8 +1,8 @@
 """The estimator: a small network that reads the dials of a camera from its frames.
 
-It looks at small windows everywhere and says for each place what the dials may be and how much that place can tell: a
-flat wall tells the noise and nothing of the blur, a sharp edge the opposite. Places, windows and frames are pooled by
-the same weighted mean, together with a prior at the neutral dials, to which an unsure picture falls back.
+It says for each place of a frame what the dials may be and how much that place can tell: a flat wall tells the noise
+and nothing of the blur, a sharp edge the opposite. Places and windows are pooled by a weighted mean, together with a
+prior at the neutral dials, to which an unsure frame falls back. The dials of a camera are the mean of its frames'.
 """
 
 from typing import NamedTuple
@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.models.dials import DIALS, NEUTRAL
+from training.pictures import luma
 
 SMALLEST_PX = 64
 WINDOW_PX = 256  # side of the windows that one reading is made of where frames are large
@@ -52,15 +53,14 @@ class Estimator(nn.Module):
         self.weight = nn.Conv2d(2 * channels, len(DIALS), 1)
         self.prior = nn.Parameter(torch.full((len(DIALS),), -2.0))  # logarithm of the neutral dials' weight
         self.register_buffer("neutral", torch.tensor([NEUTRAL]), persistent=False)
-        nn.init.zeros_(self.value.weight)
-        nn.init.zeros_(self.weight.weight)
-        nn.init.zeros_(self.weight.bias)  # type: ignore[arg-type]
+        for parameter in (self.value.weight, *self.weight.parameters()):
+            nn.init.zeros_(parameter)
 
     def forward(self, windows: Tensor) -> Reading:
         features = self.body(torch.cat((windows - 0.5, fine_detail(windows)), dim=1))
-        weights = torch.exp(MOST_LOGIT * torch.tanh(self.weight(features) / MOST_LOGIT))
+        weights = torch.exp(MOST_LOGIT * torch.tanh(self.weight(features).float() / MOST_LOGIT))
         total = weights.mean(dim=(2, 3))
-        values = torch.sigmoid(self.value(features))
+        values = torch.sigmoid(self.value(features).float())
         return Reading((weights * values).mean(dim=(2, 3)) / total, total)
 
     def whole(self, frames: Tensor) -> Tensor:
@@ -70,13 +70,6 @@ class Estimator(nn.Module):
         prior = self.prior.exp()
         dials: Tensor = (prior * self.neutral + windows * weights * values) / (prior + windows * weights)
         return dials
-
-    def pool(self, reading: Reading, groups: Tensor, count: int) -> Tensor:
-        """The dials (count, 4) of each group of windows, `groups` (N,) numbering them from 0."""
-        prior = self.prior.exp().expand(count, -1)
-        weights = prior.index_add(0, groups, reading.weights)
-        sums = (prior * self.neutral).index_add(0, groups, reading.weights * reading.values)
-        return sums / weights
 
 
 def fine_detail(windows: Tensor) -> Tensor:
@@ -89,11 +82,15 @@ def decibel_loss(restored: Tensor, truth: Tensor, groups: Tensor, count: int) ->
 
     Pictures (N, 3, h, w) in 0..1; 1 is 4.34 dB.
     """
-    weights = torch.tensor((0.299, 0.587, 0.114), device=truth.device)[:, None, None]
-    squares = ((restored.float() - truth) * weights).sum(dim=1).square().mean(dim=(1, 2))
-    sums = squares.new_zeros(count).index_add(0, groups, squares)
-    crops = squares.new_zeros(count).index_add(0, groups, torch.ones_like(squares))
-    return torch.log(sums / crops + 1e-5).mean()
+    squares = luma(restored.float() - truth).square().mean(dim=(1, 2, 3))
+    return torch.log(mean_of_groups(squares, groups, count) + 1e-5).mean()
+
+
+def mean_of_groups(values: Tensor, groups: Tensor, count: int) -> Tensor:
+    """The mean (count, ...) of the `values` (N, ...) of each group, which `groups` (N,) numbers from 0."""
+    sums = values.new_zeros(count, *values.shape[1:]).index_add(0, groups, values)
+    sizes = torch.bincount(groups, minlength=count).view(-1, *[1] * (values.dim() - 1))
+    return sums / sizes
 
 
 def overshoot(restored: Tensor, raw: Tensor) -> Tensor:
@@ -101,10 +98,8 @@ def overshoot(restored: Tensor, raw: Tensor) -> Tensor:
 
     Halos and double contours do; a sharper edge does not.
     """
-    weights = torch.tensor((0.299, 0.587, 0.114), device=raw.device)[:, None, None]
     plain = F.interpolate(raw, scale_factor=2, mode="bicubic", align_corners=False)
-    before = (plain.clamp(0, 1) * weights).sum(dim=1, keepdim=True)
-    after = (restored.float() * weights).sum(dim=1, keepdim=True)
+    before, after = luma(plain.clamp(0, 1)), luma(restored.float())
     high = F.max_pool2d(before, 9, stride=1, padding=4)
     low = -F.max_pool2d(-before, 9, stride=1, padding=4)
     return ((after - high).clamp_min(0) + (low - after).clamp_min(0)).mean()

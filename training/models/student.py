@@ -84,6 +84,7 @@ class StudentSR(nn.Module):
         if self.dials is not None:
             for (_, convolution), (factor, offset) in zip(plain.modulated(), self.dials(dials[None]), strict=True):
                 convolution.weight.mul_(factor.view(-1, 1, 1, 1))
+                # torch's stubs do not know that these convolutions have a bias
                 convolution.bias.mul_(factor.view(-1)).add_(offset.view(-1))  # type: ignore[union-attr]
         return plain
 

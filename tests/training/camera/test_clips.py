@@ -30,8 +30,9 @@ from simulated import (
 )
 
 from training.camera.cameras import CAMERAS, NONE
-from training.camera.clips import LONG, SHORT, Dice, dials, draw_camera, draw_take, record, to_uint8
+from training.camera.clips import LONG, SHORT, Dice, dials, draw_camera, draw_take, record
 from training.camera.codecs import Codec
+from training.pictures import to_uint8
 
 # Noise and codecs hide where a picture lies; a mean through time lags behind what moves, as it does in real cameras.
 MILD = {
@@ -183,11 +184,22 @@ def test_exposure_and_white_balance_are_in_the_truth():
         np.testing.assert_allclose(ratio, [0.8 * 1.1, 0.8, 0.8 * 0.9], atol=0.02)
 
 
-def test_exposure_drifts_from_frame_to_frame_in_raw_and_truth_alike():
+def test_exposure_and_white_balance_drift_from_frame_to_frame_in_raw_and_truth_alike():
     clip = filmed(camera_with(drift=0.05), of=flat(0.6))
     for frames in clip[:2]:
-        first, second = frames.float().mean(dim=(1, 2, 3))
-        assert 1 < abs(second - first) < 8
+        first, second = frames.float().mean(dim=(2, 3))
+        assert 1 < (second - first).abs().mean() < 8
+        assert (second - first).std() > 0.5  # each colour by itself
+    assert (clip.raw - halved(clip.truth)).abs().max() <= 1
+
+
+def test_lamps_that_flicker_make_bands_that_travel_in_raw_and_truth_alike():
+    clip = filmed(camera_with(bands=0.04), of=flat(0.6))
+    for frames in clip[:2]:
+        rows = frames.float().mean(dim=(1, 3))
+        assert 2 < rows[0].max() - rows[0].min() < 8
+        assert (rows[0] - rows[1]).abs().max() > 2
+        assert len(frames[0, 0, 0].unique()) == 1  # the same along a row
     assert (clip.raw - halved(clip.truth)).abs().max() <= 1
 
 
@@ -417,6 +429,7 @@ def test_what_is_drawn_lies_in_the_ranges_of_the_camera(name):
         ([drawn.shutter for drawn in cameras], camera.shutter),
         ([drawn.pattern_noise for drawn in cameras], camera.pattern_noise),
         ([drawn.drift for drawn in cameras], camera.drift),
+        ([drawn.bands for drawn in cameras if drawn.bands], camera.bands),
         ([drawn.contrast for drawn in cameras], camera.contrast),
         ([drawn.sharpen_px for drawn in cameras], camera.sharpen_px),
         ([drawn.full_well for drawn in cameras if drawn.full_well < math.inf], camera.full_well),

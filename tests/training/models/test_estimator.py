@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from training.models import MODELS
 from training.models.dials import NEUTRAL
-from training.models.estimator import Estimator, Reading, decibel_loss, overshoot
+from training.models.estimator import Estimator, decibel_loss, mean_of_groups, overshoot
 
 
 def test_a_reading_is_values_in_range_and_positive_weights_for_any_size():
@@ -20,17 +20,22 @@ def test_a_reading_is_values_in_range_and_positive_weights_for_any_size():
         assert weights.min() > 0
 
 
-def test_readings_are_pooled_by_their_weights_and_with_neutral_dials():
+def test_a_frame_is_pooled_by_its_weights_and_with_neutral_dials():
     estimator = Estimator()
-    torch.nn.init.zeros_(estimator.prior)  # the neutral dials weigh 1
-    values = torch.tensor([[1.0, 1, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]])
-    weights = torch.tensor([[1.0, 0, 1, 1], [1, 0, 3, 0], [1, 1, 1, 1]])
-    pooled = estimator.pool(Reading(values, weights), torch.tensor([0, 0, 1]), 2)
-    n = torch.tensor(NEUTRAL)
-    expected = torch.stack(
-        (torch.stack(((n[0] + 1) / 3, n[1], (n[2] + 1) / 5, (n[3] + 1) / 2)), (n + 1) / 2),
-    )
-    torch.testing.assert_close(pooled, expected)
+    torch.nn.init.normal_(estimator.value.weight)
+    torch.nn.init.normal_(estimator.weight.weight)
+    torch.nn.init.zeros_(estimator.prior)  # the neutral dials weigh as much as a window of 256 pixels
+    frames = torch.rand(2, 3, 128, 256)
+    values, weights = estimator(frames)
+    weights = weights / 2  # half a window
+    expected = (torch.tensor(NEUTRAL) + weights * values) / (1 + weights)
+    torch.testing.assert_close(estimator.whole(frames), expected)
+
+
+def test_the_mean_of_groups_is_that_of_each():
+    values, groups = torch.tensor([[1.0, 2], [3, 4], [7, 8]]), torch.tensor([1, 1, 0])
+    assert mean_of_groups(values, groups, 2).tolist() == [[7, 8], [2, 3]]
+    assert mean_of_groups(values[:, 0], groups, 2).tolist() == [7, 2]
 
 
 def test_the_loss_counts_decibels_of_groups():
