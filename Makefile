@@ -42,11 +42,11 @@ mlflow: setup ## only the MLflow UI
 	python -m app.launch --only mlflow
 
 test: setup ## the tests, without those marked slow
-	python tests/chromium.py
+	python tests/support/chromium.py
 	python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: setup ## every test
-	python tests/chromium.py
+	python tests/support/chromium.py
 	python -m pytest
 
 check: setup ## ruff, mypy, import-linter, pip check

@@ -5,8 +5,8 @@ import json
 import sys
 from pathlib import Path
 
-from pipeline import tracking
-from pipeline.paths import Paths
+from pipeline.core.paths import Paths
+from pipeline.tracking import client as tracking
 
 paths = Paths()
 rows = list(csv.DictReader(paths.training_log.open()))

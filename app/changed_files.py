@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from app.dvc_files import outputs, recipes
-from pipeline.files import write_json
-from pipeline.paths import Paths
+from pipeline.core.files import write_json
+from pipeline.core.paths import Paths
 
 OLDEST_S = 120  # a frame written over in place changes no folder's time; so ask again after that
 _checks: dict[Path, "subprocess.Popen[bytes]"] = {}  # by project; one at a time
@@ -54,21 +54,24 @@ def latest(paths: Paths, *, busy: bool) -> ChangedFiles:
 
 
 def stamp(paths: Paths) -> str:
-    """What changes with any file that a stage reads or writes, or with any folder in which one appears or goes."""
+    """What changes with any file that a stage reads or writes, or with any folder in which one appears or goes.
+
+    Of what lies in folders only code is looked at file by file: clips hold thousands of frames.
+    """
     read_or_written = {
         path for recipe in recipes(paths).values() for path in [*recipe.get("deps", []), *outputs(recipe)]
     }
     digest = hashlib.sha256()
     for path in sorted(read_or_written | {"dvc.yaml", "dvc.lock", ".dvcignore"}):
-        for place in _with_folders(paths.root / path):
+        for place in _with_contents(paths.root / path):
             digest.update(f"{place.relative_to(paths.root)} {_time_and_size(place)}\n".encode())
     return digest.hexdigest()
 
 
-def _with_folders(path: Path) -> list[Path]:
+def _with_contents(path: Path) -> list[Path]:
     inside = []
     with suppress(OSError):  # no folder, or removed at this very moment
-        inside = [Path(entry) for entry in os.scandir(path) if entry.is_dir()]
+        inside = [Path(entry) for entry in os.scandir(path) if entry.is_dir() or entry.name.endswith(".py")]
     return [path, *sorted(inside)]
 
 

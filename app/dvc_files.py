@@ -4,8 +4,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
 
 
 def recipes(paths: Paths) -> dict[str, Any]:

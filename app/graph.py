@@ -4,7 +4,7 @@ from base64 import b64encode
 from html import escape
 
 from app.stages import Pipeline, Stage
-from pipeline.progress import in_hours
+from pipeline.core.progress import in_hours
 
 COLOURS = {  # readable with white text, and as a line on light and on dark
     "fresh": "#2e7d32",

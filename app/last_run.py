@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.dvc_files import last_runs, outputs, recipes
-from pipeline.paths import Paths
-from pipeline.tracking import flatten
+from pipeline.core.paths import Paths
+from pipeline.tracking.client import flatten
 
 ABSENT = "-"
+_NOTHING = object()
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,24 @@ def differences(content: dict[str, Any], paths: Paths) -> list[Difference]:
         known = ran.get(stage, {}).get("params", {}).get(paths.params.name)
         if known is None:
             continue  # never ran, so nothing is known of it
-        then = flatten({name: known[name] for name in sections if name in known})
-        now = flatten({name: content[name] for name in sections if name in content})
+        then, now = (flatten(_parts_of(held, sections)) for held in (known, content))
         for key in [*now, *(then.keys() - now.keys())]:
             before, after = then.get(key, ABSENT), now.get(key, ABSENT)
             if before != after:
                 found.setdefault((key, before, after), []).append(stage)
     return [Difference(*change, tuple(stages)) for change, stages in found.items()]
+
+
+def _parts_of(held: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """What `held` has under each of the dotted `names`, which a lock holds as one key or as keys within keys."""
+    parts = {}
+    for name in names:
+        value: Any = held.get(name, held)
+        for key in () if name in held else name.split("."):
+            value = value.get(key, _NOTHING) if isinstance(value, dict) else _NOTHING
+        if value is not _NOTHING:
+            parts[name] = value
+    return parts
 
 
 def downstream(stages: Iterable[str], paths: Paths) -> list[str]:

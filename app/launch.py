@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from pipeline.tracking import tracking_uri
+from pipeline.tracking.client import tracking_uri
 
 HOST = "127.0.0.1"
 EVERYWHERE = {"0.0.0.0", ""}

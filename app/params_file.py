@@ -14,10 +14,10 @@ from typing import Any, Literal
 import yaml
 from filelock import FileLock
 
-from pipeline.errors import SharpcamError
-from pipeline.files import write_bytes
-from pipeline.params import Params, find_problems
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_bytes
+from pipeline.core.params import Params, find_problems
+from pipeline.core.paths import Paths
 
 Kind = Literal["choice", "whole", "number", "text", "yaml"]
 KINDS: dict[str, Kind] = {"integer": "whole", "number": "number", "string": "text"}

@@ -18,11 +18,11 @@ from app.dvc_files import last_runs, outputs, recipes
 from app.jobs.job import Job, newest
 from app.jobs.progress import Progress, current_stage, failed_stage, read_progress
 from app.last_run import differences
-from pipeline.errors import SharpcamError
+from pipeline.core.errors import SharpcamError
+from pipeline.core.params import load_params
+from pipeline.core.paths import Paths
+from pipeline.core.progress import in_hours
 from pipeline.forecast import in_a_sentence, known_forecast
-from pipeline.params import load_params
-from pipeline.paths import Paths
-from pipeline.progress import in_hours
 
 State = Literal["fresh", "stale", "never run", "running", "failed", "blocked"]
 Scope = Literal["all", "this", "from"]

@@ -13,11 +13,11 @@ from typing import Any
 from app.isolation import ISOLATION
 from app.live import assets, options
 from app.live.routes import WEB
-from pipeline.errors import SharpcamError
-from pipeline.models import Model, available, find
-from pipeline.paths import Paths
-from pipeline.recording import unfinished
-from pipeline.stage import in_words
+from pipeline.core.clips import unfinished
+from pipeline.core.command import in_words
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.student.catalogue import Model, available, find
 
 HERE = Path(__file__).with_name("live")
 OPTIONS = "options.json"

@@ -10,8 +10,8 @@ import sys
 from typing import Any
 
 from benchmarks.trials import Trial, Verdict, add_arguments, mean, run_trials
-from pipeline.paths import Paths
-from pipeline.stage import in_words
+from pipeline.core.command import in_words
+from pipeline.core.paths import Paths
 
 BASELINE = "baseline"
 PLAIN: dict[str, Any] = {"frequency_weight": 0.0}

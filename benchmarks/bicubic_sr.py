@@ -20,11 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.students import FAMILY
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.photos import PICTURES, Photos, load_photos, read_photo
-from pipeline.pretrain import Budget, channels_last, kept, percent_bar
-from pipeline.stage import in_words, only_once
+from pipeline.core.command import in_words, only_once
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.pretrain.loop import Budget, channels_last, kept, percent_bar
+from pipeline.pretrain.photos import PICTURES, Photos, load_photos, read_photo
 from training import checkpoints
 from training.bicubic import CANDIDATES, LUMA_SHARE, SCALE, BicubicPairs, even, halve, luma_loss, luma_psnr
 from training.descent import Descent, Run

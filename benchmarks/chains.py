@@ -20,16 +20,16 @@ import cv2
 import numpy as np
 import torch
 
-from pipeline.chains.backends import BACKENDS, REFERENCE
-from pipeline.chains.chain import Chain, build_chain
-from pipeline.chains.engine import Engine
-from pipeline.errors import SharpcamError
-from pipeline.frames import decode_frame, encode_frame
-from pipeline.geometry import Frame, enlarge
-from pipeline.params import Params, load_params
-from pipeline.paths import Paths
-from pipeline.progress import progress
-from pipeline.stage import in_words
+from pipeline.core.command import in_words
+from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import decode_frame, encode_frame
+from pipeline.core.geometry import Frame, enlarge
+from pipeline.core.params import Params, load_params
+from pipeline.core.paths import Paths
+from pipeline.core.progress import progress
+from pipeline.teacher.backends import BACKENDS, REFERENCE
+from pipeline.teacher.chain import Chain, build_chain
+from pipeline.teacher.device import Engine
 from training.metrics import psnr
 from training.pairs import to_picture
 

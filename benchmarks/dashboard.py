@@ -22,12 +22,13 @@ import numpy as np
 import psutil
 from playwright.sync_api import Browser, sync_playwright
 
-from pipeline import tracking
-from pipeline.files import write_json
-from pipeline.frames import frame_name, write_frame
-from pipeline.params import Params, load_params
-from pipeline.paths import Paths
-from pipeline.runs import CURVES
+from pipeline.core.clips import frame_name
+from pipeline.core.files import write_json
+from pipeline.core.frames import write_frame
+from pipeline.core.params import Params, load_params
+from pipeline.core.paths import Paths
+from pipeline.tracking import client as tracking
+from pipeline.tracking.past_runs import CURVES
 
 ROOT = Path(__file__).parents[1]
 CLIP_FRAMES = 250

@@ -17,10 +17,10 @@ import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.player_site import build_site, served, write_camera
-from pipeline.errors import SharpcamError
-from pipeline.models import find, float_file, read_contract
-from pipeline.paths import Paths
-from tests.chromium import launch
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.student.catalogue import find, float_file, read_contract
+from tests.support.chromium import launch
 
 SIZES = ((320, 240), (640, 480))  # of the camera, and of what the student reads
 WARM_UP_MS = 5000

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.chains import weight_files
-from pipeline.chains.networks import NETWORKS, Network
+from pipeline.teacher import weight_files
+from pipeline.teacher.networks import NETWORKS, Network
 from training import checkpoints
 from training.models import MODELS
 

@@ -21,15 +21,15 @@ import numpy as np
 import onnx
 
 from benchmarks.timing import Job, Timing, in_own_process
-from pipeline.engines import ENGINES, REFERENCE, Running, machine
-from pipeline.errors import SharpcamError
-from pipeline.evaluate import Scores, score, validation_places
-from pipeline.files import write_bytes, write_json
-from pipeline.geometry import Frame, fit
-from pipeline.params import GeometryParams, Params, load_params
-from pipeline.paths import Paths
-from pipeline.runtime import INT8_SUFFIX, Contract, read_contract, start
-from pipeline.stage import in_words
+from pipeline.core.command import in_words
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_bytes, write_json
+from pipeline.core.geometry import Frame, fit
+from pipeline.core.params import GeometryParams, Params, load_params
+from pipeline.core.paths import Paths
+from pipeline.evaluate.stage import Scores, score, validation_places
+from pipeline.student.engines import ENGINES, REFERENCE, Running, machine
+from pipeline.student.runtime import INT8_SUFFIX, Contract, read_contract, start
 
 CALIBRATION_PX = 1024
 NOISE_PX = 256  # what an untrained student is calibrated on
@@ -157,7 +157,7 @@ def write_untrained(name: str, folder: Path, paths: Paths) -> Path:
     """A network of MODELS, in the form for clean pictures where its name says so, with weights by chance."""
     import torch
 
-    from pipeline.export import to_onnx
+    from pipeline.export.stage import to_onnx
     from training.models import MODELS
 
     torch.manual_seed(0)
@@ -172,7 +172,7 @@ def write_untrained(name: str, folder: Path, paths: Paths) -> Path:
 
 def write_int8(plain: Path) -> Path:
     """The int8 form of the network in `plain`, beside it."""
-    from pipeline.quantise import quantise
+    from pipeline.export.quantise import quantise
 
     noise = np.random.default_rng(0).integers(0, 256, (NOISE_PX, NOISE_PX, 3), np.uint8)
     file = plain.with_name(f"{plain.stem}{INT8_SUFFIX}.onnx")
@@ -201,9 +201,9 @@ def frames_to_judge(paths: Paths, params: Params) -> Iterator[tuple[Paths, list[
     if paths.split.exists():
         yield paths, validation_places(paths)
         return
-    from pipeline.capture import capture
+    from pipeline.capture.stage import capture
     from pipeline.split import split
-    from pipeline.teacher import teacher
+    from pipeline.teacher.stage import teacher
 
     print("No frames here yet: a small demo is made.")
     demo = params.capture.demo.model_copy(update=DEMO)

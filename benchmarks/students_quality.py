@@ -10,8 +10,8 @@ import argparse
 import sys
 
 from benchmarks.trials import RATES, Trial, Verdict, add_arguments, mean, run_trials
-from pipeline.paths import Paths
-from pipeline.stage import in_words
+from pipeline.core.command import in_words
+from pipeline.core.paths import Paths
 
 REFERENCE = "student_original"
 FAMILY = ("student_s", "student_m", "student_l", REFERENCE)

@@ -23,21 +23,21 @@ import torch
 from torch import nn
 
 from benchmarks.made_up_weights import made_up_weights
-from pipeline.chains.backends import BACKENDS, REFERENCE, Compute
-from pipeline.chains.chain import Chain, build_chain
-from pipeline.chains.choice import loss, times_s
-from pipeline.chains.engine import Engine
-from pipeline.chains.guard import defect, glitch
-from pipeline.chains.inference import loaded, plain, read, start_checked
-from pipeline.chains.network_steps import LocalStep, NetworkStep, Restorer
-from pipeline.chains.networks import with_run_time
-from pipeline.chains.probe import probe
-from pipeline.chains.step import Picture, Step
-from pipeline.errors import SharpcamError
-from pipeline.frames import decode_frame, encode_frame
-from pipeline.params import Params, load_params
-from pipeline.paths import Paths
-from pipeline.stage import in_words
+from pipeline.core.command import in_words
+from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import decode_frame, encode_frame
+from pipeline.core.params import Params, load_params
+from pipeline.core.paths import Paths
+from pipeline.teacher.backends import BACKENDS, REFERENCE, Compute
+from pipeline.teacher.chain import Chain, build_chain
+from pipeline.teacher.choice import loss, times_s
+from pipeline.teacher.device import Engine
+from pipeline.teacher.guard import defect, glitch
+from pipeline.teacher.inference import loaded, plain, read, start_checked
+from pipeline.teacher.network_steps import LocalStep, NetworkStep, Restorer
+from pipeline.teacher.networks import with_run_time
+from pipeline.teacher.probe import probe
+from pipeline.teacher.step import Picture, Step
 
 MOST_RUNS = 5
 ENOUGH_S = 10.0  # no further run of a step once this much time has gone into it

@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 import psutil
 
-from pipeline.engines import ENGINES
-from pipeline.geometry import KERNELS, Frame, enlarge
-from pipeline.params import GeometryParams
+from pipeline.core.geometry import KERNELS, Frame, enlarge
+from pipeline.core.params import GeometryParams
+from pipeline.student.engines import ENGINES
 
 ENOUGH_S = 20.0  # no further run once this much time has gone into it, unless there are fewer than
 FEWEST = 3

@@ -30,14 +30,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.trials import few
-from pipeline.files import read_json
-from pipeline.framecache import decoded_frames
-from pipeline.frames import read_frame
-from pipeline.geometry import Frame
-from pipeline.learning import Workplace, distillation, learn
-from pipeline.params import Params, load_params
-from pipeline.paths import Paths
-from pipeline.stage import in_words
+from pipeline.core.command import in_words
+from pipeline.core.files import read_json
+from pipeline.core.frames import read_frame
+from pipeline.core.geometry import Frame
+from pipeline.core.params import Params, load_params
+from pipeline.core.paths import Paths
+from pipeline.train.frame_cache import decoded_frames
+from pipeline.train.trainer import Workplace, distillation, learn
 from training.distillation import Distillation
 from training.models import MODELS
 from training.pairs import Pair, RandomCrops, loader, to_picture

@@ -14,16 +14,16 @@ import yaml
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json, write_json
-from pipeline.framecache import DecodedFrames, decoded_frames
-from pipeline.frames import read_frame
-from pipeline.geometry import Frame
-from pipeline.learning import Workplace, best_student, distillation, fingerprint, learn
-from pipeline.params import Params, TrainParams, load_params
-from pipeline.paths import Paths
-from pipeline.progress import progress
-from pipeline.stage import only_once
+from pipeline.core.command import only_once
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.frames import read_frame
+from pipeline.core.geometry import Frame
+from pipeline.core.params import Params, TrainParams, load_params
+from pipeline.core.paths import Paths
+from pipeline.core.progress import progress
+from pipeline.train.frame_cache import DecodedFrames, decoded_frames
+from pipeline.train.trainer import Workplace, best_student, distillation, fingerprint, learn
 from training.metrics import psnr
 from training.models import MODELS
 from training.pairs import to_picture

@@ -14,13 +14,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from pipeline import models
-from pipeline.engines import cores
-from pipeline.enhancing.decoding import Facts, Timed, look_at, read_frames
-from pipeline.enhancing.encoding import Encoding
-from pipeline.enhancing.upscaler import Upscaler, load_upscaler
-from pipeline.enhancing.video import as_frame, encode, enhance_video
-from pipeline.paths import Paths
+from pipeline.core.paths import Paths
+from pipeline.enhance.encoding import Encoding
+from pipeline.enhance.upscaler import Upscaler, load_upscaler
+from pipeline.enhance.video import as_frame, encode, enhance_video
+from pipeline.media.video import Facts, Timed, look_at, read_frames
+from pipeline.student import catalogue
+from pipeline.student.engines import cores
 
 FEW = 32  # frames that are in memory at the same time
 
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    model = models.find(asked.model, Paths())
+    model = catalogue.find(asked.model, Paths())
     upscaler = load_upscaler(model.contract, engine=asked.engine, threads=asked.threads)
     encoding = Encoding(preset=asked.preset, threads=cores())
     facts = look_at(asked.clip)

@@ -16,14 +16,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json, write_json
-from pipeline.frames import find_clips, find_frames, read_frame
-from pipeline.geometry import Frame, fit
-from pipeline.params import GeometryParams, load_params
-from pipeline.paths import Paths
-from pipeline.progress import progress_bar
-from pipeline.stage import in_words
+from pipeline.core.clips import find_clips, find_frames
+from pipeline.core.command import in_words
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.frames import read_frame
+from pipeline.core.geometry import Frame, fit
+from pipeline.core.params import GeometryParams, load_params
+from pipeline.core.paths import Paths
+from pipeline.core.progress import progress_bar
 
 SMALL = (64, 48)  # (width, height) at which frames are compared with the one before
 DARK, BRIGHT = 4, 251  # grey levels at which nothing is to be seen any more

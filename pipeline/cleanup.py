@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from pipeline import tracking
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json, write_json
-from pipeline.paths import Paths
-from pipeline.stage import in_words, none_runs
+from pipeline.core.command import in_words, none_runs
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.paths import Paths
+from pipeline.tracking import client as tracking
 
 STAGES = ("capture", "teacher", "split", "train", "export", "evaluate")
 KEEPING = ("dvc", "gc", "--all-commits", "--all-experiments", "--force")  # and what is in the working folder

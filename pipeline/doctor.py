@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pipeline.chains.chain import build_chain
-from pipeline.chains.engine import Engine
-from pipeline.chains.network_steps import NetworkStep
-from pipeline.engines import ENGINES
-from pipeline.errors import SharpcamError
-from pipeline.params import Params, load_params
-from pipeline.paths import Paths
-from pipeline.runtime import load_student
+from pipeline.core.errors import SharpcamError
+from pipeline.core.params import Params, load_params
+from pipeline.core.paths import Paths
+from pipeline.student.engines import ENGINES
+from pipeline.student.runtime import load_student
+from pipeline.teacher.chain import build_chain
+from pipeline.teacher.device import Engine
+from pipeline.teacher.network_steps import NetworkStep
 
 PYTHONS = ((3, 11), (3, 13))
 FREE_GB = 5.0  # packages, the demo's frames and their cache

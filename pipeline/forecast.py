@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json, write_json
-from pipeline.frames import DEMO_CLIP, find_clips, find_frames
-from pipeline.geometry import Frame
-from pipeline.params import Params, load_params
-from pipeline.paths import Paths
-from pipeline.progress import in_hours
-from pipeline.stage import in_words
+from pipeline.core.clips import DEMO_CLIP, find_clips, find_frames
+from pipeline.core.command import in_words
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.geometry import Frame
+from pipeline.core.params import Params, load_params
+from pipeline.core.paths import Paths
+from pipeline.core.progress import in_hours
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def make_forecast(paths: Paths, params: Params) -> Forecast:
 
     What the stage capture has yet to bring counts too, as it runs before the teacher.
     """
-    from pipeline import teacher  # torch, which a page that reads a forecast does not need
+    from pipeline.teacher import stage as teacher  # torch, which a page that reads a forecast does not need
 
     chain = teacher.ready_chain(paths, params)
     known = teacher.read_statuses(paths)

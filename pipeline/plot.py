@@ -8,9 +8,9 @@ import csv
 import sys
 from pathlib import Path
 
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.stage import in_words
+from pipeline.core.command import in_words
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
 
 COLUMNS = ("epoch", "train_loss", "train_psnr", "val_loss", "val_psnr")
 SIZE_INCHES = (7.0, 4.2)

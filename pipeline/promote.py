@@ -7,11 +7,11 @@ python -m pipeline.promote --back
 import argparse
 import sys
 
-from pipeline import registry
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.registry import CANDIDATE, CHAMPION, NAME, Version
-from pipeline.stage import in_words
+from pipeline.core.command import in_words
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.tracking import registry
+from pipeline.tracking.registry import CANDIDATE, CHAMPION, NAME, Version
 
 JUDGED_BY = "evaluation.student.teacher.psnr"  # tag of a version, dB
 

@@ -10,19 +10,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline import models, origin, registry, tracking
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json, write_json
-from pipeline.paths import Paths
-from pipeline.registry import CANDIDATE, CHAMPION, NAME, Version
-from pipeline.runtime import sha256
-from pipeline.stage import in_words, only_once
+from pipeline.core import provenance
+from pipeline.core.command import in_words, only_once
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.paths import Paths
+from pipeline.student import catalogue
+from pipeline.student.runtime import sha256
+from pipeline.tracking import client as tracking
+from pipeline.tracking import registry
+from pipeline.tracking.registry import CANDIDATE, CHAMPION, NAME, Version
 
 
 def register(paths: Paths) -> None:
     """Register the student of weights/ unless it is; a candidate if its evaluation passed the gate."""
-    contract = models.read_contract(paths.contract)
-    student = models.float_sha256(contract)
+    contract = catalogue.read_contract(paths.contract)
+    student = catalogue.float_sha256(contract)
     note, state = paths.logs / "registered" / f"{student}.json", _state(contract, paths)
     if note.exists() and read_json(note, made_by="train") == state and tracking.store_exists():
         print(f"register: {NAME} holds this student already")
@@ -34,7 +37,7 @@ def register(paths: Paths) -> None:
             tracking.log_evaluation(run, judged, paths)
         known = next((known for known in registry.versions(paths) if known.onnx_sha256 == student), None)
         number = _settle(known, contract, judged, run, paths)
-        models.find(f"version:{number}", paths)  # laid out while MLflow is at hand: no page waits for it
+        catalogue.find(f"version:{number}", paths)  # laid out while MLflow is at hand: no page waits for it
         print(f"register: {_in_words(number, known, judged)}")
         write_json(note, state)
 
@@ -63,7 +66,7 @@ def _settle(
     paths: Paths,
 ) -> int:
     """Make the version, or bring the tags of the one there is up to date; gives its number."""
-    tags = tags_of(contract, judged) | (run.origin() if run else origin.versions(paths.root))
+    tags = tags_of(contract, judged) | (run.origin() if run else provenance.versions(paths.root))
     if known is None:
         number = registry.add(_files(paths), tags=tags, run_id=run.id if run else None)
     else:
@@ -79,7 +82,7 @@ def _settle(
 
 def tags_of(contract: dict[str, Any], judged: dict[str, Any] | None) -> dict[str, str]:
     """What a version says about itself: its hash, its kind, its evaluation, its data."""
-    tags = {"onnx_sha256": models.float_sha256(contract), "model": contract["model"]}
+    tags = {"onnx_sha256": catalogue.float_sha256(contract), "model": contract["model"]}
     tags |= {name: str(value) for name, value in contract["data"].items()} | dial_tags(contract)
     if judged is None:
         return tags | {"gate": "unknown"}
@@ -102,7 +105,7 @@ def dial_tags(contract: dict[str, Any]) -> dict[str, str]:
 
 def _files(paths: Paths) -> Path:
     """The folder that holds the student's files and nothing else, the .pth too."""
-    folder = models.lay_out(models.find(models.LOCAL, paths), paths)
+    folder = catalogue.lay_out(catalogue.find(catalogue.LOCAL, paths), paths)
     if not (folder / paths.student.name).exists():
         raise SharpcamError(
             f'{paths.student} is not the student that was exported. Run "dvc repro export", or "dvc pull" to fetch it.'

@@ -2,7 +2,7 @@
 
 import sys
 
-from pipeline import pretrain
+from pipeline.pretrain import loop as pretrain
 
 if __name__ == "__main__":
     sys.exit(pretrain.main(["restorer", *sys.argv[1:]]))

@@ -7,12 +7,13 @@ import random
 import sys
 from pathlib import Path
 
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json, write_json
-from pipeline.frames import find_clips, find_frames, read_frame
-from pipeline.params import GeometryParams, Params, SplitParams
-from pipeline.paths import Paths
-from pipeline.stage import run_stage
+from pipeline.core.clips import find_clips, find_frames
+from pipeline.core.command import run_stage
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.frames import read_frame
+from pipeline.core.params import GeometryParams, Params, SplitParams
+from pipeline.core.paths import Paths
 
 Part = dict[str, list[str]]  # clip -> stems of its frames
 

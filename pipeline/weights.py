@@ -13,8 +13,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.chains.download import download
-from pipeline.chains.weight_files import (
+from pipeline.core.command import in_words, only_once
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.teacher.download import download
+from pipeline.teacher.weight_files import (
     FILES,
     GROUPS,
     WeightFile,
@@ -26,9 +29,6 @@ from pipeline.chains.weight_files import (
     provenance,
     sha256_of,
 )
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.stage import in_words, only_once
 
 SPARE_BYTES = 64 << 20  # left free on a disk that is not ours alone
 

@@ -12,7 +12,7 @@ import pytest
 from making import ROOT, TINY, Project, brightness_estimator, photo, tiny_project
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tensors here are tiny: threads would only wait for each other
-os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))  # for processes in other folders
+os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "tests/support")))  # for processes in other folders
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
@@ -58,9 +58,9 @@ def project(begun_once: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture(scope="session")
 def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Captured from the simulated camera, enhanced by the teacher, split. Only read it, or take `recorded`."""
-    from pipeline.capture import capture
+    from pipeline.capture.stage import capture
     from pipeline.split import split
-    from pipeline.teacher import teacher
+    from pipeline.teacher.stage import teacher
 
     made = tiny_project(tmp_path_factory.mktemp("recorded") / "project")
     for stage in (capture, teacher, split):
@@ -94,9 +94,9 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def trained_once(recorded_once: Project, empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The whole way: trained, exported, evaluated. Only read it, or take `trained`."""
-    from pipeline.evaluate import evaluate
-    from pipeline.export import export
-    from pipeline.train import train
+    from pipeline.evaluate.stage import evaluate
+    from pipeline.export.stage import export
+    from pipeline.train.stage import train
 
     root = tmp_path_factory.mktemp("trained") / "project"
     shutil.copytree(recorded_once.root, root)
@@ -135,7 +135,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def exported_once(checkpoint: Path) -> Path:
     """The contract of that student, its ONNX files beside it. Only read it, or take `exported`."""
-    from pipeline.export import RealFrames, Trained, export_student
+    from pipeline.export.stage import RealFrames, Trained, export_student
     from training import checkpoints
 
     frames = RealFrames(*([photo(64, 80, seed=seed) for seed in seeds] for seeds in ((1, 2, 3), (4, 5))))
@@ -176,7 +176,7 @@ def dialled_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def dialled_once(dialled_checkpoint: Path) -> Path:
     """The contract of that student, with an estimator. Only read it, or take `dialled`."""
-    from pipeline.export import RealFrames, Trained, export_student
+    from pipeline.export.stage import RealFrames, Trained, export_student
     from training import checkpoints
 
     frames = RealFrames(*([photo(64, 80, seed=seed) for seed in seeds] for seeds in ((1, 2, 3), (4, 5))))

@@ -7,7 +7,7 @@ import streamlit as st
 from app.data.clips import check_name
 from app.data.job_view import ask_for, attempt
 from app.data.uploads import receive, remove_recorded
-from pipeline.paths import Paths
+from pipeline.core.paths import Paths
 
 UPLOAD, CAMERA = "A video or pictures", "A camera on the server"
 

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from app import params_file
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json, write_json
-from pipeline.frames import find_clips, find_frames
-from pipeline.params import load_params
-from pipeline.paths import Paths
-from pipeline.recording import SAFE_NAME
-from pipeline.stage import none_runs
+from pipeline.core.clips import SAFE_NAME, find_clips, find_frames
+from pipeline.core.command import none_runs
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.params import load_params
+from pipeline.core.paths import Paths
 
 LEAVE_OUT = "split.leave_out"
 READERS = ("capture", "teacher", "split", "train", "export", "evaluate")  # stages that read or write clips

@@ -22,12 +22,12 @@ from app.data.clips import (
 )
 from app.data.job_view import ask_for, attempt
 from pipeline.checks import Finding, find, known_measures
-from pipeline.errors import SharpcamError
+from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import encode_frame, read_frame
+from pipeline.core.geometry import crop
+from pipeline.core.params import GeometryParams, Params, load_params
+from pipeline.core.paths import Paths
 from pipeline.forecast import in_a_sentence, known_forecast
-from pipeline.frames import encode_frame, read_frame
-from pipeline.geometry import crop
-from pipeline.params import GeometryParams, Params, load_params
-from pipeline.paths import Paths
 
 CHOSEN, ASKED = "data-clip", "data-asked"  # in the session: the clip looked at, the one whose deletion is asked for
 REFRESH_S = 1.0

@@ -3,7 +3,7 @@
 import shutil
 
 from pipeline.cleanup import size
-from pipeline.paths import Paths
+from pipeline.core.paths import Paths
 
 
 def usage(paths: Paths) -> dict[str, int]:

@@ -7,7 +7,7 @@ import streamlit as st
 from app.data.disk import free, usage
 from app.data.job_view import ask_for
 from pipeline.cleanup import PARTS, Found, known_list, known_problems
-from pipeline.paths import Paths
+from pipeline.core.paths import Paths
 
 SHOWN = 200  # things that are named
 ASKED = "data-clean"  # in the session: the parts whose removal is asked for

@@ -7,8 +7,8 @@ import streamlit as st
 
 from app.jobs import find, start
 from app.jobs.show import show_job
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
 
 JOB = "data-job"  # the number of the session's last one
 

@@ -8,10 +8,10 @@ from threading import Lock
 
 import cv2
 
-from pipeline.errors import SharpcamError
-from pipeline.files import write_bytes
-from pipeline.frames import read_frame
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_bytes
+from pipeline.core.frames import read_frame
+from pipeline.core.paths import Paths
 
 WIDTH_PX = 160
 QUALITY = 85

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from app.data.clips import check_name
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.recording import safe_name
-from pipeline.sources import PICTURES, Folder, Video
+from pipeline.core.clips import safe_name
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.media.sources import PICTURES, Folder, Video
 
 
 class UploadedFile(Protocol):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from app.dvc_files import last_runs, stages_in
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
 
 MOST = 50
 MD5 = re.compile(r"([0-9a-f]{2})([0-9a-f]{30})(\.dir)?")

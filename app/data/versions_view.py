@@ -3,8 +3,8 @@
 import streamlit as st
 
 from app.data.versions import by_clip, changes, current, earlier, listing
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
 
 SHOWN = 200  # files that are named
 

@@ -13,14 +13,14 @@ from typing import Protocol
 import cv2
 
 from app.jobs import Job, jobs
-from pipeline.dials import Dials, describe
-from pipeline.enhancing.batch import REPORT
-from pipeline.enhancing.image_files import read_picture
-from pipeline.enhancing.names import name_of_made
-from pipeline.errors import SharpcamError
-from pipeline.frames import encode_frame
-from pipeline.geometry import Frame, resize
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import encode_frame
+from pipeline.core.geometry import Frame, resize
+from pipeline.core.paths import Paths
+from pipeline.enhance.batch import REPORT
+from pipeline.enhance.image_files import read_picture
+from pipeline.enhance.names import name_of_made
+from pipeline.student.dials import Dials, describe
 
 COMMAND, GIVEN, MADE = "enhance", "in", "out"
 PREVIEW_PX = 1600  # longer side: what a page can show

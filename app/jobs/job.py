@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.jobs import commands
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.stage import process_is_gone
+from pipeline.core.command import process_is_gone
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "killed", "vanished"]
 SENTENCES: dict[State, str] = {

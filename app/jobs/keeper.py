@@ -28,10 +28,10 @@ from app.jobs import commands
 from app.jobs.job import Job, read, unfinished
 from app.jobs.other_dvc import other_dvc
 from app.jobs.screen import Screen
-from pipeline.errors import SharpcamError
-from pipeline.files import write_json
-from pipeline.paths import Paths
-from pipeline.stop import STOP_FILE
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_json
+from pipeline.core.paths import Paths
+from pipeline.core.stop import STOP_FILE
 
 LOOK_S = 0.25  # how often it looks whether it is its turn, or is to stop
 LINGER_S = 1.0  # a command that has ended may have left somebody with its terminal
@@ -169,7 +169,7 @@ def listen(process: "subprocess.Popen[bytes]", terminal: int, job: Job, log: Log
 
 def settle_runs() -> None:
     """Set runs that a killed training left RUNNING to KILLED, where there are runs at all."""
-    from pipeline import tracking
+    from pipeline.tracking import client as tracking
 
     if tracking.store_exists():
         with suppress(SharpcamError):

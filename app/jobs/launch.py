@@ -15,8 +15,8 @@ from filelock import FileLock
 
 from app.jobs import commands
 from app.jobs.job import Job, folder_of, job_folders, read, unfinished
-from pipeline.files import write_json
-from pipeline.paths import Paths
+from pipeline.core.files import write_json
+from pipeline.core.paths import Paths
 
 
 def start(name: str, arguments: Sequence[str] = (), *, paths: Paths) -> Job:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from pipeline.paths import Paths
+from pipeline.core.paths import Paths
 
 
 def other_dvc(paths: Paths) -> list[int]:

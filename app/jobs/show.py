@@ -11,9 +11,9 @@ from rich.text import Text
 from app.jobs.job import SENTENCES, Job, find
 from app.jobs.launch import cancel, kill
 from app.jobs.progress import current_stage, read_progress
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.progress import in_hours
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.core.progress import in_hours
 
 TICK_S = 1.0
 LINES = 300  # of the log on the page; all of it can be downloaded

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.errors import SharpcamError
-from pipeline.files import write_bytes
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 INTO = ROOT / "app" / "static" / "ort"

@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import BaseModel, PositiveFloat, PositiveInt, ValidationError
 
 from pipeline.cleanup import size
-from pipeline.errors import SharpcamError
-from pipeline.files import write_bytes, write_json
-from pipeline.frames import decode_frame, encode_frame, frame_name
-from pipeline.recording import move_whole, safe_name
+from pipeline.core.clips import frame_name, move_whole, safe_name
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_bytes, write_json
+from pipeline.core.frames import decode_frame, encode_frame
 
 PNG = b"\x89PNG\r\n\x1a\n"
 RGBA8 = b"\x08\x06"  # depth and kind of colour in its header

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from app.live.inbox import Limits
-from pipeline.errors import SharpcamError
-from pipeline.models import Model, available, float_file, float_sha256, lay_out, read_contract
-from pipeline.paths import Paths
-from pipeline.runtime import sha256
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.student.catalogue import Model, available, float_file, float_sha256, lay_out, read_contract
+from pipeline.student.runtime import sha256
 
 PLAYER = "/live/web/player.mjs"
 REGISTRY = "/registry"

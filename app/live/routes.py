@@ -24,9 +24,9 @@ from starlette.types import Scope
 from app.live import assets, options
 from app.live.access import LASTS_S, UPLOAD_LASTS_S, holder
 from app.live.inbox import Inbox, RefusedError
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.stage import DISK_ERRORS
+from pipeline.core.command import DISK_ERRORS
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
 
 PATHS = Paths()
 WEB = Path(__file__).with_name("web")

@@ -7,7 +7,7 @@ from app.data.clips_view import show_clips
 from app.data.disk_view import show_disk
 from app.data.job_view import show_last_job
 from app.data.versions_view import show_versions
-from pipeline.paths import Paths
+from pipeline.core.paths import Paths
 
 SECTIONS = {"Clips": show_clips, "Add a clip": show_add, "Versions": show_versions, "Disk": show_disk}
 

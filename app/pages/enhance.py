@@ -9,14 +9,14 @@ from app.enhance.calls import COMMAND, GIVEN, Call, arguments, as_zip, calls, ca
 from app.jobs import start
 from app.jobs.show import show_job
 from app.waiting import waited_for
-from pipeline.engines import ENGINES
-from pipeline.enhancing.batch import COMPARED
-from pipeline.enhancing.command_line import BEST_QUALITY, QUALITY_MEANS
-from pipeline.enhancing.encoding import CODECS, PRESETS, Encoding
-from pipeline.enhancing.names import SUFFIXES, is_video
-from pipeline.errors import SharpcamError
-from pipeline.models import available
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.enhance.batch import COMPARED
+from pipeline.enhance.command_line import BEST_QUALITY, QUALITY_MEANS
+from pipeline.enhance.encoding import CODECS, PRESETS, Encoding
+from pipeline.enhance.names import SUFFIXES, is_video
+from pipeline.student.catalogue import available
+from pipeline.student.engines import ENGINES
 
 SIZES = {False: "Twice the input", True: "Target geometry"}
 NOTHING = "nothing"

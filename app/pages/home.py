@@ -12,12 +12,12 @@ from app.jobs import start, unfinished
 from app.jobs.show import show_job, show_log
 from app.stages import Pipeline, cost_of_teacher, estimate, read_pipeline
 from app.waiting import waited_for
-from pipeline import registry
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json
-from pipeline.frames import find_clips, find_frames
-from pipeline.params import load_params
-from pipeline.paths import Paths
+from pipeline.core.clips import find_clips, find_frames
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json
+from pipeline.core.params import load_params
+from pipeline.core.paths import Paths
+from pipeline.tracking import registry
 
 TICK_S = 3.0
 

@@ -12,7 +12,7 @@ from app.live import assets, options
 from app.live.access import may_capture, session_token
 from app.live.routes import INBOX
 from app.waiting import waited_for
-from pipeline.paths import Paths
+from pipeline.core.paths import Paths
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 IN_ADDRESS = ("model", "compareWith")  # settings that the page's address remembers; this session remembers all

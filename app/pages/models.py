@@ -9,13 +9,14 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.waiting import waited_for
-from pipeline import promote, registry
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json
-from pipeline.models import available, lay_out, read_contract
-from pipeline.paths import Paths
-from pipeline.registry import CANDIDATE, CHAMPION, Version
-from pipeline.tracking import database_file, store_exists
+from pipeline import promote
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json
+from pipeline.core.paths import Paths
+from pipeline.student.catalogue import available, lay_out, read_contract
+from pipeline.tracking import registry
+from pipeline.tracking.client import database_file, store_exists
+from pipeline.tracking.registry import CANDIDATE, CHAMPION, Version
 
 NUMBERS = {  # column -> tag
     "PSNR (dB)": "evaluation.student.teacher.psnr",

@@ -21,9 +21,9 @@ from app.params_file import (
 )
 from app.presets import presets
 from app.stages import as_last_time
-from pipeline.errors import SharpcamError
-from pipeline.params import find_problems
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.params import find_problems
+from pipeline.core.paths import Paths
 
 BASE, DRAFT, BROKEN = "parameters-base", "parameters-draft", "parameters-broken"  # in the session's state
 LARGEST = 2**53 - 1  # what a browser's numbers hold

@@ -6,9 +6,9 @@ from app.graph import as_html
 from app.jobs import jobs, start, unfinished
 from app.jobs.show import show_history, show_job, show_log
 from app.stages import Pipeline, Scope, Stage, arguments, cost_of_teacher, dry_arguments, estimate, read_pipeline
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.progress import in_hours
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.core.progress import in_hours
 
 TICK_S = 2.0
 HISTORY = 20  # jobs listed before one asks for all

@@ -12,11 +12,11 @@ from app.runs.curves_view import bicubic, show_curves
 from app.runs.naming import label, started
 from app.runs.pictures_view import show_pictures
 from app.waiting import waited_for
-from pipeline import registry
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.runs import PastRun, all_runs, last_known_runs, link
-from pipeline.tracking import stamp, tracking_uri
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.tracking import registry
+from pipeline.tracking.client import stamp, tracking_uri
+from pipeline.tracking.past_runs import PastRun, all_runs, last_known_runs, link
 
 MOST_COMPARED = 6
 REFRESH_S = 5  # while something trains

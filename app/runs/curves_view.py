@@ -8,9 +8,9 @@ import streamlit as st
 
 from app.runs.naming import decibels, label
 from app.waiting import waited_for
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
-from pipeline.runs import Curve, PastRun, curves
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.tracking.past_runs import Curve, PastRun, curves
 
 COLOURS = plotly.colors.qualitative.D3
 TITLES = {"loss": "L1 loss", "psnr": "PSNR against the teacher (dB)"}

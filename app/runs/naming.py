@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pipeline.runs import PastRun
+from pipeline.tracking.past_runs import PastRun
 
 
 def started(run: PastRun) -> datetime:

@@ -11,10 +11,10 @@ import streamlit as st
 from app.compare import show_slider
 from app.runs.naming import decibels
 from app.waiting import waited_for
-from pipeline.errors import SharpcamError
-from pipeline.frames import read_frame
-from pipeline.paths import Paths
-from pipeline.runs import PastRun, pictures
+from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import read_frame
+from pipeline.core.paths import Paths
+from pipeline.tracking.past_runs import PastRun, pictures
 
 ERROR_GAIN = 8
 BEST = "best"

@@ -19,13 +19,13 @@ from benchmarks.cameras.real import RealScore, look_at, real_table
 from benchmarks.cameras.scoring import MODES, Scores, as_json, material, score_family
 from benchmarks.cameras.sheet import check_suffix, draw, encoded
 from benchmarks.cameras.tables import mean_gain, names, report, worst_family
-from pipeline.errors import SharpcamError
-from pipeline.files import write_json
-from pipeline.geometry import Frame
-from pipeline.params import load_params
-from pipeline.paths import Paths
-from pipeline.progress import progress_bar
-from pipeline.stage import in_words
+from pipeline.core.command import in_words
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_json
+from pipeline.core.geometry import Frame
+from pipeline.core.params import load_params
+from pipeline.core.paths import Paths
+from pipeline.core.progress import progress_bar
 
 
 def main(arguments: list[str] | None = None) -> int:

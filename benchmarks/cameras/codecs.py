@@ -10,7 +10,7 @@ import av
 import cv2
 import numpy as np
 
-from pipeline.geometry import Frame
+from pipeline.core.geometry import Frame
 
 RATE = 30  # frames per second that codecs of video are told
 SAMPLINGS = {

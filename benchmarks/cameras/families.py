@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.cameras.codecs import H264, Codec, Jpeg, Vp9
-from pipeline.geometry import Frame
+from pipeline.core.geometry import Frame
 
 SEED = 17
 SCALE = 2

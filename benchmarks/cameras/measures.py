@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.geometry import Frame
+from pipeline.core.geometry import Frame
 
 BORDER_PX = 8  # left out where a picture is compared with the truth
 BEST_DB = 100.0  # of equal pictures

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
-from pipeline.chains.chain import Chain, build_chain
-from pipeline.chains.engine import Engine
-from pipeline.engines import REFERENCE, cores
-from pipeline.enhancing.upscaler import Upscaler, load_upscaler
-from pipeline.errors import SharpcamError
-from pipeline.geometry import KERNELS, Frame
-from pipeline.models import Model
-from pipeline.params import GeometryParams, Params
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.geometry import KERNELS, Frame
+from pipeline.core.params import GeometryParams, Params
+from pipeline.core.paths import Paths
+from pipeline.enhance.upscaler import Upscaler, load_upscaler
+from pipeline.student.catalogue import Model
+from pipeline.student.engines import REFERENCE, cores
+from pipeline.teacher.chain import Chain, build_chain
+from pipeline.teacher.device import Engine
 
 if TYPE_CHECKING:
     from torch import nn

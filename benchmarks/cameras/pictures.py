@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.errors import SharpcamError
-from pipeline.geometry import Frame
-from pipeline.photos import PICTURES, read_photo
+from pipeline.core.errors import SharpcamError
+from pipeline.core.geometry import Frame
+from pipeline.pretrain.photos import PICTURES, read_photo
 
 IN_SCIKIT_IMAGE = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "page.png")
 IN_SCIKIT_LEARN = ("china.jpg", "flower.jpg")

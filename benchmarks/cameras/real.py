@@ -13,10 +13,10 @@ from benchmarks.cameras.measures import Mask
 from benchmarks.cameras.methods import BICUBIC, SCALE, Enlarging, Method, doubled
 from benchmarks.cameras.scoring import mean
 from benchmarks.cameras.tables import markdown
-from pipeline.enhancing.decoding import opened
-from pipeline.errors import SharpcamError
-from pipeline.geometry import Frame
-from pipeline.progress import progress_bar
+from pipeline.core.errors import SharpcamError
+from pipeline.core.geometry import Frame
+from pipeline.core.progress import progress_bar
+from pipeline.media.video import opened
 
 EVERY = 30  # frames
 MOST = 5  # moments of a clip

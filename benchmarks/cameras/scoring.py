@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.cameras import measures
 from benchmarks.cameras.families import Family
 from benchmarks.cameras.methods import BICUBIC, Enlarging, Method, doubled
-from pipeline.geometry import Frame
+from pipeline.core.geometry import Frame
 
 STILL_SCENES = 2  # of the photographs: flicker costs as many more pictures as they have frames
 STILL_FRAMES = 3  # the last ones of a still shot

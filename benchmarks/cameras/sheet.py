@@ -11,8 +11,8 @@ from benchmarks.cameras.families import Family
 from benchmarks.cameras.methods import BICUBIC, Method, doubled
 from benchmarks.cameras.real import spread_moments
 from benchmarks.cameras.scoring import material
-from pipeline.errors import SharpcamError
-from pipeline.geometry import Frame
+from pipeline.core.errors import SharpcamError
+from pipeline.core.geometry import Frame
 
 CUT_PX = 280  # side of a cut-out
 CAPTION_PX = 22

@@ -13,7 +13,7 @@ import yaml
 from making import Project, photo
 
 from app import changed_files
-from pipeline.frames import write_frame
+from pipeline.core.frames import write_frame
 
 STAGES = {
     "capture": {

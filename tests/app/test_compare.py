@@ -3,7 +3,7 @@
 from making import photo
 from streamlit.testing.v1 import AppTest
 
-from pipeline.frames import encode_frame, write_frame
+from pipeline.core.frames import encode_frame, write_frame
 
 
 def page():

@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    "module", ["app.server", "app.launch", "pipeline.tracking", "pipeline.runtime", "pipeline.params"]
+    "module",
+    ["app.server", "app.launch", "pipeline.tracking.client", "pipeline.student.runtime", "pipeline.core.params"],
 )
 def test_what_the_dashboard_imports_loads_neither_torch_nor_mlflow(module: str) -> None:
     code = f"import {module}, sys; print({{'torch', 'mlflow', 'pytorch_lightning'}} & set(sys.modules))"

@@ -5,7 +5,7 @@ import yaml
 
 from app.dvc_files import last_runs, recipes
 from app.last_run import Difference, differences, downstream
-from pipeline.errors import SharpcamError
+from pipeline.core.errors import SharpcamError
 
 
 def content(project):

@@ -7,9 +7,9 @@ import pytest
 from making import Project, git
 
 from app import lineage
-from pipeline import tracking
-from pipeline.runs import all_runs
-from pipeline.train import keep_lock
+from pipeline.tracking import client as tracking
+from pipeline.tracking.past_runs import all_runs
+from pipeline.train.stage import keep_lock
 
 
 @pytest.mark.usefixtures("with_database")

@@ -19,8 +19,8 @@ from app.params_file import (
     with_values,
 )
 from app.presets import presets
-from pipeline.errors import SharpcamError
-from pipeline.params import Params, load_params
+from pipeline.core.errors import SharpcamError
+from pipeline.core.params import Params, load_params
 
 TEXT = (ROOT / "params.yaml").read_text()
 

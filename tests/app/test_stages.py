@@ -13,8 +13,8 @@ from app.changed_files import latest
 from app.graph import as_html
 from app.jobs import cancel, start
 from app.stages import Pipeline, Stage, arguments, estimate, read_pipeline
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
 
 FRESH = {"capture": "fresh", "teacher": "fresh", "train": "fresh"}
 
@@ -101,7 +101,7 @@ def test_a_stage_that_runs_in_a_terminal_is_seen(small: Project) -> None:
     process = subprocess.Popen([sys.executable, "-c", code, "pipeline.capture"])
     try:
         holder = small.paths.cache / "locks/capture.json"
-        holder.parent.mkdir(parents=True)
+        holder.parent.mkdir(parents=True, exist_ok=True)
         holder.write_text(json.dumps({"pid": process.pid}))
         until(lambda: states(small.paths)["capture"] == "running")
     finally:

@@ -10,8 +10,8 @@ from making import ROOT, Project
 from app.isolation import ISOLATION
 from app.live import assets
 from app.standalone import write_standalone
-from pipeline.errors import SharpcamError
-from pipeline.runtime import sha256
+from pipeline.core.errors import SharpcamError
+from pipeline.student.runtime import sha256
 
 
 @pytest.fixture(autouse=True)

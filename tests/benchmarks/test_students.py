@@ -12,8 +12,8 @@ from torch import nn
 
 from benchmarks.students import count, front, main
 from benchmarks.timing import Job, in_own_process, timed
-from pipeline.export import to_onnx
-from pipeline.files import read_json
+from pipeline.core.files import read_json
+from pipeline.export.stage import to_onnx
 
 
 class Plain(nn.Module):

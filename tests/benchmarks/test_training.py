@@ -5,8 +5,9 @@ import torch
 from making import make_clip, photo
 
 from benchmarks import training
-from pipeline.files import write_json
-from pipeline.frames import find_frames, write_frame
+from pipeline.core.clips import find_frames
+from pipeline.core.files import write_json
+from pipeline.core.frames import write_frame
 
 
 @pytest.fixture

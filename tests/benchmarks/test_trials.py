@@ -5,8 +5,8 @@ import torch
 
 from benchmarks import ablation, students_quality, trials
 from benchmarks.trials import Verdict
-from pipeline.files import read_json
-from pipeline.frames import read_frame
+from pipeline.core.files import read_json
+from pipeline.core.frames import read_frame
 from training.metrics import psnr
 from training.models import MODELS
 from training.pairs import to_picture
@@ -43,7 +43,7 @@ def test_a_trial_that_was_stopped_is_gone_on_with(recorded, capsys, monkeypatch)
 
 
 def test_a_verdict_is_the_mean_over_whole_frames(recorded):
-    from pipeline.framecache import decoded_frames
+    from pipeline.train.frame_cache import decoded_frames
 
     split = read_json(recorded.paths.split, made_by="split")
     parts = {part: split[part] for part in ("training", "validation")}

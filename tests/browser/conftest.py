@@ -34,7 +34,7 @@ def playwright() -> Iterator[Playwright]:
     """Playwright's driver. Without a Chromium the test is skipped, which CI does not accept."""
     with sync_playwright() as driver:
         if chromiums.find(driver) is None:
-            reason = 'no Chromium; "python tests/chromium.py" installs one'
+            reason = 'no Chromium; "python tests/support/chromium.py" installs one'
             pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
         yield driver
 

@@ -7,8 +7,8 @@ from making import Project
 from playwright.sync_api import Page, expect
 from tracked import make_run, make_version
 
-from pipeline import registry
-from pipeline.runs import all_runs, curves
+from pipeline.tracking import registry
+from pipeline.tracking.past_runs import all_runs, curves
 
 PATIENCE_MS = 120_000  # for a page that has to import mlflow, on a busy machine
 pytestmark = pytest.mark.usefixtures("with_database")

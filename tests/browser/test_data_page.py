@@ -6,7 +6,7 @@ from making import ROOT, make_video, photo, until
 from playwright.sync_api import expect
 
 from app.data.clips import all_clips
-from pipeline.params import load_params
+from pipeline.core.params import load_params
 
 NARROW = {"width": 390, "height": 800}
 

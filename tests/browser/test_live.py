@@ -21,8 +21,9 @@ from player import (
 )
 from playwright.sync_api import Page, expect
 
-from pipeline.capture import adopt
-from pipeline.frames import find_frames, read_frame
+from pipeline.capture.stage import adopt
+from pipeline.core.clips import find_frames
+from pipeline.core.frames import read_frame
 
 COUNT_CAMERAS = """
 window.tracks = [];

@@ -6,9 +6,10 @@ import pytest
 from making import make_clip, photo
 
 from pipeline.checks import check, check_file, find, known_measures, measure
-from pipeline.files import read_json
-from pipeline.frames import find_frames, write_frame
-from pipeline.geometry import enlarge
+from pipeline.core.clips import find_frames
+from pipeline.core.files import read_json
+from pipeline.core.frames import write_frame
+from pipeline.core.geometry import enlarge
 
 FRAMES = 4
 

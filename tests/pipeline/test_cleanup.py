@@ -4,10 +4,10 @@ import pytest
 from filelock import FileLock
 from making import git, tree
 
-from pipeline import tracking
 from pipeline.cleanup import list_file, make_list, remove
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json
+from pipeline.tracking import client as tracking
 
 
 @pytest.fixture

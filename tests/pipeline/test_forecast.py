@@ -5,9 +5,9 @@ import shutil
 from making import json_lines, make_clip, photo
 
 from benchmarks.made_up_weights import make_up_restorer
-from pipeline.capture import adopt
+from pipeline.capture.stage import adopt
 from pipeline.forecast import forecast, in_a_sentence, known_forecast
-from pipeline.teacher import teacher
+from pipeline.teacher.stage import teacher
 
 
 def made(project):

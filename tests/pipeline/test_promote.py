@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline import registry
-from pipeline.errors import SharpcamError
+from pipeline.core.errors import SharpcamError
 from pipeline.promote import back, main, promote
-from pipeline.registry import CANDIDATE, CHAMPION
+from pipeline.tracking import registry
+from pipeline.tracking.registry import CANDIDATE, CHAMPION
 
 pytestmark = pytest.mark.usefixtures("with_database")
 
@@ -81,7 +81,7 @@ def test_the_way_back_leads_through_all_champions_that_still_exist(project, ente
 
 
 def delete_version(number):
-    from pipeline import tracking
+    from pipeline.tracking import client as tracking
 
     tracking.client().delete_model_version(registry.NAME, str(number))
 

@@ -5,12 +5,15 @@ import shutil
 
 import pytest
 
-from pipeline import models, origin, registry, tracking
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json, write_json
+from pipeline.core import provenance
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_json
 from pipeline.register import register, tags_of
-from pipeline.registry import CANDIDATE
-from pipeline.runtime import sha256
+from pipeline.student import catalogue
+from pipeline.student.runtime import sha256
+from pipeline.tracking import client as tracking
+from pipeline.tracking import registry
+from pipeline.tracking.registry import CANDIDATE
 
 
 def judge(project, **changes):
@@ -39,7 +42,7 @@ def test_the_student_is_registered_once_with_its_files_and_its_origin(trained, c
     assert version.tags["onnx_sha256"] == sha256(trained.paths.student_onnx)
     assert version.tags["gate"] == "passed"
     assert version.tags["evaluation.student.teacher.psnr"] == str(judged["methods"]["student"]["teacher"]["psnr"])
-    assert version.tags["git.commit"] == origin.versions(trained.root)["git.commit"]
+    assert version.tags["git.commit"] == provenance.versions(trained.root)["git.commit"]
     assert version.tags["split"] == contract["data"]["split"]
     assert version.run_id == tracking.run_id_of_student(sha256(trained.paths.student), trained.paths)
 
@@ -111,7 +114,7 @@ def test_a_student_whose_run_is_not_known_is_registered_with_the_commit_of_the_t
     register(trained.paths)
     version = only_version(trained)
     assert version.run_id == ""
-    assert version.tags["git.commit"] == origin.versions(trained.root)["git.commit"]
+    assert version.tags["git.commit"] == provenance.versions(trained.root)["git.commit"]
 
 
 def test_weights_that_were_not_exported_are_refused(trained):
@@ -131,13 +134,13 @@ def test_without_a_student_it_is_said_what_to_run(project):
 def test_files_of_a_version_are_fetched_once_and_held_to_their_hashes(trained):
     register(trained.paths)
     shutil.rmtree(trained.paths.registry)
-    model = models.find("version:1", trained.paths)
-    folder = models.lay_out(model, trained.paths)
+    model = catalogue.find("version:1", trained.paths)
+    folder = catalogue.lay_out(model, trained.paths)
     assert folder == trained.paths.registry / sha256(trained.paths.student_onnx)
     onnx = folder / trained.paths.student_onnx.name
     assert onnx.read_bytes() == trained.paths.student_onnx.read_bytes()
     onnx.write_bytes(b"damaged")
-    models.lay_out(model, trained.paths)
+    catalogue.lay_out(model, trained.paths)
     assert onnx.read_bytes() == trained.paths.student_onnx.read_bytes()
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from making import make_clip, photo, tree
 
-from pipeline.errors import SharpcamError
-from pipeline.files import read_json, write_json
-from pipeline.frames import write_frame
-from pipeline.params import SplitParams
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.frames import write_frame
+from pipeline.core.params import SplitParams
 from pipeline.split import assign, cut_in_time, split
 
 PICTURE = photo(128, 160)

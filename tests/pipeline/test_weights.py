@@ -15,11 +15,11 @@ import pytest
 from making import ROOT
 
 from pipeline import weights
-from pipeline.chains import weight_files
-from pipeline.chains.download import GoogleDrive, HuggingFace, download, fetch_url
-from pipeline.chains.weight_files import FILES, GROUPS, WeightFile, open_verified, provenance
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.teacher import weight_files
+from pipeline.teacher.download import GoogleDrive, HuggingFace, download, fetch_url
+from pipeline.teacher.weight_files import FILES, GROUPS, WeightFile, open_verified, provenance
 
 CONTENT = os.urandom(1_500_000)
 OTHER = os.urandom(1_500_000)

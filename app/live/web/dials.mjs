@@ -1,5 +1,5 @@
 // Dials: four numbers that describe the camera, and that fold into a student's weights and biases. The same arithmetic as
-// pipeline/dials.py, in doubles: sums, products, maxima and quotients only. Tests hold the bytes to Python's.
+// pipeline/student/dials.py, in doubles: sums, products, maxima and quotients only. Tests hold the bytes to Python's.
 
 import { Said } from "./words.mjs";
 

@@ -1,4 +1,4 @@
-// Fitting a frame to the geometry, as pipeline/geometry.py does it: the crop, the resize kernels and their rounding.
+// Fitting a frame to the geometry, as pipeline/core/geometry.py does it: the crop, the resize kernels and their rounding.
 // Pixels are squares: the centre of pixel i lies at i + 0.5. Tests hold every function here to Python's answers.
 
 /** Python's and numpy's rounding: a half goes to the even neighbour. */

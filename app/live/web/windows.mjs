@@ -1,5 +1,5 @@
 // Which windows of a frame are worth looking at: those with the most detail, never flat, black or blown-out ones.
-// The same as in pipeline/estimator.py, but that only every fourth row is looked at.
+// The same as in pipeline/student/estimator.py, but that only every fourth row is looked at.
 
 const SIDE = 256; // pixels
 const SMALLEST = 64; // pixels: the estimator needs as many

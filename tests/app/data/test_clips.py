@@ -7,13 +7,13 @@ from filelock import FileLock
 from making import Project, make_clip, photo, tree
 
 from app.data.clips import all_clips, check_name, delete, deleted, parts, rename, restore, set_left_out, trash
-from pipeline.errors import SharpcamError
-from pipeline.files import write_json
-from pipeline.frames import write_frame
-from pipeline.params import load_params
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_json
+from pipeline.core.frames import write_frame
+from pipeline.core.params import load_params
+from pipeline.core.paths import Paths
 from pipeline.split import split
-from pipeline.teacher import teacher
+from pipeline.teacher.stage import teacher
 
 BAD_NAMES = ["../evil", "a/b", 'a"b', "a'b", "", ".hidden", "-x", "a b", "x" * 65, "a\n", "a\0"]
 

@@ -6,7 +6,8 @@ import cv2
 from making import make_clip, photo, until
 
 from app.data import thumbnails
-from pipeline.frames import find_frames, write_frame
+from pipeline.core.clips import find_frames
+from pipeline.core.frames import write_frame
 
 
 def test_a_thumbnail_appears_and_stays(project):

@@ -8,8 +8,9 @@ import pytest
 from making import make_video, photo
 
 from app.data.uploads import folder, receive, remove_recorded
-from pipeline.errors import SharpcamError
-from pipeline.frames import encode_frame, find_frames, read_frame
+from pipeline.core.clips import find_frames
+from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import encode_frame, read_frame
 
 LIMIT = 10_000_000
 

@@ -6,7 +6,7 @@ from making import git
 from app.data.disk import free, usage
 from app.data.versions import Changes, by_clip, cached, changes, current, earlier, listing
 from pipeline.cleanup import size
-from pipeline.errors import SharpcamError
+from pipeline.core.errors import SharpcamError
 
 
 def test_the_versions_of_dvc_lock_are_shown(versioned):

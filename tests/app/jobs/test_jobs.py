@@ -15,8 +15,8 @@ from app.jobs import Job, cancel, find, jobs, kill, start, unfinished
 from app.jobs.keeper import is_over
 from app.jobs.other_dvc import other_dvc
 from app.jobs.progress import current_stage, failed_stage, read_progress
-from pipeline.errors import SharpcamError
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_job_whose_process_vanished_is_told_as_such_and_blocks_nobody(paths: P
 
 def test_a_job_outlives_the_process_that_started_it_and_is_found_again(paths: Paths) -> None:
     release = hold(paths)
-    code = "from app.jobs import start; from pipeline.paths import Paths; import time; "
+    code = "from app.jobs import start; from pipeline.core.paths import Paths; import time; "
     code += 'start("repro", ["--single-item", "capture"], paths=Paths()); time.sleep(600)'
     server = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     until(lambda: waits_in("capture", paths))

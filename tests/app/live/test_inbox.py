@@ -20,9 +20,10 @@ from starlette.testclient import TestClient
 
 from app.live import access, routes
 from app.live.inbox import Inbox, Limits
-from pipeline.capture import adopt
-from pipeline.files import write_bytes
-from pipeline.frames import encode_frame, find_frames, read_frame
+from pipeline.capture.stage import adopt
+from pipeline.core.clips import find_frames
+from pipeline.core.files import write_bytes
+from pipeline.core.frames import encode_frame, read_frame
 
 ANNOUNCED = {"name": "desk", "frames": 2, "width": 40, "height": 30, "fps": 5, "mime": "image/png"}
 FRAMES = [photo(30, 40, seed=seed) for seed in range(2)]

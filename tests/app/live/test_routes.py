@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from app.isolation import ISOLATION
 from app.live import routes
 from app.server import app
-from pipeline import registry
+from pipeline.tracking import registry
 
 HASH = "ab" * 32
 

@@ -10,8 +10,8 @@ from app.data.clips import deleted
 from app.jobs import jobs
 from pipeline.checks import check
 from pipeline.cleanup import make_list
+from pipeline.core.params import load_params
 from pipeline.forecast import forecast
-from pipeline.params import load_params
 
 PAGE = ROOT / "app/pages/data.py"
 
@@ -123,7 +123,7 @@ def test_broken_files_are_sentences(desk):
     (desk.paths.raw / "demo-00/clip.json").write_text("no JSON")
     (desk.paths.raw / "empty").mkdir()
     page = run_page()
-    assert "params.yaml is no valid YAML" in page.warning[0].value
+    assert "params.yaml is not valid YAML" in page.warning[0].value
     assert "000000.png is no PNG file" in page.error[0].value
     page.selectbox(key="data-clip").set_value("empty").run()
     assert "holds no frame" in words(page)

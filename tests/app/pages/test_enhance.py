@@ -14,14 +14,14 @@ from streamlit.testing.v1 import AppTest
 
 from app.enhance.calls import Call, _safe, as_zip, calls, preview, receive
 from app.jobs import jobs
-from pipeline.dials import describe
-from pipeline.engines import ENGINES, REFERENCE
-from pipeline.enhancing.command_line import BEST_QUALITY, arguments_of
-from pipeline.enhancing.encoding import CODECS, PRESETS
-from pipeline.enhancing.image_files import Picture, picture_size, write_picture
-from pipeline.errors import SharpcamError
-from pipeline.geometry import Frame, resize
-from pipeline.paths import Paths
+from pipeline.core.errors import SharpcamError
+from pipeline.core.geometry import Frame, resize
+from pipeline.core.paths import Paths
+from pipeline.enhance.command_line import BEST_QUALITY, arguments_of
+from pipeline.enhance.encoding import CODECS, PRESETS
+from pipeline.enhance.image_files import Picture, picture_size, write_picture
+from pipeline.student.dials import describe
+from pipeline.student.engines import ENGINES, REFERENCE
 
 PAGE = ROOT / "app/pages/enhance.py"
 

@@ -8,7 +8,7 @@ from small_pipeline import ended, give_pipeline, hold, waits_in
 from streamlit.testing.v1 import AppTest
 
 from app.jobs import jobs, start
-from pipeline.files import write_json
+from pipeline.core.files import write_json
 
 PAGE = ROOT / "app/pages/home.py"
 NO_NUMBER = '{"verdict": ["Good."], "gate": {"passed": true}, "methods": {"student": {"teacher": {"ssim": 1}}}}'

@@ -8,10 +8,10 @@ from making import ROOT
 from streamlit.testing.v1 import AppTest
 from tracked import make_version
 
-from pipeline import registry
-from pipeline.frames import write_frame
-from pipeline.models import available
-from pipeline.runtime import sha256
+from pipeline.core.frames import write_frame
+from pipeline.student.catalogue import available
+from pipeline.student.runtime import sha256
+from pipeline.tracking import registry
 
 PAGE = ROOT / "app/pages/models.py"
 SCORES = {"psnr": 31.5, "ssim": 0.91, "l1": 0.02}

@@ -6,7 +6,7 @@ import pytest
 from making import ROOT
 from streamlit.testing.v1 import AppTest
 
-from pipeline.params import load_params
+from pipeline.core.params import load_params
 
 PAGE = ROOT / "app/pages/parameters.py"
 EPOCHS = "param:train.epochs"
@@ -70,7 +70,7 @@ def test_a_value_that_does_not_fit_is_refused_at_its_field_and_not_saved(version
     save = next(button for button in page.button if button.label == "Save")
     assert save.disabled
     page.text_area(key="param:teacher.chains").set_value("light: [").run()
-    assert "teacher.chains is no valid YAML" in page.error[0].value
+    assert "teacher.chains is not valid YAML" in page.error[0].value
     press(page, "Discard")
     assert not page.error
     assert page.number_input(key=EPOCHS).value == load_params(versioned.paths.params).train.epochs

@@ -11,9 +11,9 @@ from small_pipeline import ended, give_pipeline, hold, waits_in
 from streamlit.testing.v1 import AppTest
 
 from app.jobs import find, jobs, start
-from pipeline.files import write_json
+from pipeline.core.files import write_json
+from pipeline.core.paths import Paths
 from pipeline.forecast import Forecast, forecast_file, state
-from pipeline.paths import Paths
 
 PAGE = ROOT / "app/pages/pipeline.py"
 

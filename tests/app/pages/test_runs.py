@@ -15,10 +15,10 @@ from streamlit.testing.v1 import AppTest
 from tracked import FRAME, make_run
 
 from app import lineage
-from pipeline import tracking
-from pipeline.errors import SharpcamError
-from pipeline.frames import write_frame
-from pipeline.runs import all_runs, curves, pictures
+from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import write_frame
+from pipeline.tracking import client as tracking
+from pipeline.tracking.past_runs import all_runs, curves, pictures
 
 PAGE = ROOT / "app/pages/runs.py"
 

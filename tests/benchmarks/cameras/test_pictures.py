@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cameras.pictures import cut, photographs, spread
-from pipeline.errors import SharpcamError
+from pipeline.core.errors import SharpcamError
 
 
 def test_without_a_folder_those_that_packages_ship_are_taken():

@@ -8,7 +8,7 @@ import pytest
 from making import ROOT
 
 from app.live import assets
-from pipeline.errors import SharpcamError
+from pipeline.core.errors import SharpcamError
 
 
 def test_the_runtime_is_laid_out_and_its_wasm_packed() -> None:

@@ -28,10 +28,10 @@ from player import (
 )
 from playwright.sync_api import Browser, Page, expect
 
-from pipeline.dials import Dials, describe
-from pipeline.geometry import Frame, enlarge
-from pipeline.params import GeometryParams
-from pipeline.runtime import pack_picture
+from pipeline.core.geometry import Frame, enlarge
+from pipeline.core.params import GeometryParams
+from pipeline.student.dials import Dials, describe
+from pipeline.student.runtime import pack_picture
 from training.models.dials import NEUTRAL
 
 TINY = SMALL | {"width": 160, "height": 128}

@@ -13,11 +13,11 @@ import pytest
 from dialled import PRIOR, STRONG, dialled_student
 from making import ROOT, photo
 
-from pipeline.dials import Dials, DialSection, adjectives
-from pipeline.estimator import Estimator, Readings, windows
-from pipeline.geometry import Frame, crop_box, enlarge, fit
-from pipeline.params import GeometryParams
-from pipeline.runtime import pack_picture
+from pipeline.core.geometry import Frame, crop_box, enlarge, fit
+from pipeline.core.params import GeometryParams
+from pipeline.student.dials import Dials, DialSection, adjectives
+from pipeline.student.estimator import Estimator, Readings, windows
+from pipeline.student.runtime import pack_picture
 
 CASES = [  # frame (width, height), target (width, height), fit
     ((64, 48), (128, 96), "crop"),

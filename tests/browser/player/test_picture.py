@@ -23,8 +23,8 @@ from player import (
 from playwright.sync_api import Browser, Playwright, expect
 
 from benchmarks.player_site import write_camera
-from pipeline.geometry import enlarge
-from pipeline.params import GeometryParams
+from pipeline.core.geometry import enlarge
+from pipeline.core.params import GeometryParams
 
 
 def test_a_photograph_on_the_canvas_is_pythons_within_one_grey_level(open_player: Open, student: Path) -> None:

@@ -29,9 +29,9 @@ from player import (
 )
 from playwright.sync_api import expect
 
-from pipeline.frames import encode_frame
-from pipeline.geometry import enlarge
-from pipeline.params import GeometryParams
+from pipeline.core.frames import encode_frame
+from pipeline.core.geometry import enlarge
+from pipeline.core.params import GeometryParams
 
 
 def test_the_split_follows_mouse_and_keys(open_player: Open, student: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 import torch
 
-from pipeline.params import DemoCamera
+from pipeline.core.params import DemoCamera
 from training.camera.cameras import CAMERAS, Camera
 from training.camera.clips import draw_camera
 

@@ -100,7 +100,8 @@ def test_a_clip_is_raw_frames_their_truth_at_twice_the_size_and_dials(name):
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process_too():
     code = (
-        "import sys; sys.path[:0] = ['tests', 'tests/training/camera']; from training.camera.cameras import CAMERAS\n"
+        "import sys; sys.path[:0] = ['tests/support', 'tests/training/camera']\n"
+        "from training.camera.cameras import CAMERAS\n"
         "from test_clips import digest\n"
         "print(*map(digest, CAMERAS))"
     )

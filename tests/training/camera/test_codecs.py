@@ -78,7 +78,7 @@ def test_on_photographs_the_harm_is_that_of_the_tables(kind, table):
 def test_memory_that_was_used_before_changes_no_byte():
     """libx264 looks at memory it never wrote; MALLOC_PERTURB_ of glibc is what it finds there."""
     code = (
-        "import sys; sys.path[:0] = ['tests']; import zlib, numpy; from making import photo\n"
+        "import sys; sys.path[:0] = ['tests/support']; import zlib, numpy; from making import photo\n"
         "from training.camera.codecs import Codec\n"
         "noise = numpy.random.default_rng(0).normal(0, 8, (5, 112, 160, 3))\n"
         "frames = (photo(112, 160) + noise).clip(0, 255).astype('uint8')\n"

@@ -1,0 +1,70 @@
+"""Recording a source into a clip's folder, which appears when it is whole."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from pipeline.core.clips import frame_name, move_whole, remove_tree, unfinished
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_json
+from pipeline.core.frames import write_frame
+from pipeline.core.geometry import Frame
+from pipeline.core.progress import progress
+from pipeline.media.sources import Camera, Source
+
+WAITING_FRAMES = 64  # encoded behind the camera's back before reading has to wait
+
+
+def record(source: Source, destination: Path, *, frames: int, every: int = 1) -> None:
+    """Record at most `frames` frames, every `every`-th, to the folder `destination`, which appears when it is whole.
+
+    Raises SharpcamError where nothing came; where a camera stopped early, after keeping what it gave.
+    """
+    part = unfinished(destination)
+    if part.exists():
+        remove_tree(part)
+    part.mkdir(parents=True)
+    try:
+        count, size = _write_frames(islice(source.frames(), 0, frames * every, every), part, total=frames)
+        if not count:
+            raise SharpcamError(f"{source.name} gave no frame. Check that the source shows a picture elsewhere.")
+        write_json(
+            part / "clip.json",
+            source.identity() | {"frames": count, "size": size, "every": every} | source.about(),
+        )
+        move_whole(part, destination)
+    finally:
+        if part.exists():
+            remove_tree(part)
+    if isinstance(source, Camera) and source.stopped:
+        raise SharpcamError(
+            f"The camera stopped after {count} of {frames} frames; those are kept in {destination}. "
+            "Check its cable and power, and record another clip for more."
+        )
+
+
+def _write_frames(frames: Iterable[Frame], folder: Path, *, total: int) -> tuple[int, list[int]]:
+    """Write frames behind the back of the reader; gives their number and size [width, height]."""
+    waiting: deque[Future[bytes]] = deque()
+    count, shape = 0, (0, 0)
+    with ThreadPoolExecutor(2) as writers:
+        for frame in _same_size(progress(frames, what="capture", total=total)):
+            shape = frame.shape[:2]
+            waiting.append(writers.submit(write_frame, folder / frame_name(count), frame))
+            count += 1
+            if len(waiting) >= WAITING_FRAMES:
+                waiting.popleft().result()
+        for write in waiting:
+            write.result()
+    return count, [shape[1], shape[0]]
+
+
+def _same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
+    first = None
+    for frame in frames:
+        first = first or frame.shape
+        if frame.shape != first:
+            raise SharpcamError("The source changed its frame size in the middle. Record it in two clips.")
+        yield frame

@@ -1,0 +1,228 @@
+"""Stage 1: camera frames as they came, into data/raw, one folder a clip.
+
+Adopts the recordings that wait in data/inbox, then records the source that params.yaml names. A recording that exists
+is never written again; the clips of the simulated camera are a function of the parameters and follow them.
+
+    python -m pipeline.capture                                            the stage
+    python -m pipeline.capture --source 0 --frames 500 --clip desk        by hand, into data/inbox
+"""
+
+import argparse
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pipeline.capture.recording import record
+from pipeline.core.clips import (
+    DEMO_CLIP,
+    SAFE_NAME,
+    find_clips,
+    find_frames,
+    frame_name,
+    move_whole,
+    remove_tree,
+    remove_unfinished,
+    safe_name,
+    unfinished,
+)
+from pipeline.core.command import in_words, only_once, run_stage
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.frames import write_frame
+from pipeline.core.params import CaptureParams, Params, load_params
+from pipeline.core.paths import Paths
+from pipeline.core.progress import progress_bar
+from pipeline.media.sources import Video, find_source
+
+REAL_DEMO_CLIP = f"{DEMO_CLIP}real"
+
+
+def capture(paths: Paths, params: Params) -> None:
+    """The stage: adopt what waits in the inbox, bring the demo up to date, record the source once."""
+    paths.raw.mkdir(parents=True, exist_ok=True)
+    paths.truth.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(paths.raw)
+    remove_unfinished(paths.truth)
+    refused = adopt(paths)
+    update_demo(paths, params)
+    if params.capture.source not in ("demo", "inbox"):
+        record_once(paths, params.capture)
+    if refused:
+        raise SharpcamError(" ".join(refused))
+    if not find_clips(paths.raw):
+        raise SharpcamError(
+            "There is no clip yet. Record one with python -m pipeline.capture --source 0 --frames 500 --clip desk, "
+            "or set capture.source to demo in params.yaml."
+        )
+
+
+def adopt(paths: Paths) -> list[str]:
+    """Move each whole recording from the inbox to data/raw; gives a sentence for each that cannot be."""
+    refused = []
+    for clip in find_clips(paths.inbox):
+        problem = _why_not(clip, paths.raw / clip.name)
+        if problem:
+            refused.append(problem)
+        else:
+            move_whole(clip, paths.raw / clip.name)
+            print(f"capture: adopted {clip.name}", flush=True)
+    return refused
+
+
+def _why_not(clip: Path, destination: Path) -> str:
+    if not SAFE_NAME.fullmatch(clip.name):
+        return f"{clip}: a clip's name has letters, digits, dots, dashes and underscores. Rename the folder."
+    if destination.exists():
+        return f"{clip}: {destination} exists already, and no clip is ever overwritten. Rename the folder in the inbox."
+    if not (clip / "clip.json").is_file() or not find_frames(clip):
+        return (
+            f"{clip} is no recording (clip.json and frames are expected). "
+            f"Remove it, and record with python -m pipeline.capture --source {clip} --clip another-name."
+        )
+    return ""
+
+
+def update_demo(paths: Paths, params: Params) -> None:
+    """Make the demo's clips in data/raw and data/truth what the parameters say; where it is off, remove them."""
+    wanted = demo_clips(paths, params) if params.capture.source == "demo" else {}
+    for clip in find_clips(paths.raw):
+        if _identity(clip).get("source") == "demo" and not _up_to_date(clip, wanted.get(clip.name), paths):
+            _remove_clip(clip.name, paths)
+    missing = {name: recording for name, recording in wanted.items() if not (paths.raw / name).exists()}
+    total = sum(recording["identity"]["frames"] for recording in missing.values())
+    with progress_bar(what="capture", total=total) as bar:
+        for name, recording in missing.items():
+            _write_demo_clip(name, recording, paths, bar=bar)
+
+
+def demo_clips(paths: Paths, params: Params) -> dict[str, dict[str, Any]]:
+    """For each clip of the demo: what clip.json says, and the frames (raw, truth or None), not yet computed."""
+    from pipeline.capture.demo import simulated_clips  # torch, which recording by hand does not need
+
+    demo, asked = params.capture.demo, params.capture.camera
+    simulated = simulated_clips(demo, seed=params.seed, asked=asked, geometry=params.geometry)
+    clips = {
+        name: {
+            "identity": {
+                "source": "demo",
+                "frames": clip.frames,
+                "size": list(clip.size),
+                "simulated": clip.recipe(),
+            }
+            | {"fps_asked": clip.fps, "fps_reached": clip.fps},
+            "frames": clip.record(),
+        }
+        for name, clip in simulated.items()
+    }
+    if demo.real_frames:
+        clips[REAL_DEMO_CLIP] = _real_demo(paths, demo.real_frames)
+    return clips
+
+
+def _real_demo(paths: Paths, frames: int) -> dict[str, Any]:
+    video = Video(paths.demo_clip)
+    spread = islice(video.frames(), 0, None, 6)
+    identity = {
+        "source": "demo",
+        "frames": frames,
+        "real": video.identity(),
+        "licence": "Apache-2.0 / BSD-3-Clause",
+    }
+    return {"identity": identity, "frames": ((frame, None) for frame in islice(spread, frames))}
+
+
+def _identity(clip: Path) -> dict[str, Any]:
+    known: dict[str, Any] = read_json(clip / "clip.json", made_by="capture")
+    return known
+
+
+def _up_to_date(clip: Path, wanted: dict[str, Any] | None, paths: Paths) -> bool:
+    if wanted is None or _identity(clip) != wanted["identity"]:
+        return False
+    count = wanted["identity"]["frames"]
+    with_truth = "simulated" in wanted["identity"]
+    return len(find_frames(clip)) == count and (not with_truth or len(find_frames(paths.truth / clip.name)) == count)
+
+
+def _remove_clip(name: str, paths: Paths) -> None:
+    for folder in (paths.raw / name, paths.truth / name):
+        if folder.exists():
+            remove_tree(folder)
+
+
+def _write_demo_clip(name: str, recording: dict[str, Any], paths: Paths, *, bar: Any) -> None:
+    """Truth first, so that a clip in data/raw always has it; an older truth without raw frames is replaced."""
+    raw, truth = unfinished(paths.raw / name), unfinished(paths.truth / name)
+    raw.mkdir(parents=True)
+    with ThreadPoolExecutor(1) as writer:  # encodes while the next frame is simulated
+        writes = []
+        for index, (frame, ideal) in enumerate(recording["frames"]):
+            writes.append(writer.submit(write_frame, raw / frame_name(index), frame))
+            if ideal is not None:
+                writes.append(writer.submit(write_frame, truth / frame_name(index), ideal))
+            bar.update()
+        for write in writes:
+            write.result()
+    write_json(raw / "clip.json", recording["identity"])
+    _remove_clip(name, paths)
+    if truth.exists():
+        truth.rename(paths.truth / name)
+    raw.rename(paths.raw / name)
+
+
+def record_once(paths: Paths, params: CaptureParams) -> None:
+    """Record the source of the parameters into data/raw, unless that recording is there already."""
+    source = find_source(params.source, clip=params.clip, asked=params.camera)
+    destination = paths.raw / safe_name(source.name)
+    if not destination.exists():
+        record(source, destination, frames=params.frames, every=params.every)
+        return
+    known = _identity(destination)
+    if any(known.get(key) != value for key, value in source.identity().items()):
+        raise SharpcamError(
+            f"{destination} holds another recording, and no clip is ever overwritten. "
+            "Give the new one a name of its own: capture.clip in params.yaml."
+        )
+    print(f"capture: {destination.name} is recorded already; another capture.clip records anew", flush=True)
+
+
+def record_by_hand(arguments: argparse.Namespace, paths: Paths) -> None:
+    """Record into the inbox, whence the stage adopts the clip."""
+    params = load_params(paths.params).capture
+    source = find_source(arguments.source, clip=arguments.clip or "", asked=params.camera)
+    name = safe_name(source.name)
+    if arguments.clip and name != arguments.clip:
+        raise SharpcamError(f'"{arguments.clip}" cannot name a clip. Use letters, digits, dashes and underscores.')
+    for folder in (paths.inbox, paths.raw):
+        if (folder / name).exists():
+            raise SharpcamError(
+                f"{folder / name} exists already, and no clip is ever overwritten. Choose another --clip."
+            )
+    with only_once(f"record-{name}", paths=paths):
+        record(
+            source,
+            paths.inbox / name,
+            frames=arguments.frames or params.frames,
+            every=arguments.every or params.every,
+        )
+    print(f'{paths.inbox / name} is recorded. "dvc repro" (or "make repro") adopts it.')
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is no positive whole number")
+    return int(text)
+
+
+def main() -> int:
+    """The stage without arguments; with --source, a recording by hand."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.capture", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--source", help="camera index, video file or folder of pictures; recorded into data/inbox")
+    parser.add_argument("--frames", type=_positive, help="most frames to record")
+    parser.add_argument("--clip", help="name of the clip")
+    parser.add_argument("--every", type=_positive, help="keep every n-th frame")
+    arguments = parser.parse_args()
+    if arguments.source is None:
+        return run_stage("capture", capture)
+    return in_words(lambda: record_by_hand(arguments, Paths()))

@@ -1,0 +1,75 @@
+"""Clips on disk: their names, their frames, and folders that are there whole or not at all."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.core.errors import SharpcamError
+
+DEMO_CLIP = "demo-"  # how the names of the demo's clips begin
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def find_clips(folder: Path) -> list[Path]:
+    """The clips (folders of frames) below `folder`, by name; those whose name starts with a dot are unfinished."""
+    if not folder.is_dir():
+        return []
+    return sorted(clip for clip in folder.iterdir() if clip.is_dir() and not clip.name.startswith("."))
+
+
+def find_frames(clip: Path) -> list[Path]:
+    """The frames of a clip, in time order."""
+    return sorted(path for path in clip.glob("*.png") if path.is_file() and not path.name.startswith("."))
+
+
+def frame_name(index: int) -> str:
+    """File name of the frame with that number."""
+    return f"{index:06d}.png"
+
+
+def safe_name(name: str) -> str:
+    """`name` as a clip's name: other characters become dashes. Raises SharpcamError where nothing is left."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:64]
+    if not cleaned:
+        raise SharpcamError(f'"{name}" cannot name a clip. Use letters, digits, dashes and underscores.')
+    return cleaned
+
+
+def unfinished(clip: Path) -> Path:
+    """Where a clip lies until it is whole."""
+    return clip.with_name(f".{clip.name}.part")
+
+
+def move_whole(source: Path, destination: Path) -> None:
+    """Move a folder so that `destination` is there whole or not at all, across disks too."""
+    try:
+        source.rename(destination)
+    except OSError:
+        if destination.exists():
+            raise SharpcamError(f"{destination} exists already, and no clip is ever overwritten.") from None
+        part = unfinished(destination)
+        shutil.copytree(source, part)
+        part.rename(destination)
+        shutil.rmtree(source)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process left below `folder` under a temporary name."""
+    for leftover in list(_leftovers(folder)):
+        if leftover.is_dir():
+            remove_tree(leftover)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def _leftovers(folder: Path) -> Iterator[Path]:
+    yield from folder.glob(".*.part")
+    yield from folder.glob("*/.*.part")
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and its files (clips hold no folders)."""
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()

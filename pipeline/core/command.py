@@ -1,0 +1,167 @@
+"""What every stage does around its work: one run at a time, a line in the log, an error in one sentence."""
+
+import errno
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from pipeline.core.errors import SharpcamError
+from pipeline.core.params import Params, load_params
+from pipeline.core.paths import Paths
+from pipeline.core.stop import stop_if_asked
+
+FAILED = 1
+INTERRUPTED = 130
+TERMINATED = 143
+DISK_ERRORS = {
+    errno.ENOSPC: "the disk is full. Free some space",
+    errno.EDQUOT: "the disk quota is used up. Free some space",
+    errno.EFBIG: "a file may not grow that large here. Raise the limit (ulimit -f)",
+    errno.EIO: "the disk answers with an error. Check it or take another",
+    errno.EROFS: "the disk is read-only. Mount it for writing",
+    errno.EACCES: "this user may not write there. Correct the permissions",
+    errno.EPERM: "this user may not write there. Correct the permissions",
+}
+
+
+def run_stage(name: str, work: Callable[[Paths, Params], None]) -> int:
+    """Run one stage in the current folder under its lock, and log how long it took; gives the exit status."""
+    paths = Paths()
+    signal.signal(signal.SIGTERM, _terminate)
+
+    def locked() -> None:
+        stop_if_asked()
+        params = load_params(paths.params)
+        with only_once(name, paths=paths), logged_duration(name, paths=paths):
+            work(paths, params)
+
+    return in_words(locked)
+
+
+def _terminate(*_: object) -> None:
+    """Unwind as Ctrl-C does, so that locks are let go and a run in MLflow is ended."""
+    sys.exit(TERMINATED)
+
+
+def in_words(work: Callable[[], None]) -> int:
+    """Call `work`; what a user can cause becomes one sentence on stderr. Gives the exit status."""
+    try:
+        work()
+    except SharpcamError as error:
+        return _complain(str(error))
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        where = error.filename or "the working folder"
+        return _complain(f"Could not write {where}: {DISK_ERRORS[error.errno]} and run again; what is done is kept.")
+    except KeyboardInterrupt:
+        print("\nStopped. What is done is kept; run again to go on.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _complain(sentence: str) -> int:
+    print(f"sharpcam: {sentence}", file=sys.stderr)
+    return FAILED
+
+
+@contextmanager
+def only_once(name: str, *, paths: Paths) -> Iterator[None]:
+    """Hold the lock of stage `name`.
+
+    A killed `dvc` leaves its stage running: such an orphan is waited for. A run that somebody still watches is not:
+    SharpcamError. The lock is the operating system's and goes with its process, however that ends.
+    """
+    folder = paths.cache / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{name}.lock")
+    holder = folder / f"{name}.json"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _wait_for_orphan(lock, name=name, holder=holder)
+    try:
+        holder.write_text(json.dumps({"pid": os.getpid(), "watchers": _watchers(), "orphan": _outlived_dvc()}))
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def none_runs(names: Iterable[str], *, paths: Paths) -> Iterator[None]:
+    """Hold the locks of the stages `names`, so that none begins. Raises SharpcamError at once where one runs."""
+    folder = paths.cache / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        for name in names:
+            try:
+                held.enter_context(FileLock(folder / f"{name}.lock", timeout=0))
+            except Timeout:
+                raise SharpcamError(f'The stage "{name}" runs and uses these files. Wait for it, or stop it.') from None
+        yield
+
+
+def _wait_for_orphan(lock: FileLock, *, name: str, holder: Path) -> None:
+    try:
+        held_by = json.loads(holder.read_text())
+    except (OSError, ValueError):
+        held_by = {"pid": "unknown", "watchers": [], "orphan": False}
+    if not held_by["orphan"] and all(_alive(pid, born) for pid, born in held_by["watchers"]):
+        raise SharpcamError(
+            f'The stage "{name}" already runs as process {held_by["pid"]}. Wait for it, or stop it, and run again.'
+        )
+    print(f"{name}: process {held_by['pid']} outlived its dvc and still works; waiting for it.", flush=True)
+    lock.acquire()
+
+
+def _watchers() -> list[tuple[int, float]]:
+    """The parent and grandparent of this process, each with its time of birth: dvc, and the shell between."""
+    return [(parent.pid, parent.create_time()) for parent in psutil.Process().parents()[:2]]
+
+
+def _outlived_dvc() -> bool:
+    """Whether a dvc started this process and is gone already, as it can be while Python is still importing."""
+    ancestors = [parent.cmdline() for parent in psutil.Process().parents()]
+    by_dvc = any(Path(part).name == "dvc" for command in ancestors for part in command)
+    return "DVC_STAGE" in os.environ and not by_dvc
+
+
+def _alive(pid: int, born: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return bool(process.create_time() == born and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def process_is_gone(pid: int, born: float) -> bool:
+    """Whether the process that had number `pid`, started at `born` (seconds since 1970), has ended."""
+    return not _alive(pid, born)
+
+
+@contextmanager
+def logged_duration(name: str, *, paths: Paths) -> Iterator[None]:
+    """Append how long the body took, and how it ended, to logs/durations.jsonl."""
+    started = time.time()
+    status = "failed"
+    try:
+        yield
+        status = "done"
+    finally:
+        line = {
+            "stage": name,
+            "started": round(started, 3),
+            "seconds": round(time.time() - started, 3),
+            "status": status,
+        }
+        paths.logs.mkdir(parents=True, exist_ok=True)
+        with (paths.logs / "durations.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")

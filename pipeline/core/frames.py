@@ -1,0 +1,63 @@
+"""Frames on disk: reading PNG strictly, writing so that a kill never leaves half a file."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_bytes
+
+PNG_LEVEL = 2  # on camera noise a higher level costs three times the time for 3 % of the size
+HEADER_BYTES = 26
+
+
+def read_frame(path: Path) -> NDArray[np.uint8]:
+    """The frame (H, W, 3), RGB, uint8. Raises SharpcamError for whatever is no 8-bit RGB PNG."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise SharpcamError(f"No frame at {path}. Run the stage that writes it again.") from None
+    return decode_frame(data, name=str(path))
+
+
+def decode_frame(data: bytes, *, name: str) -> NDArray[np.uint8]:
+    """The frame (H, W, 3), RGB, uint8, of PNG bytes; `name` is what errors call it."""
+    complaint = _complaint(data)
+    picture = None if complaint else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        problem = complaint or "is a broken PNG file"
+        raise SharpcamError(f"{name} {problem}; frames are 8-bit RGB PNG. Convert or remove that file and run again.")
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
+def _complaint(data: bytes) -> str:
+    """What is wrong with the header of a frame's file, or nothing (PNG, third edition, sections 5.2 and 11.2.1)."""
+    if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < HEADER_BYTES:
+        return "is no PNG file"
+    depth, colour = data[24], data[25]
+    if depth == 16:
+        return "has 16 bits per channel"
+    if colour in (0, 4):
+        return "is grey"
+    if colour == 6 or b"tRNS" in data[: data.find(b"IDAT")]:
+        return "is transparent"
+    if not data.rstrip(b"\0").endswith(b"IEND\xaeB`\x82"):
+        return "is cut off"
+    return ""
+
+
+def encode_frame(frame: NDArray[np.uint8]) -> bytes:
+    """`frame` (H, W, 3), RGB, as the bytes of a PNG file."""
+    done, buffer = cv2.imencode(".png", frame[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
+    if not done:
+        raise SharpcamError(f"Could not encode a frame ({frame.shape}, {frame.dtype}). Please report this.")
+    return buffer.tobytes()
+
+
+def write_frame(path: Path, frame: NDArray[np.uint8]) -> bytes:
+    """Write `frame` (H, W, 3), RGB, as PNG in one step; gives the bytes written."""
+    data = encode_frame(frame)
+    write_bytes(path, data)
+    return data

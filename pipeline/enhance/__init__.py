@@ -1,0 +1,1 @@
+"""Pictures, videos and cameras through a student: python -m pipeline.enhance."""

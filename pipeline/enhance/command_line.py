@@ -1,0 +1,97 @@
+"""The command line of `pipeline.enhance`: what may be asked for, and what does not go together."""
+
+import argparse
+
+from pipeline.core.errors import SharpcamError
+from pipeline.enhance.encoding import CODECS, PRESETS, USUAL, USUAL_IN, Encoding
+from pipeline.enhance.image_files import MEGAPIXELS, QUALITY
+from pipeline.enhance.video import SEGMENT_FRAMES
+from pipeline.student.engines import ENGINES
+
+CAMERA = "camera:"
+CAMERA_PRESET = "fast"
+BEST_QUALITY = 100
+QUALITY_MEANS = f"JPEG, WebP: 1 to {BEST_QUALITY}, more is better ({QUALITY}); videos: the codec's rate factor"
+FOR_FILES = ("dry_run", "compare", "overwrite", "jobs", "megapixels", "segment_frames")
+FOR_CAMERAS = ("virtual_camera", "seconds")
+
+
+def arguments_of(words: list[str] | None, *, about: str | None = None) -> argparse.Namespace:
+    """The command line as parsed; `about` is what --help says first."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.enhance",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("input", metavar="INPUT", help="a picture, a video, a folder of both, or camera:0")
+    add("-o", "--output", metavar="OUTPUT", help="a file, or a folder for a folder; the format is that of its name")
+    add(
+        "--model",
+        help="champion, candidate, version:3, bundled:student_m, or a path to an .onnx; else the best there is",
+    )
+    add("--engine", default="auto", help=f"auto: the fastest that keeps the quality; {', '.join(ENGINES)}")
+    add("--threads", type=_positive, help="of the engine")
+    add("--jobs", type=_positive, default=1, help="files at the same time")
+    add(
+        "--fit",
+        action="store_true",
+        help="give the target geometry, cropped as in training, in place of twice the input",
+    )
+    add("--compare", metavar="OTHER", help="write [other | student] and a table; teacher, bicubic, lanczos or a model")
+    add("--overwrite", action="store_true", help="replace outputs that exist; never an input")
+    add("--dry-run", action="store_true", help="say what would be done")
+    add("--megapixels", type=float, default=MEGAPIXELS, help="largest picture that is opened (%(default)g)")
+    others = ", ".join(f"{codec} in {suffix}" for suffix, codec in USUAL_IN.items())
+    add("--codec", help=f"of videos: {', '.join(CODECS)}; else {USUAL}, and {others}")
+    add(
+        "--preset",
+        help=f"of videos: {', '.join(PRESETS)}; else {Encoding.preset}, and {CAMERA_PRESET} of a camera's",
+    )
+    add("--quality", type=_quality, help=QUALITY_MEANS)
+    add(
+        "--segment-frames",
+        type=_positive,
+        default=SEGMENT_FRAMES,
+        help="that a kill can cost a video (%(default)s)",
+    )
+    add("--denoise", type=_share, help="how noisy it is taken to be, 0 to 1; else as noisy as it looks")
+    add("--sharpen", type=_share, help="how blurred it is taken to be, 0 to 1; else as blurred as it looks")
+    add("--strength", type=_share, default=1.0, help="0: plain bicubic, 1: all of the student (%(default)g)")
+    add("--virtual-camera", action="store_true", help="a camera's picture as another camera, through pyvirtualcam")
+    add("--seconds", type=float, help="end a camera's view after so long")
+    return parser.parse_args(words)
+
+
+def refuse_ignored(asked: argparse.Namespace) -> None:
+    """Raise SharpcamError where something is asked for that would not be done with this input."""
+    is_camera = asked.input.startswith(CAMERA)
+    usual = arguments_of([asked.input])
+    others = FOR_FILES if is_camera else FOR_CAMERAS
+    if ignored := [name for name in others if getattr(asked, name) != getattr(usual, name)]:
+        options = " and no ".join(f"--{name.replace('_', '-')}" for name in ignored)
+        raise SharpcamError(f"{'A camera takes' if is_camera else 'Files take'} no {options}. Leave that out.")
+    if asked.virtual_camera and asked.output:
+        raise SharpcamError("A camera's picture goes to a file or to a virtual camera. Leave out one of them.")
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is no positive whole number")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 1")
+    return share
+
+
+def _quality(text: str) -> int:
+    if not text.isdigit() or int(text) > BEST_QUALITY:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 to {BEST_QUALITY}")
+    return int(text)

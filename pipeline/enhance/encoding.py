@@ -1,0 +1,156 @@
+"""Codecs, presets and qualities of the videos that are written."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+
+from pipeline.core.command import DISK_ERRORS
+from pipeline.core.errors import SharpcamError
+from pipeline.media.video import Colours
+
+PRESETS = ("fast", "good", "small")
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+USUAL, USUAL_IN = "h264", {".webm": "vp9"}  # codecs, where none is asked for
+
+
+class Codec(NamedTuple):
+    """How a codec is asked for a speed and a quality."""
+
+    encoder: str
+    pixels: str
+    quality: int  # constant rate factor; 0 is best, more is smaller
+    most: int  # of that factor
+    speeds: dict[str, dict[str, str]]  # by preset
+    always: dict[str, str]
+
+
+CODECS = {
+    "h264": Codec(
+        "libx264",
+        "yuv420p",
+        18,
+        51,
+        {"fast": {"preset": "ultrafast"}, "good": {"preset": "medium"}, "small": {"preset": "slow"}},
+        {},
+    ),
+    "h265": Codec(
+        "libx265",
+        "yuv420p",
+        20,
+        51,
+        {"fast": {"preset": "ultrafast"}, "good": {"preset": "medium"}, "small": {"preset": "slow"}},
+        {"x265-params": "log-level=error"},
+    ),
+    "av1": Codec(
+        "libsvtav1",
+        "yuv420p",
+        28,
+        63,
+        {"fast": {"preset": "12"}, "good": {"preset": "8"}, "small": {"preset": "5"}},
+        {},
+    ),
+    "vp9": Codec(
+        "libvpx-vp9",
+        "yuv420p",
+        28,
+        63,
+        {"fast": {"cpu-used": "8"}, "good": {"cpu-used": "4"}, "small": {"cpu-used": "2"}},
+        {"b": "0", "row-mt": "1"},
+    ),
+    "ffv1": Codec("ffv1", "bgr0", 0, 100, {preset: {} for preset in PRESETS}, {"level": "3", "g": "1"}),
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What is asked of the encoder."""
+
+    codec: str | None = None  # None: what is usual in the file's container
+    preset: str = "good"
+    quality: int | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.codec not in (None, *CODECS):
+            raise SharpcamError(f'There is no codec "{self.codec}"; there are: {", ".join(CODECS)}.')
+        if self.preset not in PRESETS:
+            raise SharpcamError(f'There is no preset "{self.preset}"; there are: {", ".join(PRESETS)}.')
+
+    def suited(self, file: Path) -> "Encoding":
+        """This for a file of that name: with its codec. Raises SharpcamError for a quality that this does not know."""
+        suited = replace(self, codec=self.codec or USUAL_IN.get(file.suffix.lower(), USUAL))
+        if self.quality is not None and self.quality > suited.table.most:  # x264 would take it for the worst
+            raise SharpcamError(
+                f"The quality of {suited.codec} goes from 0, which is best, to {suited.table.most}, and {self.quality} "
+                "was asked for. Choose another --quality; that of JPEG and WebP counts the other way."
+            )
+        return suited
+
+    @property
+    def table(self) -> Codec:
+        return CODECS[self.codec or USUAL]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What the encoder is told."""
+        factor = self.table.quality if self.quality is None else self.quality
+        quality = {} if self.codec == "ffv1" else {"crf": str(factor)}
+        return quality | self.table.speeds[self.preset] | self.table.always
+
+    def tune(self, context: Any, colours: Colours, *, size: tuple[int, int], rate: Fraction, base: Fraction) -> None:
+        """Prepare an encoder's context for pictures of `size` (width, height), at times in units of `base`."""
+        context.width, context.height = size
+        context.pix_fmt = self.table.pixels
+        context.framerate, context.time_base = rate, base
+        context.options = self.options
+        context.thread_count = self.threads
+        context.flags |= av.codec.context.Flags.global_header.value
+        if self.table.pixels.startswith("yuv"):
+            context.colorspace, context.color_range = colours.matrix, colours.range
+        context.color_primaries, context.color_trc = colours.primaries, colours.transfer
+
+
+def open_encoder(context: Any) -> None:
+    """Open an encoder's context, and let it have no more of the machine than the rest of the process.
+
+    SVT-AV1, started by root, raises its threads and the one that opens it to real time, which starves all else; what
+    that thread starts later inherits it.
+    """
+    context.open()
+    for thread in Path("/proc/self/task").glob("*"):  # Linux; elsewhere there is none
+        with suppress(ProcessLookupError):  # it has ended
+            if os.sched_getscheduler(int(thread.name)) == os.SCHED_FIFO:
+                os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
+
+
+def container_of(file: Path) -> str:
+    """FFmpeg's name of the container that a file's name asks for. Raises SharpcamError for one that is not written."""
+    if file.suffix.lower() not in CONTAINERS:
+        raise SharpcamError(f'"{file.name}" names no video that is written. End it in {", ".join(CONTAINERS)}.')
+    return CONTAINERS[file.suffix.lower()]
+
+
+@contextmanager
+def written(file: Path | BytesIO, *, container: str) -> Iterator[Any]:
+    """A container to write to, on disk or in memory. What FFmpeg cannot do is said in a sentence.
+
+    But for what the disk says, which others put in words: OSError.
+    """
+    try:
+        to = file if isinstance(file, BytesIO) else str(file)
+        with av.open(to, "w", format=container, container_options={"fflags": "+bitexact"}) as opened:
+            yield opened
+    except (ValueError, av.error.FFmpegError) as error:
+        number = getattr(error, "errno", None)
+        if number in DISK_ERRORS:
+            raise OSError(number, str(error), str(file)) from None
+        reason = " ".join(str(error).split())
+        others = 'in ".mp4" or ".mov"' if container == "matroska" else 'in ".mkv": that holds nearly all'
+        raise SharpcamError(f"A {container} file cannot hold this video ({reason}). End OUTPUT {others}.") from None

@@ -1,0 +1,202 @@
+"""Pictures, folders, videos and a camera through a student.
+
+python -m pipeline.enhance INPUT -o OUTPUT
+
+INPUT is a picture (PNG, JPEG, WebP, TIFF), a video, a folder of both, or camera:0. The answer has twice the input's
+size, or with --fit the target geometry. What is finished is skipped, what was killed goes on where it stopped, and
+no input is ever changed.
+"""
+
+import argparse
+import hashlib
+import statistics
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+
+from pipeline.core.command import in_words, only_once
+from pipeline.core.errors import SharpcamError
+from pipeline.core.params import load_params
+from pipeline.core.paths import Paths
+from pipeline.enhance.batch import COMPARED, REPORT, Manifest, Row, Task, find_tasks, key_of, report
+from pipeline.enhance.camera_view import watch
+from pipeline.enhance.command_line import CAMERA, CAMERA_PRESET, arguments_of, refuse_ignored
+from pipeline.enhance.comparison import TEACHER, compare, write_table
+from pipeline.enhance.encoding import Encoding
+from pipeline.enhance.image_files import QUALITY
+from pipeline.enhance.names import is_video
+from pipeline.enhance.segments import known_identity
+from pipeline.enhance.shares import enhance_all
+from pipeline.enhance.upscaler import Advance, Enhancer, Measured, Upscaler, engine_for, load_upscaler
+from pipeline.enhance.video import part_of
+from pipeline.enhance.work import Work
+from pipeline.student import catalogue
+from pipeline.student.dials import Dials, describe
+from pipeline.student.engines import REFERENCE, cores
+
+TOLD = 10  # failures that are named at the end; the report names all
+
+
+def enhance_one(task: Task, work: Work, *, overwrite: bool) -> None:
+    """Enhance a single file. Raises SharpcamError where it cannot be."""
+    if task.target.exists() and not overwrite:
+        raise SharpcamError(f"{task.target} exists already. Add --overwrite, or choose another OUTPUT.")
+    measured: list[Measured] = []
+
+    def attempt(task: Task, advance: Advance) -> Row:
+        row, measured[:] = work.run(task, advance)
+        return row
+
+    (row,) = enhance_all([task], attempt, jobs=1)
+    if row.problem:
+        raise SharpcamError(row.problem)
+    width, height, frames = row.enhanced_width, row.enhanced_height, row.frames
+    print(f"{task.target}: {width}x{height}, {f'{frames} frames, ' if frames > 1 else ''}{row.seconds:.1f} s")
+    if row.dials:
+        print(f"camera: {describe(row.dials)}")
+    if work.compared:
+        write_table(measured, Path(f"{task.target}.{COMPARED}"), other=work.compared)
+
+
+def enhance_folder(tasks: list[Task], work: Work, output: Path, *, jobs: int, overwrite: bool) -> None:
+    """Enhance what is not finished. Raises SharpcamError at the end where some of it failed."""
+    manifest = Manifest(output)
+
+    def attempt(task: Task, advance: Advance) -> Row:
+        key = key_of(task.source, work.identity(task))
+        if manifest.is_done(task, key):
+            return Row(task.name, "skipped")
+        if task.target.exists() and not (overwrite or manifest.is_ours(task)):
+            raise SharpcamError(f"{task.target} exists already and is none of ours. Add --overwrite, or remove it.")
+        manifest.begin(task)
+        row, measured = work.run(task, advance)
+        manifest.add(task, key, measured)
+        return row
+
+    rows = []
+    with report(output / REPORT) as write:
+        for row in enhance_all(tasks, attempt, jobs=jobs):
+            write(row)
+            rows.append(row)
+    failed = [row for row in rows if row.status == "failed"]
+    measured = [each for row in rows if row.status != "failed" for each in manifest.measured(row.file)]
+    if work.compared and measured:
+        write_table(measured, output / COMPARED, other=work.compared)
+    skipped = sum(row.status == "skipped" for row in rows)
+    new = len(rows) - skipped - len(failed)
+    print(f"{new} enhanced, {skipped} finished before, {len(failed)} failed: {output / REPORT}")
+    if cameras := [row.dials for row in rows if row.dials]:
+        print(f"camera of half of them: {describe(Dials(*map(statistics.median, zip(*cameras, strict=True))))}")
+    if failed:
+        named = "".join(f"\n  {row.file}: {row.problem}" for row in failed[:TOLD])
+        raise SharpcamError(f"{len(failed)} of {len(rows)} files failed, the others are done.{named}")
+
+
+def forecast(tasks: list[Task], output: Path) -> None:
+    """Say what would be done, and write nothing."""
+    manifest = Manifest(output) if output.is_dir() else None
+    for task in tasks:
+        state = "ours, done again if anything changed" if manifest and manifest.is_ours(task) else "exists already"
+        print(f"{task.source} -> {task.target}{f' ({state})' if task.target.exists() else ''}")
+    print(f"{len(tasks)} files; nothing was written")
+
+
+def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
+    """Everything loaded that these tasks need: each engine only where a file is for it."""
+    encoding = Encoding(asked.codec, asked.preset or Encoding.preset, asked.quality, cores())
+    model = catalogue.find(asked.model, Paths())
+    print(f"model: {model.title} ({model.for_files}){f'. {model.note}' if model.note else ''}", flush=True)
+    videos = [task for task in tasks if is_video(task.source)]
+    engine, threads = engine_for(model, asked.engine), asked.threads
+    if len(tasks) == len(videos) == 1:
+        engine, threads = remembered(videos[0], engine, threads)
+    for_pictures = REFERENCE if engine == "auto" else engine  # others would compile each new size
+    names = {engine for engine, needed in ((for_pictures, len(videos) < len(tasks)), (engine, videos)) if needed}
+    enhancers = {name: enhancer_of(asked, model.for_files, name, threads) for name in names}
+    return Work(
+        pictures_by=enhancers.get(for_pictures) or enhancers[engine],
+        videos_by=enhancers.get(engine) or enhancers[for_pictures],
+        encoding=encoding,
+        upright=asked.fit or asked.compare is not None,
+        megapixels=asked.megapixels,
+        quality=QUALITY if asked.quality is None else asked.quality,
+        segment_frames=asked.segment_frames,
+        compared=asked.compare,
+    )
+
+
+def enhancer_of(asked: argparse.Namespace, contract: Path, engine: str, threads: int | None) -> Enhancer:
+    """The student, beside another where one asks for that. The teacher knows only the target geometry."""
+    fitted = asked.fit or asked.compare == TEACHER
+    student = turned(load_upscaler(contract, engine=engine, threads=threads, fitted=fitted), asked)
+    print(f"engine: {student.student.engine}, {student.student.threads} threads", flush=True)
+    if asked.compare is None:
+        return student
+    return compare(student, asked.compare, lambda name: catalogue.find(name, Paths()))
+
+
+def turned(upscaler: Upscaler, asked: argparse.Namespace) -> Upscaler:
+    """The upscaler with what was asked of its dials and strength."""
+    return upscaler.with_strength(asked.strength).with_fixed(noise=asked.denoise, blur=asked.sharpen)
+
+
+def remembered(task: Task, engine: str, threads: int | None) -> tuple[str, int | None]:
+    """The engine and threads of a video that was begun, where none are asked for: its parts must come of one engine."""
+    begun = (known_identity(part_of(task.target)) or {}).get("enhancer", {})
+    if engine != "auto" or threads or "engine" not in begun:
+        return engine, threads
+    return begun["engine"], begun["threads"]
+
+
+def enhance(asked: argparse.Namespace) -> None:
+    """The command."""
+    refuse_ignored(asked)
+    if asked.input.startswith(CAMERA):
+        view(asked)
+        return
+    if asked.output is None:
+        raise SharpcamError("Say where to: -o OUTPUT. Only a camera can do without.")
+    source, output = Path(asked.input), Path(asked.output)
+    tasks = find_tasks(source, output)
+    if asked.dry_run:
+        forecast(tasks, output)
+        return
+    with only_once(f"enhance-{hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]}", paths=Paths()):
+        work = work_of(asked, tasks)
+        if source.is_dir():
+            enhance_folder(tasks, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
+        else:
+            enhance_one(tasks[0], work, overwrite=asked.overwrite)
+
+
+def view(asked: argparse.Namespace) -> None:
+    """A camera through the student, to a window, a file or a virtual camera."""
+    address = asked.input.removeprefix(CAMERA)
+    camera = load_params(Paths().params).capture.camera
+    model = catalogue.find(asked.model, Paths())
+    engine = engine_for(model, asked.engine)
+    enhancer = turned(load_upscaler(model.contract, engine=engine, threads=asked.threads, fitted=asked.fit), asked)
+    watch(
+        int(address) if address.isdigit() else address,
+        camera,
+        enhancer,
+        Encoding(asked.codec, asked.preset or CAMERA_PRESET, asked.quality, cores()),
+        output=Path(asked.output) if asked.output else None,
+        virtual=asked.virtual_camera,
+        seconds=asked.seconds,
+    )
+
+
+def main(words: list[str] | None = None) -> int:
+    """Parse, enhance, and say in words what went wrong."""
+    asked = arguments_of(words, about=__doc__)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the names of files may be any bytes
+
+    def work() -> None:
+        try:
+            enhance(asked)
+        except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise SharpcamError(f"OUTPUT cannot be at {error.filename} ({error.strerror}). Choose another.") from None
+
+    return in_words(work)

@@ -1,0 +1,101 @@
+"""The encoded packets of a video on their way to its file: whole segments on disk, which outlive a kill."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.core.clips import remove_tree
+from pipeline.core.files import write_bytes, write_json
+
+
+class Coded(NamedTuple):
+    """A packet of the video, in the time base of its source."""
+
+    data: bytes
+    pts: int
+    duration: int
+    is_key: bool
+
+
+@dataclass(frozen=True)
+class Segments:
+    """A folder of segments, and what they were made of and by. Another `identity` begins anew."""
+
+    folder: Path
+    identity: dict[str, Any]
+
+    def begin(self) -> int:
+        """Make or find the folder; gives the frames that are done."""
+        if self.folder.exists() and known_identity(self.folder) != json.loads(json.dumps(self.identity)):
+            remove_tree(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "identity.json", self.identity)
+        return len(self.times())
+
+    def add(self, packets: list[Coded], *, size: tuple[int, int], measured: Sequence[Any] = ()) -> None:
+        """Keep the packets, one a frame, of pictures of `size`, and what was measured of these.
+
+        First the packets are written, then the index that makes them count.
+        """
+        number = sum(1 for _ in self._indices())
+        write_bytes(self._data(number), b"".join(packet.data for packet in packets))
+        told = [[len(packet.data), packet.pts, packet.duration, packet.is_key] for packet in packets]
+        write_json(self._index(number), {"size": size, "packets": told, "measured": measured})
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the pictures."""
+        width, height = next(self._indices())["size"]
+        return width, height
+
+    def packets(self) -> Iterator[Coded]:
+        """All packets, in coded order."""
+        for number, index in enumerate(self._indices()):
+            with self._data(number).open("rb") as data:
+                for size, pts, duration, is_key in index["packets"]:
+                    yield Coded(data.read(size), pts, duration, is_key)
+
+    def times(self) -> list[tuple[int, int]]:
+        """(pts, duration) of all packets, in coded order."""
+        return [(pts, duration) for index in self._indices() for _, pts, duration, _ in index["packets"]]
+
+    def measured(self) -> list[Any]:
+        """What was measured of all pictures."""
+        return [each for index in self._indices() for each in index.get("measured", [])]
+
+    def remove(self) -> None:
+        """Remove all of it."""
+        remove_tree(self.folder)
+
+    def _indices(self) -> Iterator[dict[str, Any]]:
+        number = 0
+        while self._index(number).exists():
+            yield json.loads(self._index(number).read_text(encoding="utf-8"))
+            number += 1
+
+    def _data(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.packets"
+
+    def _index(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.json"
+
+
+def known_identity(folder: Path) -> dict[str, Any] | None:
+    """What the segments in a folder were made of and by; None where there are none."""
+    try:
+        return dict(json.loads((folder / "identity.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def decoding_times(presented: list[int]) -> list[int]:
+    """When packets, whose times of presentation are given in coded order, have to be decoded.
+
+    These times ascend and are never later than those. Encoders know only their own segment, so theirs do not.
+    """
+    ordered = sorted(presented)
+    place = {pts: index for index, pts in enumerate(ordered)}
+    delay = max((index - place[pts] for index, pts in enumerate(presented)), default=0)
+    return [ordered[0] - (delay - index) for index in range(delay)] + ordered[: len(ordered) - delay]

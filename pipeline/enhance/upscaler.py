@@ -1,0 +1,244 @@
+"""A student on pictures of any size and of 8 or 16 bits, through tiles where memory asks for it.
+
+Its dials are set from the pictures themselves (`Upscaler.seen`), but for those that were asked for.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+
+from pipeline.core.errors import SharpcamError
+from pipeline.core.geometry import Frame, fit, resize
+from pipeline.core.params import GeometryParams
+from pipeline.enhance.tiling import tiles
+from pipeline.student.catalogue import Model
+from pipeline.student.dials import Dials, in_range
+from pipeline.student.engines import ENGINES, REFERENCE, OnnxRuntime
+from pipeline.student.runtime import Student, load_student, read_contract, start
+
+INT8 = "onnxruntime-int8"  # for an int8 file, where no engine is asked for: it runs everywhere, on any size at once
+WHOLE_PX = 1 << 20  # pixels of a picture that is computed in one piece
+TILE_PX = 768  # side of a tile of larger ones: some 150 MB of memory
+OVERLAP_PX = 40  # further than any student looks
+LOOK_PX = 16  # step of the guard's look at an answer
+SEEN = 0.1  # of white: pictures with less in them may well become one colour, as snow does
+
+Advance = Callable[[int], object]  # told how many pixels of the input are done
+Measured = dict[str, dict[str, float]]  # of a picture: by method, by measure
+
+
+class Enhancer(Protocol):
+    """What makes the picture of a file or of a video's frame."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides the result."""
+
+    @property
+    def measured(self) -> list[Measured]:
+        """What was measured of each picture, in their order; stays empty where nothing is."""
+
+    @property
+    def dials(self) -> Dials | None:
+        """The setting, where there is one that matters."""
+
+    def seen(self, frames: Iterable[Frame]) -> "Enhancer":
+        """The same for what the camera takes that took all of `frames`; these may be gone through several times."""
+
+    def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
+        """The picture to be written, of `picture` (h, w, 3) uint8 or uint16."""
+
+    def beside(self, plane: Frame) -> Frame | None:
+        """What is written beside it, of alpha (h, w); None where there is no place for that."""
+
+
+class Fixed(NamedTuple):
+    """Dials that were asked for, whatever is seen; None: as it is seen."""
+
+    blur: float | None = None
+    noise: float | None = None
+
+    def instead_of(self, dials: Dials) -> Dials:
+        """`dials`, but for those that were asked for."""
+        return dials._replace(**self.asked)
+
+    @property
+    def asked(self) -> dict[str, float]:
+        """By name."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+
+AS_SEEN = Fixed()
+
+
+@dataclass(frozen=True)
+class Upscaler:
+    """A student that doubles pictures of any size; with `target`, it gives all of them that geometry."""
+
+    student: Student
+    contract: Path
+    target: GeometryParams | None = None
+    strength: float = 1.0  # 0: bicubic, 1: the student, between them a mixture
+    fixed: Fixed = AS_SEEN
+    whole_px: int = WHOLE_PX
+    tile_px: int = TILE_PX
+
+    @property
+    def scale(self) -> int:
+        return int(self.student.contract["scale"])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {
+            "files": self.student.contract["files"],
+            "engine": self.student.engine,
+            "threads": self.student.threads,
+            "target": self.target and self.target.model_dump(),
+            "strength": self.strength,
+            "dials": self.dials,
+            "fixed": self.fixed.asked,
+            "by": self.student.dials_sha256,
+        }
+
+    @property
+    def measured(self) -> list[Measured]:
+        return []
+
+    @property
+    def dials(self) -> Dials | None:
+        """What the student is set to; None where it has none, or is not asked."""
+        return self.student.dials if self.strength > 0 else None
+
+    def seen(self, frames: Iterable[Frame]) -> "Upscaler":
+        """This set to the camera that took all of `frames`, (h, w, 3) uint8 or uint16, as far as that can be told."""
+        found = self.student.estimate(frames) if self.strength > 0 else None
+        return self if found is None else self.with_dials(found)
+
+    def with_dials(self, dials: Dials) -> "Upscaler":
+        """This set to `dials`, but for those that were asked for. Raises what `Student.with_dials` raises."""
+        return replace(self, student=self.student.with_dials(self.fixed.instead_of(dials)))
+
+    def with_strength(self, strength: float) -> "Upscaler":
+        """This at another strength. Raises SharpcamError where that is not in 0..1."""
+        return replace(self, strength=in_range(strength, name="The strength"))
+
+    def with_fixed(self, *, blur: float | None = None, noise: float | None = None) -> "Upscaler":
+        """This with dials that stay where they are set. Raises SharpcamError for a student without, and out of 0..1."""
+        fixed = Fixed(blur, noise)
+        return replace(self, fixed=fixed, student=self.student.turned(**fixed.asked)) if fixed.asked else self
+
+    @cached_property
+    def deep(self) -> OnnxRuntime:
+        """The student for what 8 bits cannot hold: always the float engine."""
+        running = self.student.running
+        if self.student.engine != REFERENCE:
+            reference = start(read_contract(self.contract), REFERENCE, self.student.threads)
+            running = (reference.with_dials(self.student.dials) if self.student.dials else reference).running
+        if not isinstance(running, OnnxRuntime):
+            raise SharpcamError(f"{REFERENCE} gives no 16-bit pictures here. Convert the picture to 8 bits.")
+        return running
+
+    def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
+        """The enlarged picture of `picture` (h, w, 3), in its type: uint8 or uint16.
+
+        Raises SharpcamError where the student answers a picture with a blank.
+        """
+        if self.target:
+            picture = fit(picture, geometry=self.target)
+        height, width = picture.shape[:2]
+        if self.strength == 0:
+            if advance:
+                advance(height * width)
+            return self._doubled(picture)
+        even = _padded(picture, multiple=int(self.student.contract["multiple_of"]))
+        answer = self._tiled(even, advance)[: self.scale * height, : self.scale * width]
+        if _spread(answer) == 0 and _spread(picture) > SEEN:
+            raise SharpcamError("The student answered with a blank picture. Take another model, or another --engine.")
+        return answer
+
+    def beside(self, plane: Frame) -> Frame:
+        """What lies beside the colours, such as alpha (h, w), at the size of their picture: bicubic."""
+        if self.target:
+            plane = fit(plane, geometry=self.target)
+        return self._doubled(plane)
+
+    def _doubled(self, picture: Frame) -> Frame:
+        """`picture` at the size of the answer: bicubic."""
+        size = self.scale * picture.shape[1], self.scale * picture.shape[0]
+        return resize(picture, size=size, kernel="bicubic")
+
+    def _tiled(self, picture: Frame, advance: Advance | None) -> Frame:
+        height, width = picture.shape[:2]
+        whole = height * width <= self.whole_px
+        tile_px = max(height, width) if whole else self.tile_px
+        answer = np.empty((self.scale * height, self.scale * width, 3), picture.dtype)
+        for y, x in tiles(height, width, tile_px=tile_px, overlap_px=OVERLAP_PX):
+            part = self._mixed(np.ascontiguousarray(picture[y.start : y.end, x.start : x.end]))
+            kept = part[_scaled(y.keep_start - y.start, y.keep_end - y.start, self.scale)]
+            kept = kept[:, _scaled(x.keep_start - x.start, x.keep_end - x.start, self.scale)]
+            answer[_scaled(y.keep_start, y.keep_end, self.scale), _scaled(x.keep_start, x.keep_end, self.scale)] = kept
+            if advance:
+                advance((y.keep_end - y.keep_start) * (x.keep_end - x.keep_start))
+        return answer
+
+    def _mixed(self, part: Frame) -> Frame:
+        """bicubic + strength * (student - bicubic)."""
+        made = self._run(part)
+        if self.strength == 1:
+            return made
+        return np.asarray(cv2.addWeighted(made, self.strength, self._doubled(part), 1 - self.strength, 0))
+
+    def _run(self, part: Frame) -> Frame:
+        if part.dtype == np.uint8:
+            return self.student.running.enhance(part)
+        most = np.iinfo(part.dtype).max
+        batch = np.ascontiguousarray(part.transpose(2, 0, 1)[None], np.float32) / np.float32(most)
+        answer = self.deep.infer(batch)[0].transpose(1, 2, 0)
+        if not np.isfinite(answer).all():
+            raise SharpcamError("The student gave values that are no numbers. Take another model, or train it again.")
+        return np.asarray(np.rint(answer.clip(0, 1) * most), part.dtype)
+
+
+def load_upscaler(
+    contract: Path, *, engine: str = "auto", threads: int | None = None, fitted: bool = False
+) -> Upscaler:
+    """The upscaler of a contract; `fitted`: to the contract's target geometry. Raises what `load_student` raises."""
+    student = load_student(contract, engine=engine, threads=threads)
+    return Upscaler(student, contract, student.geometry if fitted else None)
+
+
+def engine_for(model: Model, engine: str) -> str:
+    """The engine for a model of which a file may have been named, where `engine` is asked for, which may be "auto".
+
+    Raises SharpcamError where that would run another file than the int8 one that was named.
+    """
+    if not model.int8:
+        return engine
+    if engine in ENGINES and not ENGINES[engine].needs_int8_file:
+        raise SharpcamError(
+            f'{model.title} is an int8 file, and the engine "{engine}" would run the float one. '
+            f'Take "{INT8}", or name the float file.'
+        )
+    return INT8 if engine == "auto" else engine
+
+
+def _scaled(start: int, end: int, scale: int) -> slice:
+    return slice(scale * start, scale * end)
+
+
+def _padded(picture: Frame, *, multiple: int) -> Frame:
+    below, right = -picture.shape[0] % multiple, -picture.shape[1] % multiple
+    if not below and not right:
+        return picture
+    return np.asarray(cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE))
+
+
+def _spread(picture: Frame) -> float:
+    """How far the brightest lies above the darkest of a picture, of 1, as far as a few of its pixels tell."""
+    looked = picture[::LOOK_PX, ::LOOK_PX]
+    return float(int(looked.max()) - int(looked.min())) / np.iinfo(picture.dtype).max

@@ -1,0 +1,141 @@
+"""A video through an enhancer: its times, rotation and colours kept, its other streams copied, resumed after a kill.
+
+Frames are decoded, enhanced and encoded by three threads. What is encoded is kept in segments, each of an encoder of
+its own, so that a killed run goes on behind the last whole one, and gives the same file as a run without a break.
+"""
+
+import hashlib
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import whole_file
+from pipeline.core.geometry import Frame
+from pipeline.enhance.ahead import ahead
+from pipeline.enhance.encoding import Encoding, container_of, open_encoder
+from pipeline.enhance.muxing import check_container, mux
+from pipeline.enhance.segments import Coded, Segments
+from pipeline.enhance.upscaler import Enhancer
+from pipeline.enhance.video_checks import check
+from pipeline.media.video import SWSCALE, Facts, Timed, check_end, look_at, opened, read_frames
+
+SEGMENT_FRAMES = 250
+AHEAD_FRAMES = 4
+TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180, -90: cv2.ROTATE_90_CLOCKWISE}
+
+
+def enhance_video(
+    source: Path,
+    target: Path,
+    enhancer: Enhancer,
+    encoding: Encoding,
+    *,
+    segment_frames: int = SEGMENT_FRAMES,
+    upright: bool = False,
+    advance: Callable[[int], object] = int,
+) -> tuple[int, tuple[int, int]]:
+    """Enhance `source` to `target`, which is there whole or not at all; gives its frames and size (width, height).
+
+    `upright`: the pixels are turned as players do; else the file says how. `advance` is told of frames that are done.
+    Raises SharpcamError where the video cannot be decoded to its end, or the file does not become what it should.
+    """
+    container, encoding = container_of(target), encoding.suited(target)
+    facts = look_at(source)
+    check_container(facts, encoding, container)
+    check_end(facts)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    identity = {
+        "source": sha256_of(source),
+        "enhancer": enhancer.identity,
+        "encoding": [encoding.codec, encoding.options, encoding.threads],
+        "segment_frames": segment_frames,
+        "upright": upright,
+    }
+    segments = Segments(part_of(target), identity)
+    advance(done := segments.begin())
+    enhancer.measured[:] = segments.measured()
+    kept = len(enhancer.measured)
+    turn = TURNS.get(facts.rotation) if upright else None
+    frames = ahead(read_frames(facts, begin=done), most=AHEAD_FRAMES)
+    pictures = ahead(_enhanced(frames, enhancer, turn), most=AHEAD_FRAMES)
+    with closing(pictures):
+        for first in pictures:
+            several = chain([first], islice(pictures, segment_frames - 1))
+            size = first.picture.shape[1], first.picture.shape[0]
+            packets = encode(_counted(several, advance), facts, encoding, size=size)
+            measured = enhancer.measured[kept : kept + len(packets)]  # frames ahead of these are measured already
+            segments.add(packets, size=size, measured=measured)
+            kept += len(packets)
+    with whole_file(target) as temporary:
+        mux(segments, facts, encoding, temporary, container=container, rotation=0 if upright else facts.rotation)
+        check(source, temporary, segments.times(), facts)
+    times = segments.times()
+    segments.remove()
+    return len(times), size_of(target)
+
+
+def size_of(video: Path) -> tuple[int, int]:
+    """(width, height) of a video as stored."""
+    with opened(video) as (_, stream):
+        return stream.width, stream.height
+
+
+def part_of(target: Path) -> Path:
+    """The folder in which a video grows."""
+    return target.with_name(f".{target.name}.segments")
+
+
+def sha256_of(file: Path) -> str:
+    """Hash of a file of any size."""
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def _enhanced(frames: Generator[Timed, None, None], enhancer: Enhancer, turn: int | None) -> Iterator[Timed]:
+    with closing(frames):
+        for picture, pts, duration in frames:
+            upright = picture if turn is None else np.asarray(cv2.rotate(picture, turn))
+            yield Timed(enhancer.enhance(upright), pts, duration)
+
+
+def _counted(pictures: Iterable[Timed], advance: Callable[[int], object]) -> Iterator[Timed]:
+    for picture in pictures:
+        yield picture
+        advance(1)
+
+
+def encode(pictures: Iterable[Timed], facts: Facts, encoding: Encoding, *, size: tuple[int, int]) -> list[Coded]:
+    """The packets of `pictures` of `size` (width, height), of an encoder of their own, in coded order."""
+    context = av.CodecContext.create(encoding.table.encoder, "w")
+    encoding.tune(context, facts.colours, size=size, rate=facts.rate, base=facts.time_base)
+    durations: dict[int, int] = {}
+    packets: list[Any] = []
+    try:
+        open_encoder(context)
+        for picture, pts, duration in pictures:
+            durations[pts] = duration
+            packets += context.encode(as_frame(picture, pts, facts, encoding))
+        packets += context.encode(None)
+    except av.error.FFmpegError as error:
+        raise SharpcamError(f"The encoder {encoding.codec} gave up ({error}). Choose another --codec.") from None
+    return [Coded(bytes(packet), packet.pts, durations[packet.pts], packet.is_keyframe) for packet in packets]
+
+
+def as_frame(picture: Frame, pts: int, facts: Facts, encoding: Encoding) -> Any:
+    """A picture (h, w, 3) RGB as FFmpeg's frame, in the source's colours."""
+    rgb = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), format="rgb24")  # no copy
+    frame = rgb.reformat(
+        format=encoding.table.pixels,
+        dst_colorspace=SWSCALE[facts.colours.matrix],
+        dst_color_range=facts.colours.range,
+        threads=1,
+    )
+    frame.pts, frame.time_base = pts, facts.time_base
+    return frame

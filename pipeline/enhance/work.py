@@ -1,0 +1,75 @@
+"""What is to be done to every file of a call, be it a picture or a video."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pipeline.enhance.batch import Room, Row, Task
+from pipeline.enhance.comparison import Comparison
+from pipeline.enhance.encoding import Encoding
+from pipeline.enhance.image_files import Picture, enhancing_bytes, read_picture, writable, write_picture
+from pipeline.enhance.names import is_video
+from pipeline.enhance.upscaler import Advance, Enhancer, Measured
+from pipeline.enhance.video import enhance_video
+from pipeline.media.video import Glance, look_at
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done to every file."""
+
+    pictures_by: Enhancer
+    videos_by: Enhancer
+    encoding: Encoding
+    upright: bool  # pixels are turned as EXIF says; else they stay as they are, and EXIF says so too
+    megapixels: float
+    quality: int
+    segment_frames: int
+    compared: str | None = None  # with what
+    room: Room = field(default_factory=Room)
+
+    def identity(self, task: Task) -> dict[str, Any]:
+        """All that decides what becomes of a file, besides its content."""
+        if is_video(task.source):
+            return {"enhancer": self.videos_by.identity, "encoding": self.encoding.suited(task.target).options}
+        return {"enhancer": self.pictures_by.identity, "quality": self.quality}
+
+    def run(self, task: Task, advance: Advance) -> tuple[Row, list[Measured]]:
+        """Enhance one file; gives what was measured of its pictures too."""
+        by, run = (self.videos_by, self._video) if is_video(task.source) else (self.pictures_by, self._picture)
+        enhancer = by.anew() if isinstance(by, Comparison) else by
+        row = run(task, enhancer, advance)
+        row.enhanced_bytes = task.target.stat().st_size
+        return row, enhancer.measured
+
+    def _picture(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
+        writable(task.target)
+        compared = self.compared is not None
+        with self.room.taken(enhancing_bytes(task.source, megapixels=self.megapixels, compared=compared)):
+            picture = read_picture(task.source, megapixels=self.megapixels)
+            if self.upright:
+                picture = picture.upright()
+            size, enhancer = picture.size, enhancer.seen([picture.colour])
+            picture = enhanced(picture, enhancer, advance)  # what was read is not kept beside it
+            write_picture(task.target, picture, quality=self.quality)
+            return Row(task.name, "done", *size, *picture.size, frames=1).seen(enhancer.dials)
+
+    def _video(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
+        facts = look_at(task.source)
+        (width, height), enhancer = facts.size, enhancer.seen(Glance(facts))
+        frames, made = enhance_video(
+            task.source,
+            task.target,
+            enhancer,
+            self.encoding,
+            segment_frames=self.segment_frames,
+            upright=self.upright,
+            advance=lambda count: advance(count * width * height),
+        )
+        return Row(task.name, "done", width, height, *made, frames=frames).seen(enhancer.dials)
+
+
+def enhanced(picture: Picture, enhancer: Enhancer, advance: Advance | None = None) -> Picture:
+    """The picture that is made of another: its alpha enlarged beside, what its file tells kept."""
+    colour = enhancer.enhance(picture.colour, advance)
+    alpha = None if picture.alpha is None else enhancer.beside(picture.alpha)
+    return replace(picture, colour=colour, alpha=alpha, grey=picture.grey and not isinstance(enhancer, Comparison))

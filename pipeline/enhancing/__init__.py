@@ -1,1 +1,0 @@
-"""Pictures, videos and cameras through a student: what pipeline.enhance is made of."""

@@ -1,0 +1,1 @@
+"""The stage evaluate: the exported student against teacher, truth and the plain kernels, to metrics/."""

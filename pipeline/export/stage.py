@@ -1,0 +1,243 @@
+"""Stage 5: the trained student as ONNX, float and int8, with the contract that runtimes read instead of guessing."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_bytes, write_json
+from pipeline.core.frames import read_frame
+from pipeline.core.geometry import Frame, fit
+from pipeline.core.params import GeometryParams, Params
+from pipeline.core.paths import Paths
+from pipeline.core.provenance import data_versions
+from pipeline.export.exported import (
+    CORNERS,
+    STRONG,
+    THREADS,
+    Built,
+    answers,
+    described,
+    int8_loss,
+    strong_answers,
+    worst_loss,
+)
+from pipeline.export.offsets import dial_section, with_own_biases
+from pipeline.export.onnx_export import as_onnx
+from pipeline.export.quantise import quantise
+from pipeline.student.dials import Dials, DialSection
+from pipeline.student.engines import OnnxRuntime, to_batch, to_frame
+from pipeline.student.estimator import estimator_section
+from pipeline.student.runtime import INT8_SUFFIX, TORCH_MOST, pack_picture, sha256
+from training import checkpoints
+from training.models.dials import NEUTRAL
+from training.models.student import StudentSR
+
+GOLDEN_SIZE = (64, 48)  # width, height
+SMALLEST_SIDE = 8  # pixels of a dynamic input
+FLAT = 0.5  # grey levels: a picture that varies less shows nothing
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A student as training left it."""
+
+    model: nn.Module
+    recipe: dict[str, Any]
+    file: Path
+
+
+@dataclass(frozen=True)
+class RealFrames:
+    """Frames at the student's input size: some that may have trained it, and some that the result is held to."""
+
+    calibration: list[Frame]
+    parity: list[Frame]
+
+
+def export(paths: Paths, params: Params) -> None:
+    """The stage: weights/student_sr.pth to student_sr.onnx, student_sr_int8.onnx and student_sr.json."""
+    trained = load_trained(paths.student)
+    frames = RealFrames(
+        calibration=some_frames(paths, params, part="training", count=params.export.calibration_frames),
+        parity=some_frames(paths, params, part="validation", count=params.export.parity_frames),
+    )
+    origin = data_versions(paths.root) | {"split": hashlib.sha256(paths.split.read_bytes()).hexdigest()}
+    said = export_student(
+        trained,
+        frames,
+        paths.contract,
+        opset=params.export.opset,
+        data=origin,
+        estimator=bundled_estimator(paths),
+    )
+    print(f"export: {said}")
+
+
+def bundled_estimator(paths: Paths) -> bytes | None:
+    """The network that comes with sharpcam to read the dials from frames, if it does."""
+    return paths.estimator.read_bytes() if paths.estimator.exists() else None
+
+
+def export_student(
+    trained: Trained,
+    frames: RealFrames,
+    contract_file: Path,
+    *,
+    opset: int,
+    data: dict[str, str],
+    estimator: bytes | None = None,
+) -> str:
+    """Write the ONNX files and the contract beside them; gives what there is to say about them.
+
+    `estimator`: an ONNX network that reads the dials from frames, for a student that has some. Raises SharpcamError,
+    and leaves no contract, where the float file does not answer as torch does.
+    """
+    contract_file.unlink(missing_ok=True)
+    val_psnr, golden = best_psnr(trained), golden_input(frames.parity[0])
+    answer = known_answer(trained.model, golden, file=trained.file)
+    made = build(trained.model, frames, opset=opset)
+    content = contract(trained, made) | {
+        "golden": {"input": pack_picture(golden)} | answers(answer, made.int8, golden),
+        "largest_difference_to_torch": made.difference,
+        "int8": int8_loss(made.exact, made.int8, frames.parity, val_psnr=val_psnr),
+        "data": data,
+    }
+    if made.dials is not None:
+        content["dials"] = made.dials
+        content["golden"]["strong"] = strong_answers(made, golden)
+        content["int8"]["worst"] = worst_loss(made, frames.parity, val_psnr=val_psnr)
+        content |= {"estimator": estimator_section(estimator, frames.parity[0])} if estimator else {}
+    files = files_of(contract_file)
+    for file, content_of_file in zip(files, (made.exact, made.int8), strict=True):
+        write_bytes(file, content_of_file)
+    write_json(contract_file, content | {"files": {file.name: sha256(file) for file in files}})
+    return described(content, made, frames=len(frames.parity))
+
+
+def files_of(contract_file: Path) -> tuple[Path, Path]:
+    """The float and the int8 file beside a contract."""
+    return contract_file.with_suffix(".onnx"), contract_file.with_name(f"{contract_file.stem}{INT8_SUFFIX}.onnx")
+
+
+def build(model: nn.Module, frames: RealFrames, *, opset: int) -> Built:
+    """The student as ONNX. Raises SharpcamError where that answers otherwise than torch."""
+    if isinstance(model, StudentSR) and model.dials is not None:
+        return build_with_dials(model, frames, opset=opset)
+    exact = to_onnx(model, opset=opset)
+    difference = check_parity(model, exact, frames.parity)
+    return Built(exact, quantise(exact, frames.calibration), difference)
+
+
+def build_with_dials(model: StudentSR, frames: RealFrames, *, opset: int) -> Built:
+    """The same of a student with dials, at neutral: folded by its contract it has to answer as torch does, too."""
+    exact = with_own_biases(to_onnx(at_dials(model, Dials(*NEUTRAL)), opset=opset), model)
+    section = DialSection.model_validate(dial_section(model, exact))
+    difference = max(
+        check_parity(model, exact, frames.parity),
+        check_parity(at_dials(model, STRONG), section.fold_float(exact, STRONG), frames.parity),
+    )
+    corners = [section.fold_float(exact, corner) for corner in CORNERS]
+    int8 = quantise(exact, frames.calibration, folded=corners)
+    return Built(exact, int8, difference, dial_section(model, exact, int8))
+
+
+def at_dials(model: StudentSR, dials: Dials) -> StudentSR:
+    """The student without dials that this is at `dials`."""
+    return model.folded(torch.tensor(dials)).eval()
+
+
+def load_trained(file: Path) -> Trained:
+    """The student that `train` wrote. Raises SharpcamError where there is none."""
+    try:
+        model, recipe = checkpoints.load(file)
+    except FileNotFoundError:
+        raise SharpcamError(f'No student at {file}. Run "dvc repro train", or "dvc pull" to fetch it.') from None
+    except checkpoints.CheckpointError as error:
+        raise SharpcamError(f'{error}. Run "dvc repro train" again.') from None
+    if not recipe["model"].startswith("student"):
+        raise SharpcamError(f'{file} is a {recipe["model"]}, and a student is expected. Run "dvc repro train" again.')
+    return Trained(model, recipe, file)
+
+
+def some_frames(paths: Paths, params: Params, *, part: str, count: int) -> list[Frame]:
+    """Real frames of one part of the split, spread over it, fitted to the student's input."""
+    clips = read_json(paths.split, made_by="split")[part]
+    files = [paths.raw / clip / f"{stem}.png" for clip, stems in clips.items() for stem in stems]
+    return [fit(read_frame(file), geometry=params.geometry) for file in spread(files, count)]
+
+
+def spread(files: list[Path], count: int) -> list[Path]:
+    """At most `count` of the files, at even distances."""
+    return files[:: max(1, len(files) // count)][:count]
+
+
+def golden_input(frame: Frame) -> Frame:
+    """A small real picture whose answer every engine has to know."""
+    return np.asarray(cv2.resize(frame, GOLDEN_SIZE, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+@torch.inference_mode()
+def known_answer(model: nn.Module, golden: Frame, *, file: Path) -> Frame:
+    """What torch makes of the golden input. Raises SharpcamError, naming the `file`, where those are no numbers."""
+    answer = model(torch.from_numpy(to_batch(golden))).numpy()
+    if not np.isfinite(answer).all():
+        raise SharpcamError(f"{file} gives values that are no numbers. Train it again, at a lower rate.")
+    picture = to_frame(answer)
+    if picture.std() < FLAT <= golden.std():
+        raise SharpcamError(f"{file} gives a picture of one colour. Train it again, at a lower rate.")
+    return picture
+
+
+def to_onnx(model: nn.Module, *, opset: int) -> bytes:
+    """`model` as ONNX: `frame` (1, 3, H, W) to `picture` (1, 3, 2H, 2W), float32, H and W any even numbers."""
+    rows, columns = (torch.export.Dim(name, min=SMALLEST_SIDE // 2, max=4096) for name in ("rows", "columns"))
+    example, shapes = torch.zeros(1, 3, 64, 80), {2: 2 * rows, 3: 2 * columns}
+    program = as_onnx(model, example, shapes, outputs=["picture"], opset=opset)
+    return bytes(program.SerializeToString(deterministic=True))
+
+
+@torch.inference_mode()
+def check_parity(model: nn.Module, exported: bytes, frames: list[Frame]) -> float:
+    """The largest difference to torch, unclamped. Raises SharpcamError where it is more than rounding."""
+    engine = OnnxRuntime(exported, threads=THREADS)
+    batches = [to_batch(frame) for frame in frames]
+    answers = ((model(torch.from_numpy(batch)).numpy(), engine.infer(batch)) for batch in batches)
+    difference = max(float(np.abs(ours - theirs).max()) for ours, theirs in answers)
+    if not difference <= TORCH_MOST:
+        raise SharpcamError(
+            f"The exported student differs from torch by {difference:.1e}; at most {TORCH_MOST:.0e} is allowed."
+            " Try another export.opset in params.yaml."
+        )
+    return difference
+
+
+def best_psnr(trained: Trained) -> float:
+    """The PSNR on validation frames that the recipe remembers. Raises SharpcamError where it does not."""
+    try:
+        return float(trained.recipe["best"]["val_psnr"])
+    except (KeyError, TypeError, ValueError):
+        raise SharpcamError(f"The recipe in {trained.file} has no best val_psnr. Train it again.") from None
+
+
+def contract(trained: Trained, made: Built) -> dict[str, Any]:
+    """What whoever runs the ONNX files has to know: tensors, range, geometry, origin."""
+    geometry = GeometryParams(**trained.recipe["geometry"])
+    tensor = {"layout": "NCHW", "type": "float32", "channels": "RGB", "range": [0, 1]}
+    return {
+        "format": 1 if made.dials is None else 2,
+        "model": trained.recipe["model"],
+        "scale": geometry.scale,
+        "multiple_of": 2,
+        "input": {"name": "frame", **tensor},
+        "output": {"name": "picture", **tensor, "clamped": False},
+        "geometry": geometry.model_dump(),
+        "weights_sha256": sha256(trained.file),
+        "best": trained.recipe["best"],
+    }

@@ -1,0 +1,1 @@
+"""Where frames come from: cameras, videos and folders of pictures."""

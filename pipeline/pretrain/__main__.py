@@ -1,0 +1,8 @@
+"""The command python -m pipeline.pretrain."""
+
+import sys
+
+from pipeline.pretrain.loop import main
+
+if __name__ == "__main__":
+    sys.exit(main())

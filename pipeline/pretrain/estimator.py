@@ -1,0 +1,279 @@
+"""Train the estimator that reads a camera's dials from its frames.
+
+It learns the dials that the simulated camera really had, and then through the finished students: the best dials are
+those with which a student gives the best picture. A batch holds several cameras, each with some frames of its
+clips; a camera's dials are the mean of what each of its frames says, as where pictures and clips are enhanced.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from pipeline.core.command import in_words, only_once
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_bytes
+from pipeline.core.paths import Paths
+from pipeline.export.onnx_export import as_onnx
+from pipeline.pretrain.loop import (
+    NOT_IN_FINGERPRINT,
+    Budget,
+    channels_last,
+    frames_fingerprint,
+    kept,
+    percent_bar,
+    positive,
+    read_weights,
+    recipe_file,
+    resume,
+)
+from pipeline.pretrain.photos import Photos, load_photos
+from pipeline.pretrain.recipe import Recipe, load_recipe
+from pipeline.student.estimator import PRIOR_WEIGHTS
+from pipeline.student.runtime import sha256
+from training import checkpoints
+from training.descent import Run
+from training.models import MODELS
+from training.models import estimator as estimator_code
+from training.models.estimator import SMALLEST_PX, Estimator, Reading, decibel_loss, mean_of_groups, overshoot
+from training.pool import KEPT, Chunk, Pool
+from training.restoration import bicubic, random_crop, seeded
+
+CROPS = 1  # purpose of random numbers
+TRUE_DIALS_SHARE = 0.6  # of the training, its start, in which the dials that the camera had are learned
+TRUE_DIALS_WEIGHT = 10.0  # of their mean square error then; later it is 1
+OVERSHOOT_WEIGHT = 10.0  # a grey level of halo everywhere costs a sixth of a decibel
+OPSET = 18
+SMALL = 256  # numbers that are not worth storing in fp16
+
+
+class Pictures:
+    """The crops of one step: frames to read, crops to restore, and which camera each belongs to."""
+
+    def __init__(self, pool: Pool, recipe: Recipe, step: int) -> None:
+        generator = seeded(recipe.seed, CROPS, step)
+        held = list(pool.chunks.values())
+        frames, raws, truths, groups, dials = [], [], [], [], []
+        for group in range(recipe.batch_size):
+            chunk = held[int(torch.randint(len(held), (1,), generator=generator))]
+            for frame in some_frames(chunk, recipe, generator):
+                frames.append(chunk.raw[frame])
+                raw, truth = random_crop(
+                    chunk.raw[frame], chunk.truth[frame], crop_px=recipe.crop_px, generator=generator
+                )
+                raws.append(raw)
+                truths.append(truth)
+                groups.append(group)
+            dials.append(chunk.dials[frame])
+        self.frames, self.raw, self.truth = (torch.stack(part).float() / 255 for part in (frames, raws, truths))
+        self.groups, self.dials = torch.tensor(groups), torch.stack(dials)
+
+
+def some_frames(chunk: Chunk, recipe: Recipe, generator: torch.Generator) -> list[int]:
+    """One to all scenes of one camera of a chunk, a frame of each: their places in the chunk."""
+    per_camera = recipe.scenes_per_camera
+    cameras = len(chunk.raw) // (KEPT * per_camera)
+    camera = int(torch.randint(cameras, (1,), generator=generator))
+    count = 1 + int(torch.randint(per_camera, (1,), generator=generator))
+    scenes = torch.randperm(per_camera, generator=generator)[:count].tolist()
+    return [(camera * per_camera + scene) * KEPT + KEPT - 1 for scene in scenes]
+
+
+class Learner(nn.Module):
+    """The estimator and what is lost with its dials; the students are fixed."""
+
+    def __init__(self, students: list[nn.Module]) -> None:
+        super().__init__()
+        self.estimator = Estimator()
+        self.students = [student.requires_grad_(False) for student in students]  # a list: not its own weights
+
+    def found(self, pictures: Pictures) -> Tensor:
+        """The dials (cameras, 4) that the estimator finds for each camera of a batch."""
+        return mean_of_groups(self.estimator.whole(pictures.frames), pictures.groups, len(pictures.dials))
+
+    def loss(self, pictures: Pictures, *, step: int, spent: float) -> Tensor:
+        """At first how far the dials are from the true ones; then what is lost with them, in units of 4.34 dB."""
+        count = len(pictures.dials)
+        found = self.found(pictures)
+        off = (found - pictures.dials).square().mean()
+        if spent < TRUE_DIALS_SHARE:
+            return TRUE_DIALS_WEIGHT * off
+        student = self.students[step % len(self.students)]
+        restored = student(pictures.raw, found[pictures.groups])
+        own = decibel_loss(restored, pictures.truth, pictures.groups, count)
+        return own + off + OVERSHOOT_WEIGHT * overshoot(restored, pictures.raw)
+
+
+class EstimatorRun(Run):
+    """An estimator on its way."""
+
+    model: Learner
+    average: Learner
+
+    def learn_from(self, pictures: Pictures, *, spent: float) -> float:
+        """One step; returns its loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.descent.rate(step=self.step, spent=spent)
+        with torch.autocast("cpu", torch.bfloat16, enabled=spent < self.descent.bf16):
+            loss = self.model.loss(pictures, step=self.step, spent=spent)
+        parameters = list(self.model.parameters())
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            parameter.grad = gradient
+        self.take_step()
+        return float(loss.detach())
+
+
+def fingerprint(recipe: Recipe, photos: Photos, students: list[Path]) -> str:
+    """A hash of everything but the machine that decides the estimator; its checkpoints lie under this name."""
+    settings = recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT)
+    parts = [json.dumps(settings, sort_keys=True), frames_fingerprint(recipe, photos)]
+    parts += [sha256(file) for file in [*students, Path(__file__), Path(estimator_code.__file__)]]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def students_with_dials(files: list[Path]) -> list[nn.Module]:
+    """The students in `files`. Raises SharpcamError where there are none, or one knows no dials."""
+    if not files:
+        raise SharpcamError("There is no student to learn through. Name some with --students.")
+    students = []
+    for file in files:
+        student, recipe = read_weights(file, option="--students")
+        if not recipe["arguments"].get("dials"):
+            raise SharpcamError(f"{file} is not a student with dials. Name others with --students.")
+        students.append(channels_last(student))
+    return students
+
+
+def newest_chunk(run: Run, recipe: Recipe) -> int:
+    """The index of the newest chunk that the pool holds at that step."""
+    return recipe.first_chunks - 1 + run.step // recipe.refresh_steps
+
+
+def losses(run: EstimatorRun, recipe: Recipe, pool: Pool, budget: Budget) -> Iterator[float]:
+    """Train until the budget is spent; yields the loss of each step once it is taken."""
+    started_s = time.monotonic() - run.elapsed_s
+    while (spent := budget.spent(run)) < 1:
+        pool.reach(newest_chunk(run, recipe))
+        loss = run.learn_from(Pictures(pool, recipe, run.step), spent=spent)
+        run.elapsed_s = time.monotonic() - started_s
+        yield loss
+
+
+@torch.inference_mode()
+def describe(learner: Learner, pool: Pool, recipe: Recipe) -> str:
+    """What the estimator's dials give on frames of the pool's last chunks, beside true and neutral ones and bicubic."""
+    steps = [Pictures(pool, recipe, -1 - number) for number in range(40)]
+    sums = dict.fromkeys(("bicubic", "neutral", "estimated", "true"), 0.0)
+    errors = torch.zeros(4)
+    for pictures in steps:
+        count, groups = len(pictures.dials), pictures.groups
+        found = learner.found(pictures)
+        student = learner.students[0]
+        answers = {
+            "bicubic": bicubic(pictures.raw),
+            "neutral": student(pictures.raw),
+            "estimated": student(pictures.raw, found[groups]),
+            "true": student(pictures.raw, pictures.dials[groups]),
+        }
+        for name, answer in answers.items():
+            sums[name] -= 4.343 * float(decibel_loss(answer, pictures.truth, groups, count)) / len(steps)
+        errors += (found - pictures.dials).abs().mean(dim=0) / len(steps)
+    figures = ", ".join(f"{name} {value:.2f} dB" for name, value in sums.items())
+    return f"{figures}; off the true dials by {', '.join(f'{float(error):.2f}' for error in errors)}"
+
+
+def put_into(file: Path, estimator: Estimator) -> None:
+    """Let the restorer in `file` read its dials by `estimator`. Raises SharpcamError where it has no dials."""
+    model, recipe = read_weights(file, option="--restorer")
+    if recipe["model"] != "restorer" or not recipe["arguments"].get("dials"):
+        raise SharpcamError(f"{file} is not a restorer with dials. Name another file with --restorer.")
+    recipe["arguments"]["estimator"] = True
+    whole = MODELS["restorer"](**recipe["arguments"])
+    parts = model.state_dict() | {f"estimator.{name}": value for name, value in estimator.state_dict().items()}
+    whole.load_state_dict(parts)
+    checkpoints.save(file, whole, recipe, dtype=torch.float16)
+
+
+class Exported(nn.Module):
+    """The estimator with named outputs."""
+
+    def __init__(self, estimator: Estimator) -> None:
+        super().__init__()
+        self.estimator = estimator
+
+    def forward(self, frame: Tensor) -> Reading:
+        reading: Reading = self.estimator(frame)
+        return reading
+
+
+def to_onnx(estimator: Estimator) -> bytes:
+    """The estimator as ONNX, its prior's weights in the metadata."""
+    rows, columns = (torch.export.Dim(name, min=SMALLEST_PX, max=8192) for name in ("rows", "columns"))
+    example, shapes = torch.zeros(1, 3, 96, 128), {2: rows, 3: columns}
+    model = as_onnx(Exported(estimator), example, shapes, outputs=["values", "weights"], opset=OPSET)
+    halve_weights(model.graph)
+    prior = [round(float(weight), 6) for weight in estimator.prior.exp()]
+    onnx.helper.set_model_props(model, {PRIOR_WEIGHTS: json.dumps(prior)})
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def halve_weights(graph: onnx.GraphProto) -> None:
+    """Store what is large in fp16; engines make fp32 of it once, as they load."""
+    casts = []
+    for tensor in graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size > SMALL:
+            name = tensor.name
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_fp16"))
+            casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train in the current folder; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.pretrain.estimator", description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True, metavar="FOLDER", help="clean photographs")
+    parser.add_argument("--students", type=Path, nargs="+", metavar="FILE", help="default: all in weights/bundled")
+    parser.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: weights/bundled/estimator.onnx")
+    parser.add_argument("--restorer", type=Path, metavar="FILE", help="a restorer with dials that is to hold it, too")
+    asked = parser.parse_args(arguments)
+
+    def work() -> None:
+        recipe, paths = load_recipe(recipe_file("estimator")), Paths()
+        files = asked.students or sorted(paths.bundled.rglob("student_*.safetensors"))
+        students = students_with_dials(files)
+        photos = load_photos(asked.photos, held_out=recipe.held_out, smallest_px=recipe.scene_px)
+        torch.manual_seed(recipe.seed)
+        run = EstimatorRun(Learner(students), recipe.descent())
+        frames = frames_fingerprint(recipe, photos)[:16]
+        checkpoint = paths.cache / "pretrain" / f"estimator-{fingerprint(recipe, photos, files)[:16]}" / "last.pt"
+        resume(run, checkpoint)
+        pool = recipe.pool(photos, torch.device("cpu"), paths.cache / "pretrain" / "frames" / frames)
+        budget = Budget(recipe.steps, positive(asked.minutes))
+        with only_once("pretrain-estimator", paths=paths):
+            steps = percent_bar(losses(run, recipe, pool, budget), run, budget, what="estimator")
+            for _ in kept(steps, run, checkpoint, every_s=recipe.checkpoint_s):
+                if run.step % recipe.validate_steps == 0:
+                    print(f"step {run.step}: {describe(run.average, pool, recipe)}", flush=True)
+        pool.reach(newest_chunk(run, recipe))
+        print(f"estimator: {describe(run.average, pool, recipe)}")
+        write_bytes(asked.output or paths.bundled / "estimator.onnx", to_onnx(run.average.estimator))
+        if asked.restorer:
+            put_into(asked.restorer, run.average.estimator)
+
+    return in_words(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""A file of recipes/ as a frozen type: how a network that ships with sharpcam is trained."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
+from torch import nn
+
+from pipeline.core.errors import SharpcamError
+from pipeline.core.progress import progress
+from pipeline.pretrain.photos import Photos
+from training.camera.cameras import CAMERAS
+from training.camera.drawings import drawing
+from training.descent import Descent
+from training.models import MODELS
+from training.pool import Pool
+
+RECIPES = Path(__file__).with_name("recipes")
+
+
+class Section(BaseModel):
+    """A part of the recipe: unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Recipe(Section):
+    """A recipe; recipes/restorer.yaml explains each key."""
+
+    seed: NonNegativeInt
+    model: str
+    arguments: dict[str, Any]
+    shipped_as: Literal["float16", "float32"]
+    steps: PositiveInt
+    batch_size: PositiveInt
+    crop_px: int = Field(ge=16, multiple_of=2)
+    candidates: PositiveInt
+    drawings: NonNegativeInt
+    learning_rate: PositiveFloat
+    warmup_steps: PositiveInt
+    weight_decay: NonNegativeFloat
+    ema_decay: float = Field(ge=0, lt=1)
+    precision: Literal["bf16", "fp32"]
+    device: str
+    workers: PositiveInt
+    frame_px: int = Field(ge=16, multiple_of=2)
+    scene_px: PositiveInt
+    chunk_clips: PositiveInt
+    scenes_per_camera: PositiveInt
+    first_chunks: PositiveInt
+    pool_chunks: PositiveInt
+    refresh_steps: PositiveInt
+    cameras: dict[str, PositiveFloat]
+    held_out: tuple[str, ...]
+    validation_px: int = Field(ge=16, multiple_of=2)
+    validation_frames: PositiveInt
+    validate_steps: PositiveInt
+    checkpoint_s: NonNegativeFloat
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in MODELS:
+            raise ValueError(f'"{name}" is not one of the models: {", ".join(MODELS)}')
+        return name
+
+    @field_validator("cameras")
+    @classmethod
+    def _simulated(cls, shares: dict[str, float]) -> dict[str, float]:
+        if unknown := sorted(shares.keys() - CAMERAS.keys()):
+            raise ValueError(f"{', '.join(unknown)}: not among the cameras, which are {', '.join(CAMERAS)}")
+        if not shares:
+            raise ValueError("at least one camera is needed")
+        return shares
+
+    def new_model(self) -> nn.Module:
+        """The model, untrained, the same for the same seed. Raises SharpcamError for arguments that do not fit it."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            try:
+                return MODELS[self.model](**self.arguments)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise SharpcamError(f"The recipe's arguments do not fit {self.model} ({error}). Fix them.") from None
+
+    def descent(self) -> Descent:
+        """The part that says how the weights move."""
+        return Descent(
+            learning_rate=self.learning_rate,
+            warmup_steps=self.warmup_steps,
+            weight_decay=self.weight_decay,
+            ema_decay=self.ema_decay,
+            bf16=1 if self.precision == "bf16" else 0,
+            workers=self.workers,
+        )
+
+    def pool(self, photos: Photos, device: torch.device, folder: Path | None = None) -> Pool:
+        """The pool of training frames, still empty; its chunks are kept below `folder`."""
+        drawn = [drawing(number) for number in progress(range(self.drawings), what="drawings")]
+        return Pool(
+            photos=[*photos.training.values(), *drawn],
+            shares=self.cameras,
+            seed=self.seed,
+            frame_px=self.frame_px,
+            scene_px=self.scene_px,
+            chunk_clips=self.chunk_clips,
+            scenes_per_camera=self.scenes_per_camera,
+            most_chunks=self.pool_chunks,
+            device=device,
+            folder=folder,
+        )
+
+
+def load_recipe(path: Path, **overrides: Any) -> Recipe:
+    """Parse the recipe at `path`, with `overrides` in place of what it says. Raises SharpcamError."""
+    try:
+        return Recipe.model_validate({**yaml.safe_load(path.read_text(encoding="utf-8")), **overrides})
+    except FileNotFoundError:
+        known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
+        raise SharpcamError(f"No recipe at {path}. Those that ship are {known}.") from None
+    except (yaml.YAMLError, TypeError) as error:
+        where = " ".join(str(error).split())
+        raise SharpcamError(f"{path} is not a valid recipe ({where}). Fix it and run again.") from None
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        raise SharpcamError(f"{path}: {problems}. Fix it and run again.") from None

@@ -1,0 +1,1 @@
+"""An exported student at run time: its contract, its dials, the engines. No torch."""

@@ -1,0 +1,259 @@
+"""Stage 2: the slow, strong teacher enhances every recorded frame, into data/teacher under the same stem.
+
+A frame is computed once for its raw bytes and the chain's recipe, whatever kills the stage in between.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.clips import find_clips, find_frames, remove_tree, remove_unfinished
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_bytes, write_json
+from pipeline.core.frames import read_frame
+from pipeline.core.geometry import Frame
+from pipeline.core.params import GeometryParams, Params, TeacherParams
+from pipeline.core.paths import Paths
+from pipeline.core.progress import in_hours, progress_bar
+from pipeline.teacher.cache import StepCache
+from pipeline.teacher.chain import Chain, build_chain
+from pipeline.teacher.device import Engine
+from pipeline.teacher.executor import Finished, Job, Result, local_results
+from pipeline.teacher.ray_executor import ray_results, require_ray
+
+PROBE_SHARE = 4  # the estimate runs the chain on a frame of a quarter of the width and height
+
+
+@dataclass(frozen=True)
+class Status:
+    """What became of one frame: a line in logs/teacher.jsonl."""
+
+    frame: str  # clip/stem
+    key: str  # hash of the raw bytes and the recipe
+    output: str  # sha256 of the picture written
+    glitches: tuple[str, ...]
+    seconds: float
+
+
+def teacher(paths: Paths, params: Params) -> None:
+    """The stage: compute what is missing or out of date, drop what has no raw frame any more."""
+    clips = find_clips(paths.raw)
+    if not clips:
+        raise SharpcamError(f'There is no clip in {paths.raw}. Run "dvc repro capture" first, or "dvc pull".')
+    chain = ready_chain(paths, params)
+    paths.teacher.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(paths.teacher)
+    remove_orphans(paths)
+    known = read_statuses(paths)
+    jobs_of = {clip: find_jobs(clip, chain, paths) for clip in clips}
+    jobs = [job for of_clip in jobs_of.values() for job in of_clip]
+    pending = [job for job in jobs if not is_done(job, known)]
+    check_sizes(pending, chain)
+    results = start_executor(pending, chain, paths, params.teacher)
+    for clip in clips if pending else ():
+        record_backends(paths.teacher / clip.name, chain)
+    failures = compute(results, log=log_file(paths), known=known, total=len(pending)) if pending else {}
+    for clip in clips:
+        write_recipe(paths.teacher / clip.name, jobs_of[clip], chain, known)
+    summarise(jobs, pending, known, failures)
+
+
+def ready_chain(paths: Paths, params: Params) -> Chain:
+    """The chain of the parameters. Its networks compute in the backends that a chain.json of the same steps records,
+    so that a run that resumes mixes none; where there is no such, in the fastest here."""
+    chain = build_chain(params.teacher, geometry=params.geometry, engine=build_engine(paths, params.teacher))
+    for file in sorted(paths.teacher.glob("*/chain.json")):
+        with suppress(SharpcamError, LookupError, TypeError, AttributeError, StopIteration):
+            if same := chain.as_recorded(read_json(file, made_by="teacher")):
+                return same
+    return chain.settled()
+
+
+def build_engine(paths: Paths, params: TeacherParams) -> Engine:
+    """Where the networks compute. Workers of Ray have the GPU that they are given, the driver need not have one; what
+    they compute in on the CPU is what is the fastest on the driver's."""
+    device, precision = params.device, params.precision
+    if params.executor == "ray":
+        require_ray()
+        on_gpu = params.ray.gpus_per_worker > 0
+        device = ("cuda" if on_gpu else "cpu") if device == "auto" else device
+        precision = "bf16" if on_gpu and precision == "auto" else precision
+    return Engine(paths.bundled, paths.downloads, device, precision, paths.cache)
+
+
+def start_executor(pending: list[Job], chain: Chain, paths: Paths, params: TeacherParams) -> Iterator[Result]:
+    """The results of `pending`, once they are asked for, from this process or from workers of Ray."""
+    folder, limit_bytes = paths.cache / "teacher", int(params.cache_gb * 1e9)
+    if params.executor == "ray":
+        cache = StepCache(folder.absolute(), limit_bytes, chain.cache_prefixes())
+        return ray_results(pending, chain, params=params.ray, cache=cache)
+    if pending:
+        print(estimate(pending, chain), flush=True)
+    return local_results(pending, chain, cache=StepCache(folder, limit_bytes, chain.cache_prefixes()))
+
+
+def find_jobs(clip: Path, chain: Chain, paths: Paths) -> list[Job]:
+    """A job for each frame of the clip."""
+    recipe = chain.fingerprint()
+    return [
+        Job(
+            raw,
+            paths.teacher / clip.name / raw.name,
+            hashlib.sha256(raw.read_bytes() + recipe.encode()).hexdigest(),
+        )
+        for raw in find_frames(clip)
+    ]
+
+
+def is_done(job: Job, known: dict[str, Status]) -> bool:
+    """Whether the picture is there, whole, and made of these raw bytes by this recipe."""
+    status = known.get(job.key)
+    if status is None or not job.output.is_file():
+        return False
+    return hashlib.sha256(job.output.read_bytes()).hexdigest() == status.output
+
+
+def log_file(paths: Paths) -> Path:
+    """Where each frame is noted once it is written."""
+    return paths.logs / "teacher.jsonl"
+
+
+def read_statuses(paths: Paths) -> dict[str, Status]:
+    """What is known to be done, by key: from what travels with the pictures, so that a clone that pulled them or a clip
+    under another name computes none again, and from the log, which also knows the frames of a stage that was killed."""
+    return {status.key: status for status in (*_statuses_beside(paths), *_statuses_logged(log_file(paths)))}
+
+
+def _statuses_beside(paths: Paths) -> Iterator[Status]:
+    for recipe in paths.teacher.glob("*/chain.json"):
+        with suppress(SharpcamError, KeyError, TypeError, ValueError, AttributeError):
+            content = read_json(recipe, made_by="teacher")
+            for stem, (key, output) in content["frames"].items():
+                glitches = tuple(content["kept_out"].get(stem, ()))
+                yield Status(f"{recipe.parent.name}/{stem}", key, output, glitches, 0.0)
+
+
+def _statuses_logged(log: Path) -> Iterator[Status]:
+    """Line by line; one that a kill cut off is passed over."""
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
+        with suppress(ValueError, KeyError, TypeError):
+            fields = json.loads(line)
+            yield Status(**fields | {"glitches": tuple(fields["glitches"])})
+
+
+def remove_orphans(paths: Paths) -> None:
+    """Remove teacher pictures whose clip or frame is gone from data/raw."""
+    for clip in find_clips(paths.teacher):
+        if not (paths.raw / clip.name).is_dir():
+            remove_tree(clip)
+            continue
+        for picture in find_frames(clip):
+            if not (paths.raw / clip.name / picture.name).exists():
+                picture.unlink()
+
+
+def compute(results: Iterator[Result], *, log: Path, known: dict[str, Status], total: int) -> dict[str, str]:
+    """Write each of the `total` results, noting it in `known` and `log` once it is; gives frame -> what failed."""
+    failures: dict[str, str] = {}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as lines, progress_bar(what="teacher", total=total) as bar:
+        _end_cut_line(log, lines)
+        for job, outcome in results:
+            if isinstance(outcome, SharpcamError):
+                failures[job.name] = str(outcome)
+            else:
+                known[job.key] = _written(job, outcome)
+                lines.write(json.dumps(asdict(known[job.key])) + "\n")
+                lines.flush()
+            bar.update()
+    return failures
+
+
+def _end_cut_line(log: Path, lines: Any) -> None:
+    """Start on a line of its own after a kill in the middle of one."""
+    if log.stat().st_size and not log.read_bytes().endswith(b"\n"):
+        lines.write("\n")
+
+
+def _written(job: Job, finished: Finished) -> Status:
+    write_bytes(job.output, finished.png)
+    output = hashlib.sha256(finished.png).hexdigest()
+    return Status(job.name, job.key, output, finished.glitches, round(finished.seconds, 3))
+
+
+def first_readable(pending: list[Job]) -> Frame | None:
+    """The first raw frame that is none of those which will fail."""
+    for job in pending:
+        with suppress(SharpcamError):
+            return read_frame(job.raw)
+    return None
+
+
+def check_sizes(pending: list[Job], chain: Chain) -> None:
+    """Raise SharpcamError, before the first frame is computed, where the chain cannot end at the target's size."""
+    frame = first_readable(pending)
+    if frame is not None:
+        chain.check(size=(frame.shape[1], frame.shape[0]))
+
+
+def estimate(pending: list[Job], chain: Chain) -> str:
+    """How long `pending` will take here, from the chain on a small cut-out of the first frame that can be read."""
+    frame = first_readable(pending)
+    if frame is None:
+        return f"teacher: {len(pending)} frames"
+    seconds = seconds_each(frame, chain)
+    return (
+        f'teacher: {len(pending)} frames through the chain "{chain.name}", about {seconds:.2g} s each on this '
+        f"machine: {in_hours(seconds * len(pending))}"
+    )
+
+
+def seconds_each(frame: Frame, chain: Chain) -> float:
+    """How long the chain will take for a frame like `frame` here, from a small cut-out of it."""
+    height, width = frame.shape[0] // PROBE_SHARE, frame.shape[1] // PROBE_SHARE
+    small = Chain(chain.name, chain.steps, _reduced(chain.geometry))
+    return min(_seconds(small, frame[:height, :width]) for _ in range(2)) * PROBE_SHARE**2
+
+
+def _reduced(geometry: GeometryParams) -> GeometryParams:
+    step = 2 * geometry.scale
+    width, height = (max(step, side // PROBE_SHARE // step * step) for side in geometry.target)
+    return geometry.model_copy(update={"width": width, "height": height})
+
+
+def _seconds(chain: Chain, frame: Any) -> float:
+    started = time.perf_counter()
+    chain.enhance(frame)
+    return time.perf_counter() - started
+
+
+def record_backends(folder: Path, chain: Chain) -> None:
+    """Begin the chain.json of a clip that has none: a run that is killed goes on in the same backends."""
+    if not (folder / "chain.json").exists():
+        write_recipe(folder, [], chain, {})
+
+
+def write_recipe(folder: Path, jobs: list[Job], chain: Chain, known: dict[str, Status]) -> None:
+    """chain.json beside the pictures of a clip: the recipe, key and hash of each picture, and the frames that the
+    guard kept out of training."""
+    done = {job.raw.stem: known[job.key] for job in jobs if job.key in known}
+    frames = {stem: [status.key, status.output] for stem, status in done.items()}
+    kept_out = {stem: list(status.glitches) for stem, status in done.items() if status.glitches}
+    write_json(folder / "chain.json", chain.recipe() | {"frames": frames, "kept_out": kept_out})
+
+
+def summarise(jobs: list[Job], pending: list[Job], known: dict[str, Status], failures: dict[str, str]) -> None:
+    """Say what was done. Raises SharpcamError where a frame failed."""
+    kept_out = sum(bool(known[job.key].glitches) for job in jobs if job.key in known)
+    print(
+        f"teacher: {len(jobs)} frames, {len(pending) - len(failures)} computed, {len(jobs) - len(pending)} up to date, "
+        f"{kept_out} kept out by the guard, {len(failures)} failed",
+        flush=True,
+    )
+    if failures:
+        raise SharpcamError(f"{len(failures)} of {len(jobs)} frames failed: " + " ".join(list(failures.values())[:5]))

@@ -1,0 +1,156 @@
+"""Past and present runs as people look at them: what they were made of, their curves, their pictures. Only reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.paths import Paths
+from pipeline.tracking import client as tracking
+
+CURVES = ("train_loss", "val_loss", "train_psnr", "val_psnr")
+Curve = list[tuple[int, float]]  # (epoch, value)
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """One run of MLflow."""
+
+    id: str
+    name: str
+    experiment_id: str
+    status: str  # RUNNING, FINISHED, FAILED, KILLED
+    started_ms: int  # since 1970
+    ended_ms: int | None
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    artifacts: str  # URI
+
+    @property
+    def best_psnr(self) -> float | None:
+        """The best val_psnr, dB; of a run that still trains or was stopped, its last one."""
+        return self.metrics.get("best_val_psnr", self.metrics.get("val_psnr"))
+
+
+def all_runs(paths: Paths) -> list[PastRun]:
+    """The trainings, the newest first; none where there is no store yet. Raises SharpcamError, also if it went."""
+    if not tracking.store_exists():
+        if last_known_runs(paths):
+            file = tracking.database_file()
+            raise SharpcamError(f"{file} is gone, and the runs were in it. Put it back from a backup.")
+        return []
+    return [PastRun(**run) for run in tracking.kept(_kept(paths), _ask)]
+
+
+def last_known_runs(paths: Paths) -> list[PastRun]:
+    """What `all_runs` last gave, for when the store does not answer."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return [PastRun(**run) for run in json.loads(_kept(paths).read_text(encoding="utf-8"))["content"]]
+    return []
+
+
+def _kept(paths: Paths) -> Path:
+    return paths.cache / "runs.json"
+
+
+def _ask() -> list[dict[str, Any]]:
+    with tracking.answering() as store:
+        experiment = store.get_experiment_by_name(tracking.EXPERIMENT)
+        if experiment is None:
+            return []
+        found, token = [], None
+        while token != "":
+            page = store.search_runs([experiment.experiment_id], order_by=["start_time DESC"], page_token=token)
+            found += page
+            token = page.token or ""
+    return [asdict(_past(run)) for run in found]
+
+
+def _past(run: Any) -> PastRun:
+    info, data = run.info, run.data
+    return PastRun(
+        info.run_id,
+        info.run_name,
+        info.experiment_id,
+        info.status,
+        info.start_time,
+        info.end_time,
+        dict(data.params),
+        {name: value for name, value in data.metrics.items() if value == value},  # JSON knows no NaN
+        {name: value for name, value in data.tags.items() if not name.startswith("mlflow.")},
+        info.artifact_uri,
+    )
+
+
+def curves(run: PastRun, paths: Paths) -> dict[str, Curve]:
+    """What was logged each epoch, by name; nothing where the store is gone. Raises SharpcamError, also for a run that
+    was deleted meanwhile."""
+    kept = _fetched(run, paths) / "curves.json"
+    if run.status != "RUNNING" and kept.exists():
+        return {
+            name: [(step, value) for step, value in curve] for name, curve in read_json(kept, made_by="train").items()
+        }
+    if not tracking.store_exists():  # who asks it makes an empty one
+        return {}
+    with tracking.answering() as store:
+        found = {
+            name: sorted((point.step, point.value) for point in store.get_metric_history(run.id, name))
+            for name in CURVES
+        }
+    if run.status != "RUNNING":
+        with suppress(OSError):  # a full disk: then they are asked for again
+            write_json(kept, found)
+    return found
+
+
+def pictures(run: PastRun, paths: Paths) -> dict[str, dict[str, Path]]:
+    """The pictures of the run's training, frame -> title (bicubic, teacher, epoch-0003, best) -> file.
+
+    None where it has none. Those of a server are fetched once the run has ended. Raises SharpcamError.
+    """
+    folder = _samples(run, paths)
+    frames = sorted(frame for frame in folder.glob("*") if frame.is_dir())
+    return {frame.name: {file.stem: file for file in sorted(frame.glob("*.png"))} for frame in frames}
+
+
+def _samples(run: PastRun, paths: Paths) -> Path:
+    if (local := _local(run)) is not None:
+        return local / tracking.SAMPLES
+    fetched = _fetched(run, paths) / tracking.SAMPLES
+    if not fetched.exists() and run.status != "RUNNING":
+        _fetch(f"runs:/{run.id}/{tracking.SAMPLES}", fetched.parent)
+    return fetched
+
+
+def _fetch(uri: str, folder: Path) -> None:
+    try:
+        with tracking.answering():
+            tracking.download(uri, folder)
+    except OSError as error:  # a full disk, a folder that may not be written
+        raise SharpcamError(
+            f"Pictures could not be fetched into {folder} ({error.strerror or error}). Fix that and try again."
+        ) from None
+
+
+def _fetched(run: PastRun, paths: Paths) -> Path:
+    """Where is kept what a run had when it ended; one that was killed may go on, and end another time."""
+    return paths.cache / "runs" / run.id / str(run.ended_ms)
+
+
+def _local(run: PastRun) -> Path | None:
+    """The run's artifacts where they are files of this machine."""
+    address = urlparse(run.artifacts)
+    return Path(unquote(address.path)) if address.scheme in ("", "file") else None
+
+
+def link(run: PastRun, ui: str) -> str:
+    """The run's page in the MLflow UI at `ui`."""
+    return f"{ui.rstrip('/')}/#/experiments/{run.experiment_id}/runs/{run.id}"

@@ -1,0 +1,153 @@
+"""The registered students in MLflow: versions, the aliases champion and candidate, and the files of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.tracking import client as tracking
+
+NAME = "StudentSR"
+CHAMPION, CANDIDATE = "champion", "candidate"
+FOLDER = "student"  # inside a version
+BEFORE = "champions_before"  # tag of the registered model: earlier champions, the last one at the end
+REMEMBERED = 20
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered student."""
+
+    number: int
+    aliases: tuple[str, ...]
+    tags: Mapping[str, str]
+    run_id: str  # empty where the run that trained it is not known
+    created_ms: int  # since 1970
+
+    @property
+    def onnx_sha256(self) -> str:
+        """Hash of the float ONNX file."""
+        return self.tags.get("onnx_sha256", "")
+
+    def figure(self, tag: str) -> float | None:
+        """The number in a tag; None where there is none, as tags can be edited by hand."""
+        try:
+            return float(self.tags[tag])
+        except (KeyError, ValueError):
+            return None
+
+
+def versions(paths: Paths) -> list[Version]:
+    """All versions, the newest first; none where there is no store yet. Raises SharpcamError if it does not answer."""
+    return _versions(_known(paths))
+
+
+def _versions(known: Mapping[str, Any]) -> list[Version]:
+    return [Version(**{**version, "aliases": tuple(version["aliases"])}) for version in known["versions"]]
+
+
+def last_known_versions(paths: Paths) -> list[Version]:
+    """What `versions` last gave, for when the store does not answer."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return _versions(json.loads(_kept(paths).read_text(encoding="utf-8"))["content"])
+    return []
+
+
+def champions_before(paths: Paths) -> list[int]:
+    """Earlier champions, the last one at the end. Raises SharpcamError if the store does not answer."""
+    return [int(number) for number in _known(paths)["champions_before"]]
+
+
+def _known(paths: Paths) -> dict[str, Any]:
+    if not tracking.store_exists():
+        return _nothing()
+    known: dict[str, Any] = tracking.kept(_kept(paths), _ask)
+    return known
+
+
+def _kept(paths: Paths) -> Path:
+    return paths.cache / "registry.json"
+
+
+def _nothing() -> dict[str, Any]:
+    return {"versions": [], "champions_before": []}
+
+
+def _ask() -> dict[str, Any]:
+    with tracking.answering() as store:
+        found = store.search_model_versions(f"name = '{NAME}'")
+        if not found:
+            return _nothing()
+        model = store.get_registered_model(NAME)
+    made = sorted((_version(version, model.aliases) for version in found), key=lambda version: -version.number)
+    before = model.tags.get(BEFORE, "").split()
+    return {"versions": [asdict(version) for version in made], "champions_before": before}
+
+
+def _version(found: Any, aliases: Mapping[str, Any]) -> Version:
+    number = int(found.version)
+    names = tuple(sorted(alias for alias, at in aliases.items() if int(at) == number))
+    return Version(number, names, dict(found.tags), found.run_id or "", found.creation_timestamp)
+
+
+def holder(alias: str, among: list[Version]) -> Version | None:
+    """The version that has the alias."""
+    return next((version for version in among if alias in version.aliases), None)
+
+
+def download(number: int, target: Path) -> Path:
+    """Fetch what version `number` holds into `target`; gives its folder student/. Raises SharpcamError."""
+    with tracking.answering():
+        root = tracking.download(f"models:/{NAME}/{number}", target)
+    folder = root / FOLDER
+    if not folder.is_dir():
+        raise SharpcamError(f"Version {number} of {NAME} holds no student. Delete it in MLflow, or take another.")
+    return folder
+
+
+def add(folder: Path, *, tags: Mapping[str, str], run_id: str | None) -> int:
+    """Register what lies in `folder` as a new version with `tags`, made by that run; gives its number."""
+    with tracking.answering() as store, tracking.undisturbed():
+        if not store.search_registered_models(f"name = '{NAME}'"):
+            store.create_registered_model(NAME, description="Students of sharpcam, each with its contract.")
+        made = store.create_logged_model(tracking.experiment_id(store), name=NAME, source_run_id=run_id)
+        store.log_model_artifacts(made.model_id, str(folder), FOLDER)
+        store.finalize_logged_model(made.model_id, "READY")
+        source = f"models:/{made.model_id}"
+        version = store.create_model_version(NAME, source, run_id=run_id, tags=dict(tags), model_id=made.model_id)
+    return int(version.version)
+
+
+def set_tags(number: int, tags: Mapping[str, str]) -> None:
+    """Set tags of a version."""
+    with tracking.answering() as store, tracking.undisturbed():
+        for name, value in tags.items():
+            store.set_model_version_tag(NAME, str(number), name, value)
+
+
+def set_alias(alias: str, number: int) -> None:
+    """Give the alias to that version; whichever had it loses it."""
+    with tracking.answering() as store, tracking.undisturbed():
+        store.set_registered_model_alias(NAME, alias, str(number))
+
+
+def drop_alias(alias: str) -> None:
+    """Take the alias away from whichever version has it."""
+    with tracking.answering() as store, tracking.undisturbed():
+        store.delete_registered_model_alias(NAME, alias)
+
+
+def crown(number: int, *, before: list[int]) -> None:
+    """Make a version the champion, and remember which were it `before`, the last one at the end."""
+    with tracking.answering() as store, tracking.undisturbed():
+        model = store.get_registered_model(NAME)
+        store.set_registered_model_tag(NAME, BEFORE, " ".join(map(str, before[-REMEMBERED:])))
+        store.set_registered_model_alias(NAME, CHAMPION, str(number))
+        if int(model.aliases.get(CANDIDATE, 0)) == number:
+            store.delete_registered_model_alias(NAME, CANDIDATE)

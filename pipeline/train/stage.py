@@ -1,0 +1,196 @@
+"""Stage 4: a student learns to give the teacher's picture. Killed at any moment, it goes on at the last epoch."""
+
+import csv
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import pytorch_lightning as lightning
+import torch
+from torch import nn
+
+from pipeline import plot
+from pipeline.core import provenance
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json, write_bytes, write_json
+from pipeline.core.frames import read_frame
+from pipeline.core.geometry import enlarge
+from pipeline.core.params import GeometryParams, Params
+from pipeline.core.paths import Paths
+from pipeline.core.progress import progress
+from pipeline.core.stop import stop_if_asked
+from pipeline.student.runtime import sha256
+from pipeline.tracking import client as tracking
+from pipeline.train.frame_cache import DecodedFrames, decoded_frames
+from pipeline.train.sample_images import Pictures, pictures_of
+from pipeline.train.start_from import for_the_camera, starting_model, starting_weights
+from pipeline.train.trainer import Workplace, best_student, distillation, fingerprint, learn
+from training import checkpoints, metrics
+from training.distillation import Distillation, Row
+from training.pairs import to_picture
+
+COLUMNS = ("epoch", "train_loss", "train_psnr", "val_loss", "val_psnr")
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # how Lightning, torchrun and Slurm number processes
+
+
+def train(paths: Paths, params: Params) -> None:
+    """The stage: train (or go on), write the CSV, the student and the plots, log everything to MLflow."""
+    module, validation, workplace = prepare(paths, params)
+    versions = provenance.versions(paths.root)
+    if ended_already(workplace, paths):
+        print("train: an earlier process has ended this very training already", flush=True)
+        return
+    if workplace.student() is not None:
+        shutil.rmtree(workplace.folder)  # a training that is asked for again is a new one
+    workplace.folder.mkdir(parents=True, exist_ok=True)
+    run = tracking.start(
+        name=params.train.model, params=params.model_dump(), tags=versions, resume_id=workplace.run_id()
+    )
+    write_json(workplace.run_file, {"run_id": run.id})
+    with ended_well(run):
+        keep_lock(run, paths)
+        log_bicubic(validation, paths, params, run)
+        pictures = pictures_of(validation, run, folder=workplace.folder, epochs=params.train.epochs)
+        learn(module, params, workplace, tell=Log(paths.training_log, run, module, pictures).tell)
+        finish(best_student(module), module.history, validation, paths, params, run)
+        pictures.log(module.model, "best")
+    write_json(workplace.run_file, {"run_id": run.id, "student": sha256(paths.student)})
+    workplace.checkpoint.unlink()
+
+
+def keep_lock(run: tracking.Run, paths: Paths) -> None:
+    """Keep dvc.lock with the run: whether or not anybody commits it, `dvc checkout` brings its data back by it."""
+    if (lock := paths.root / "dvc.lock").exists():
+        run.log_artifact(lock)
+        run.set_tag(tracking.LOCK_TAG, lock.name)
+
+
+def take_part(paths: Paths, params: Params) -> None:
+    """What each process does that trains beside the first one, on a GPU of its own: learn, and write nothing."""
+    module, _, workplace = prepare(paths, params)
+    if not ended_already(workplace, paths):
+        learn(module, params, workplace, tell=lambda *_: None)
+
+
+def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, Workplace]:
+    """Who learns from what, the validation frames, and the place to keep it: the same in every process."""
+    split = read_json(paths.split, made_by="split")
+    frames = decoded_frames(
+        {part: split[part] for part in ("training", "validation")}, paths=paths, geometry=params.geometry
+    )
+    training, validation = frames["training"], frames["validation"]
+    lightning.seed_everything(params.seed, verbose=False)
+    start = starting_weights(paths, params)
+    model = for_the_camera(starting_model(params, start), training, paths)
+    name = fingerprint(params, model, training, validation, start=start)
+    module = distillation(model, training, validation, params)
+    return module, validation, Workplace(paths.cache / "training" / name)
+
+
+def ended_already(workplace: Workplace, paths: Paths) -> bool:
+    """Whether this training was ended, and its results are still there."""
+    if workplace.student() is None or not (paths.student.exists() and paths.training_log.exists()):
+        return False
+    return sha256(paths.student) == workplace.student()
+
+
+@contextmanager
+def ended_well(run: tracking.Run) -> Iterator[None]:
+    """End the run as what happened: FINISHED, KILLED by a signal or Ctrl-C, FAILED by anything else."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        run.end("KILLED")
+        raise
+    except BaseException:
+        run.end("FAILED")
+        raise
+    run.end("FINISHED")
+
+
+def log_bicubic(validation: DecodedFrames, paths: Paths, params: Params, run: tracking.Run) -> None:
+    """Log once, whatever becomes of the training, what its curves have to beat; a run gone on with has it already."""
+    if not run.logged_steps("bicubic_psnr"):
+        run.log_metrics(judge_bicubic(validation, paths, params.geometry))
+
+
+def judge_bicubic(frames: DecodedFrames, paths: Paths, geometry: GeometryParams) -> dict[str, float]:
+    """Bicubic of the raw frames against the teacher, the very numbers of `evaluate`: mean L1 (0..1) and PSNR (dB)."""
+    losses, decibels = [], []
+    for index, name in enumerate(progress(frames.names, what="bicubic")):
+        picture = enlarge(read_frame(paths.raw / f"{name}.png"), geometry=geometry, kernel="bicubic")
+        a, b = (to_picture(torch.from_numpy(frame)[None]) for frame in (picture, frames.target(index)))
+        losses.append(float(metrics.mean_absolute(a, b)))
+        decibels.append(float(metrics.psnr(a, b)))
+    return {"bicubic_loss": round(fmean(losses), 6), "bicubic_psnr": round(fmean(decibels), 6)}
+
+
+class Log:
+    """Tells each epoch to the CSV and to MLflow, digit by digit the same, each row once, and some with pictures."""
+
+    def __init__(self, file: Path, run: tracking.Run, module: Distillation, pictures: Pictures) -> None:
+        self.file, self.run, self.module, self.pictures = file, run, module, pictures
+        self.logged = run.logged_steps("val_psnr")
+        if not self.logged:
+            pictures.log_references()
+
+    def tell(self, _: Row | None = None) -> None:
+        """Bring both up to the module's history; the CSV is written whole, so it is always cut to the checkpoint."""
+        write_csv(self.file, self.module.history)
+        for row in self.module.history:
+            if not np.isfinite(list(row.values())).all():
+                raise SharpcamError(f"The loss is no number in epoch {row['epoch']}. Lower train.learning_rate.")
+            if int(row["epoch"]) not in self.logged:
+                self.run.log_metrics({name: row[name] for name in COLUMNS[1:]}, step=int(row["epoch"]))
+                self.logged.add(int(row["epoch"]))
+                if row is self.module.history[-1]:  # of those before, told after a kill, the weights are gone
+                    self.pictures.log_epoch(self.module.model, int(row["epoch"]))
+        stop_if_asked()
+
+
+def write_csv(file: Path, history: list[Row]) -> None:
+    """Write training_log.csv: one line an epoch, every digit."""
+    lines = [",".join(COLUMNS)]
+    lines += [",".join([str(int(row["epoch"])), *(repr(row[name]) for name in COLUMNS[1:])]) for row in history]
+    write_bytes(file, ("\n".join(lines) + "\n").encode())
+
+
+def read_csv(file: Path) -> list[Row]:
+    """The rows of training_log.csv."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        return [{name: float(value) for name, value in line.items()} for line in csv.DictReader(lines)]
+
+
+def finish(
+    model: nn.Module,
+    history: list[Row],
+    validation: DecodedFrames,
+    paths: Paths,
+    params: Params,
+    run: tracking.Run,
+) -> None:
+    """Write the student with its recipe and the plots, and put them into the run."""
+    best = max(history, key=lambda row: row["val_psnr"])
+    recipe = {
+        "model": params.train.model,
+        "arguments": {},
+        "geometry": params.geometry.model_dump(),
+        "best": {"epoch": int(best["epoch"]), "val_psnr": best["val_psnr"]},
+    }
+    checkpoints.save(paths.student, model, recipe)
+    tracking.remember_student(run, sha256(paths.student), paths)
+    plots = plot.plot_log(paths.training_log)
+    for file in (paths.training_log, paths.student, *plots):
+        run.log_artifact(file)
+    run.log_metrics({"best_val_psnr": best["val_psnr"]}, step=int(best["epoch"]))
+    small = validation.input(0)[None, :64, :64].transpose(0, 3, 1, 2).astype(np.float32) / 255
+    tracking.log_student(run, model, small)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes, of all that Lightning or a cluster started to train together."""
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)

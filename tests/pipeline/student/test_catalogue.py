@@ -1,0 +1,161 @@
+"""Models are found by name, in the order that was promised, and nothing is laid out that is not what it says."""
+
+import json
+import shutil
+
+import pytest
+from making import Project
+
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json
+from pipeline.promote import promote
+from pipeline.register import register
+from pipeline.student import catalogue
+from pipeline.student.runtime import load_student, sha256
+from pipeline.tracking import registry
+
+
+def bundle(project: Project, name: str) -> None:
+    """Put the project's student into weights/bundled/ under another name."""
+    project.paths.bundled.mkdir(exist_ok=True)
+    contract = read_json(project.paths.contract, made_by="export")
+    contract["files"] = {f"{name}.onnx": sha256(project.paths.student_onnx)}
+    shutil.copy(project.paths.student_onnx, project.paths.bundled / f"{name}.onnx")
+    (project.paths.bundled / f"{name}.json").write_text(json.dumps(contract))
+
+
+def names(project: Project) -> list[str]:
+    return [model.name for model in catalogue.available(project.paths)]
+
+
+def test_what_can_be_run_is_listed_champion_first(trained):
+    assert names(trained) == ["student_sr"]
+    bundle(trained, "student_s")
+    bundle(trained, "student_m")
+    register(trained.paths)
+    promote("1", trained.paths, force=True)
+    folder = trained.paths.registry / sha256(trained.paths.student_onnx)
+    tags = {"onnx_sha256": "b" * 64, "model": "student_l"}
+    for _ in range(3):
+        registry.add(folder, tags=tags, run_id=None)
+    registry.set_alias("candidate", 3)
+    expected = [
+        "champion",
+        "candidate",
+        "version:4",
+        "version:2",
+        "student_sr",
+        "bundled:student_m",
+        "bundled:student_s",
+    ]
+    assert names(trained) == expected
+    assert catalogue.available(trained.paths)[1].title == "Candidate: version 3 (student_l)"
+    assert catalogue.find("version:1", trained.paths).name == "champion"
+
+
+def test_none_named_is_the_champion_else_the_student_here_else_a_bundled_one(trained):
+    bundle(trained, "student_l")
+    bundle(trained, "student_m")
+    register(trained.paths)
+    assert catalogue.find(None, trained.paths).name == "student_sr"
+    assert catalogue.find(None, trained.paths).note == "The registry has no champion."
+    promote("1", trained.paths, force=True)
+    found = catalogue.find(None, trained.paths)
+    assert (found.name, found.note) == ("champion", "")
+    assert load_student(found.contract)
+    (trained.root / "mlflow.db").unlink()
+    trained.paths.contract.unlink()
+    assert catalogue.find(None, trained.paths).name == "bundled:student_m"
+
+
+def test_where_there_is_nothing_it_is_said_what_to_do(project):
+    with pytest.raises(SharpcamError, match=r'There is no student yet\. .*Run "make repro" first'):
+        catalogue.find(None, project.paths)
+    assert catalogue.available(project.paths) == []
+    assert not (project.root / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("name", ["champion", "candidate", "version:9", "bundled:nothing", "nonsense"])
+def test_a_name_that_is_not_there_is_an_error_that_tells_what_is(trained, name):
+    with pytest.raises(SharpcamError, match=rf'There is no model "{name}"; there are: student_sr'):
+        catalogue.find(name, trained.paths)
+
+
+def test_a_registry_that_cannot_be_read_is_passed_over_and_it_is_said(trained):
+    (trained.root / "mlflow.db").write_bytes(b"no database" * 1000)
+    found = catalogue.find(None, trained.paths)
+    assert found.name == "student_sr"
+    assert "does not answer as it should" in found.note
+    with pytest.raises(SharpcamError, match=r'no model "champion".*does not answer as it should'):
+        catalogue.find("champion", trained.paths)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", "_int8.onnx", ".json"])
+def test_a_file_is_found_by_its_contract(trained, suffix):
+    file = trained.paths.contract.with_name(f"student_sr{suffix}")
+    found = catalogue.find(str(file), trained.paths)
+    assert found.contract == trained.paths.contract
+    with pytest.raises(SharpcamError, match=r"No .*other\.json, and a student runs only by its contract"):
+        catalogue.find(str(file.with_name(f"other{suffix}")), trained.paths)
+
+
+def test_a_named_file_is_of_its_kind_and_its_contract_names_it(trained):
+    floats, int8 = trained.paths.student_onnx, trained.paths.contract.with_name("student_sr_int8.onnx")
+    assert [catalogue.find(str(file), trained.paths).int8 for file in (floats, int8)] == [False, True]
+    assert catalogue.find("student_sr", trained.paths).int8 is None
+    contract = read_json(trained.paths.contract, made_by="export")
+    del contract["files"][int8.name]
+    trained.paths.contract.write_text(json.dumps(contract))
+    with pytest.raises(SharpcamError, match=r"student_sr\.json does not name student_sr_int8\.onnx"):
+        catalogue.find(str(int8), trained.paths)
+
+
+def test_what_is_laid_out_is_whole_and_is_renewed_with_its_contract(trained):
+    model = catalogue.find("student_sr", trained.paths)
+    assert load_student(catalogue.lay_out(model, trained.paths) / "student_sr.json")
+    rewrite_contract(trained)
+    folder = catalogue.lay_out(model, trained.paths)
+    assert read_json(folder / "student_sr.json", made_by="export")["data"] == {}
+    (folder / "student_sr.onnx").write_bytes(b"damaged")
+    assert catalogue.lay_out(model, trained.paths) == folder
+    assert load_student(folder / "student_sr.json")
+
+
+def rewrite_contract(project: Project) -> None:
+    """The same network under another contract, as an export of other data may write it."""
+    contract = read_json(project.paths.contract, made_by="export") | {"data": {}}
+    project.paths.contract.write_text(json.dumps(contract))
+
+
+def test_a_registered_student_keeps_its_contract_whatever_the_same_network_gets_here(trained):
+    registered = trained.paths.contract.read_bytes()
+    register(trained.paths)
+    rewrite_contract(trained)
+    here = catalogue.lay_out(catalogue.find("student_sr", trained.paths), trained.paths)
+    version = catalogue.find("version:1", trained.paths)
+    assert version.contract.read_bytes() == registered
+    assert (here / "student_sr.json").read_bytes() == trained.paths.contract.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (lambda paths: paths.student_onnx.write_bytes(b"another"), r"student_sr\.onnx is not .* \(its hash differs\)"),
+        (lambda paths: paths.student_onnx.unlink(), r"student_sr\.onnx is not .* \(it is missing\)"),
+        (lambda paths: paths.contract.write_text("[]"), "is no contract of a student"),
+        (lambda paths: paths.contract.write_text('{"files": {}}'), "is no contract of a student"),
+        (lambda paths: paths.contract.write_text('{"files": {"../a.onnx": "b"}}'), "is no contract of a student"),
+        (lambda paths: paths.contract.write_text("no JSON"), "is no valid JSON"),
+    ],
+    ids=["changed", "missing", "list", "no files", "a path", "no JSON"],
+)
+def test_what_is_not_as_its_contract_says_is_not_laid_out(trained, harm, sentence):
+    harm(trained.paths)
+    with pytest.raises(SharpcamError, match=sentence):
+        catalogue.lay_out(catalogue.find("student_sr", trained.paths), trained.paths)
+    assert not list(trained.paths.registry.rglob("*.json"))
+
+
+def test_a_full_disk_is_one_sentence(trained, full_disk):
+    with pytest.raises(SharpcamError, match=r"could not be laid out in .*registry \(No space left.*\. Fix that"):
+        catalogue.lay_out(catalogue.find("student_sr", trained.paths), trained.paths)
