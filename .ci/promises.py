@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pipeline.core.paths import Paths
-from pipeline.tracking import client as tracking
+from pipeline.tracking.client import mlflow_client
 
 paths = Paths()
 rows = list(csv.DictReader(paths.training_log.open()))
@@ -17,7 +17,7 @@ margin = evaluation["methods"]["student"]["teacher"]["psnr"] - evaluation["metho
 
 largest_mb = max(Path(name).stat().st_size for name in sys.stdin.read().splitlines()) / 1e6
 
-store = tracking.client()
+store = mlflow_client()
 runs = store.search_runs([found.experiment_id for found in store.search_experiments()])
 run = runs[0]
 unequal = [

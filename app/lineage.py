@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from pipeline.core.paths import Paths
-from pipeline.tracking.client import LOCK_TAG, flatten
 from pipeline.tracking.past_runs import PastRun
+from pipeline.tracking.run import LOCK_TAG, flatten
 
 YAML_WORDS = {"None": "null", "True": "true", "False": "false"}  # how flatten spells them -> how YAML does
 

@@ -23,16 +23,17 @@ from benchmarks.students import FAMILY
 from pipeline.core.command import in_words, only_once
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
-from pipeline.pretrain.loop import Budget, channels_last, kept, percent_bar
+from pipeline.pretrain.loop import Budget, kept, percent_bar
 from pipeline.pretrain.photos import PICTURES, Photos, load_photos, read_photo
+from pipeline.pretrain.weights import channels_last
 from training import checkpoints
 from training.bicubic import CANDIDATES, LUMA_SHARE, SCALE, BicubicPairs, even, halve, luma_loss, luma_psnr
-from training.descent import Descent, Run
+from training.descent import EmaTrainer, OptimizerSettings
 from training.models import MODELS
 from training.pictures import to_uint8
 
 SHIPPED = Path("weights/bicubic")
-DESCENT = Descent(learning_rate=4e-3, warmup_steps=200, weight_decay=0, ema_decay=0.999, bf16=0.8, workers=1)
+DESCENT = OptimizerSettings(learning_rate=4e-3, warmup_steps=200, weight_decay=0, ema_decay=0.999, bf16=0.8, workers=1)
 BATCH_SIZE, CROP_PX, STEPS, SEED = 16, 48, 200_000, 3
 CHECKPOINT_S = 120
 SMALLEST_PX = 2 * CROP_PX
@@ -70,7 +71,7 @@ def train(name: str, asked: argparse.Namespace, budget: Budget, paths: Paths) ->
     pairs = BicubicPairs(list(photos.training.values()), seed=SEED)
     form = {"clean": asked.form == "clean"}
     torch.manual_seed(SEED)
-    run = Run(channels_last(MODELS[name](**form)), DESCENT, loss=luma_loss)
+    run = EmaTrainer(channels_last(MODELS[name](**form)), DESCENT, loss=luma_loss)
     checkpoint = paths.cache / "bicubic" / f"{name}-{asked.form}-{fingerprint(run.model, photos)[:16]}.pt"
     if checkpoint.is_file():
         run.restore(torch.load(checkpoint, weights_only=True))
@@ -96,7 +97,7 @@ def fingerprint(model: nn.Module, photos: Photos) -> str:
     return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
 
 
-def losses(run: Run, pairs: BicubicPairs, budget: Budget) -> Iterator[float]:
+def losses(run: EmaTrainer, pairs: BicubicPairs, budget: Budget) -> Iterator[float]:
     """Train until the budget is spent; gives the loss of each step once it is taken."""
     started_s = time.monotonic() - run.elapsed_s
     while (spent := budget.spent(run)) < 1:

@@ -27,8 +27,9 @@ from pipeline.core.files import write_json
 from pipeline.core.frames import write_frame
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
-from pipeline.tracking import client as tracking
+from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.past_runs import CURVES
+from pipeline.tracking.run import experiment_id, flatten
 
 ROOT = Path(__file__).parents[1]
 CLIP_FRAMES = 250
@@ -76,9 +77,9 @@ def make_runs(params: Params, count: int) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     random = np.random.default_rng(0)
-    store = tracking.client()
-    experiment = tracking.experiment_id(store)
-    flat = [Param(name, value) for name, value in tracking.flatten(params.model_dump()).items()]
+    store = mlflow_client()
+    experiment = experiment_id(store)
+    flat = [Param(name, value) for name, value in flatten(params.model_dump()).items()]
     for number in range(count):
         run = store.create_run(experiment, run_name=params.train.model).info.run_id
         best = float(random.uniform(30, 40))

@@ -15,8 +15,8 @@ from typing import Any
 import av
 
 from app.isolation import ISOLATION
+from pipeline.core.hashing import sha256
 from pipeline.student.catalogue import float_file, read_contract
-from pipeline.student.runtime import sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 TYPES = {".mjs": "text/javascript", ".wasm": "application/wasm", ".onnx": "application/octet-stream"}

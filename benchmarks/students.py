@@ -28,8 +28,9 @@ from pipeline.core.geometry import Frame, fit
 from pipeline.core.params import GeometryParams, Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.evaluate.stage import Scores, score, validation_places
+from pipeline.student.contract import INT8_SUFFIX, Contract, read_contract
 from pipeline.student.engines import ENGINES, REFERENCE, Running, machine
-from pipeline.student.runtime import INT8_SUFFIX, Contract, read_contract, start
+from pipeline.student.student import start
 
 CALIBRATION_PX = 1024
 NOISE_PX = 256  # what an untrained student is calibrated on

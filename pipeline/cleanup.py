@@ -19,7 +19,7 @@ from pipeline.core.command import in_words, none_runs
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.paths import Paths
-from pipeline.tracking import client as tracking
+from pipeline.tracking.client import deleted_runs, store_exists, tracking_uri
 
 STAGES = ("capture", "teacher", "split", "train", "export", "evaluate")
 KEEPING = ("dvc", "gc", "--all-commits", "--all-experiments", "--force")  # and what is in the working folder
@@ -97,9 +97,9 @@ def _remove_versions(paths: Paths, _: Iterable[str]) -> None:
 
 
 def _deleted_runs(_: Paths) -> Found:
-    if not tracking.store_exists():
+    if not store_exists():
         return {}
-    return {f"{run} {name}".strip(): _artifacts(uri) for run, (name, uri) in tracking.deleted_runs().items()}
+    return {f"{run} {name}".strip(): _artifacts(uri) for run, (name, uri) in deleted_runs().items()}
 
 
 def _artifacts(uri: str) -> int:
@@ -110,7 +110,7 @@ def _artifacts(uri: str) -> int:
 
 def _remove_runs(paths: Paths, items: Iterable[str]) -> None:
     runs = ",".join(item.partition(" ")[0] for item in items)
-    _run(paths, "mlflow", "gc", "--backend-store-uri", tracking.tracking_uri(), "--run-ids", runs)
+    _run(paths, "mlflow", "gc", "--backend-store-uri", tracking_uri(), "--run-ids", runs)
 
 
 PARTS = {

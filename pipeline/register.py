@@ -14,12 +14,14 @@ from pipeline.core import provenance
 from pipeline.core.command import in_words, only_once
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
+from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
 from pipeline.student import catalogue
-from pipeline.student.runtime import sha256
-from pipeline.tracking import client as tracking
 from pipeline.tracking import registry
+from pipeline.tracking.client import store_exists, tracking_uri
 from pipeline.tracking.registry import CANDIDATE, CHAMPION, NAME, Version
+from pipeline.tracking.run import Run, flatten, log_evaluation
+from pipeline.tracking.student_notes import run_id_of_student, run_of_student
 
 
 def register(paths: Paths) -> None:
@@ -27,14 +29,14 @@ def register(paths: Paths) -> None:
     contract = catalogue.read_contract(paths.contract)
     student = catalogue.float_sha256(contract)
     note, state = paths.logs / "registered" / f"{student}.json", _state(contract, paths)
-    if note.exists() and read_json(note, made_by="train") == state and tracking.store_exists():
+    if note.exists() and read_json(note, made_by="train") == state and store_exists():
         print(f"register: {NAME} holds this student already")
         return
     with only_once("register", paths=paths):
         judged = evaluation_of(student, paths)
-        run = tracking.run_of_student(contract["weights_sha256"], paths)
+        run = run_of_student(contract["weights_sha256"], paths)
         if run is not None and judged is not None and not run.logged_steps("evaluation.student.teacher.psnr"):
-            tracking.log_evaluation(run, judged, paths)
+            log_evaluation(run, judged, paths)
         known = next((known for known in registry.versions(paths) if known.onnx_sha256 == student), None)
         number = _settle(known, contract, judged, run, paths)
         catalogue.find(f"version:{number}", paths)  # laid out while MLflow is at hand: no page waits for it
@@ -45,8 +47,8 @@ def register(paths: Paths) -> None:
 def _state(contract: dict[str, Any], paths: Paths) -> dict[str, str]:
     """What registering depends on; as long as that is the same there is nothing to do, and no need to import mlflow."""
     evaluation = sha256(paths.evaluation) if paths.evaluation.exists() else ""
-    run_id = tracking.run_id_of_student(contract["weights_sha256"], paths) or ""
-    return {"store": tracking.tracking_uri(), "evaluation": evaluation, "run_id": run_id}
+    run_id = run_id_of_student(contract["weights_sha256"], paths) or ""
+    return {"store": tracking_uri(), "evaluation": evaluation, "run_id": run_id}
 
 
 def evaluation_of(student: str, paths: Paths) -> dict[str, Any] | None:
@@ -62,7 +64,7 @@ def _settle(
     known: Version | None,
     contract: dict[str, Any],
     judged: dict[str, Any] | None,
-    run: tracking.Run | None,
+    run: Run | None,
     paths: Paths,
 ) -> int:
     """Make the version, or bring the tags of the one there is up to date; gives its number."""
@@ -86,7 +88,7 @@ def tags_of(contract: dict[str, Any], judged: dict[str, Any] | None) -> dict[str
     tags |= {name: str(value) for name, value in contract["data"].items()} | dial_tags(contract)
     if judged is None:
         return tags | {"gate": "unknown"}
-    tags |= {f"evaluation.{name}": value for name, value in tracking.flatten(judged["methods"]).items()}
+    tags |= {f"evaluation.{name}": value for name, value in flatten(judged["methods"]).items()}
     return tags | {
         "gate": "passed" if judged["gate"]["passed"] else "failed",
         "verdict": " ".join(judged["verdict"]),

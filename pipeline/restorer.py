@@ -2,7 +2,7 @@
 
 import sys
 
-from pipeline.pretrain import loop as pretrain
+from pipeline.pretrain.command import main
 
 if __name__ == "__main__":
-    sys.exit(pretrain.main(["restorer", *sys.argv[1:]]))
+    sys.exit(main(["restorer", *sys.argv[1:]]))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipeline.core.command import in_words, only_once
 from pipeline.core.errors import SharpcamError
+from pipeline.core.hashing import sha256_of_open
 from pipeline.core.paths import Paths
 from pipeline.teacher.download import download
 from pipeline.teacher.weight_files import (
@@ -27,7 +28,6 @@ from pipeline.teacher.weight_files import (
     get_command,
     open_verified,
     provenance,
-    sha256_of,
 )
 
 SPARE_BYTES = 64 << 20  # left free on a disk that is not ours alone
@@ -82,7 +82,7 @@ def _get_file(file: WeightFile, *, folder: Path) -> None:
 
 def _check(path: Path, file: WeightFile, *, folder: Path) -> None:
     with path.open("rb") as handle:
-        if sha256_of(handle) in (file.sha256, accepted(folder).get(file.name)):
+        if sha256_of_open(handle) in (file.sha256, accepted(folder).get(file.name)):
             return
         reason = fault(handle, file)
     if file.one_source:  # it may be right, and a person shall not have to download it twice to say so
@@ -94,7 +94,7 @@ def _way_out(file: WeightFile, *, folder: Path) -> str:
     kept = _kept(file, folder=folder)
     if kept.is_file():
         with kept.open("rb") as handle:
-            sha256 = sha256_of(handle)
+            sha256 = sha256_of_open(handle)
         return f'If you trust {kept}, run "{get_command(folder / file.name)} --accept-sha256 {sha256}".'
     return (
         f"Run the command again to go on where it stopped, or get the file with a browser, if need be on a "
@@ -126,7 +126,7 @@ def _take_kept(file: WeightFile, sha256: str, *, folder: Path) -> None:
     if not kept.is_file():
         return
     with kept.open("rb") as handle:
-        is_the_one = sha256_of(handle) == sha256
+        is_the_one = sha256_of_open(handle) == sha256
     if is_the_one:
         kept.replace(folder / file.name)
 

@@ -16,7 +16,7 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # of what a model makes of a 
 
 
 @dataclass(frozen=True)
-class Descent:
+class OptimizerSettings:
     """How the weights move."""
 
     learning_rate: float  # at its highest
@@ -35,10 +35,10 @@ class Descent:
         return self.learning_rate * warmth * (0.001 + 0.999 * (1 + math.cos(math.pi * spent)) / 2)
 
 
-class Run:
+class EmaTrainer:
     """A model on its way; `average` is the moving average of its weights, and what is measured and shipped."""
 
-    def __init__(self, model: nn.Module, descent: Descent, *, loss: Loss = restoration_loss) -> None:
+    def __init__(self, model: nn.Module, descent: OptimizerSettings, *, loss: Loss = restoration_loss) -> None:
         self.model, self.descent, self.loss = model, descent, loss
         self.average = deepcopy(model).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(

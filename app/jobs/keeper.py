@@ -169,11 +169,12 @@ def listen(process: "subprocess.Popen[bytes]", terminal: int, job: Job, log: Log
 
 def settle_runs() -> None:
     """Set runs that a killed training left RUNNING to KILLED, where there are runs at all."""
-    from pipeline.tracking import client as tracking
+    from pipeline.tracking.client import mlflow_client, store_exists
+    from pipeline.tracking.run import settle_lost_runs
 
-    if tracking.store_exists():
+    if store_exists():
         with suppress(SharpcamError):
-            tracking.settle_lost_runs(tracking.client())
+            settle_lost_runs(mlflow_client())
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from typing import Any
 
 from app.live.inbox import Limits
 from pipeline.core.errors import SharpcamError
+from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
 from pipeline.student.catalogue import Model, available, float_file, float_sha256, lay_out, read_contract
-from pipeline.student.runtime import sha256
 
 PLAYER = "/live/web/player.mjs"
 REGISTRY = "/registry"

@@ -1,7 +1,6 @@
 """Many files through one enhancer: what is to be done, what is done already, what failed, and a table of it all."""
 
 import csv
-import hashlib
 import json
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from typing import Any
 
 from pipeline.core.command import DISK_ERRORS
 from pipeline.core.errors import SharpcamError
+from pipeline.core.hashing import sha256, sha256_of_json
 from pipeline.enhance.names import SUFFIXES, name_of_made
 from pipeline.student.dials import Dials
 
@@ -152,9 +152,7 @@ class Manifest:
 
 def key_of(source: Path, identity: dict[str, Any]) -> str:
     """One hash of a file's content and of all that decides what is made of it."""
-    with source.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
-    return hashlib.sha256(json.dumps([content, identity], sort_keys=True).encode()).hexdigest()
+    return sha256_of_json([sha256(source), identity])
 
 
 class Room:

@@ -17,9 +17,11 @@ from pipeline.core.geometry import Frame, fit, resize
 from pipeline.core.params import GeometryParams
 from pipeline.enhance.tiling import tiles
 from pipeline.student.catalogue import Model
+from pipeline.student.contract import read_contract
 from pipeline.student.dials import Dials, in_range
 from pipeline.student.engines import ENGINES, REFERENCE, OnnxRuntime
-from pipeline.student.runtime import Student, load_student, read_contract, start
+from pipeline.student.runtime import load_student
+from pipeline.student.student import Student, start
 
 INT8 = "onnxruntime-int8"  # for an int8 file, where no engine is asked for: it runs everywhere, on any size at once
 WHOLE_PX = 1 << 20  # pixels of a picture that is computed in one piece

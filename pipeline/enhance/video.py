@@ -4,7 +4,6 @@ Frames are decoded, enhanced and encoded by three threads. What is encoded is ke
 its own, so that a killed run goes on behind the last whole one, and gives the same file as a run without a break.
 """
 
-import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain, islice
@@ -18,6 +17,7 @@ import numpy as np
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import whole_file
 from pipeline.core.geometry import Frame
+from pipeline.core.hashing import sha256
 from pipeline.enhance.ahead import ahead
 from pipeline.enhance.encoding import Encoding, container_of, open_encoder
 from pipeline.enhance.muxing import check_container, mux
@@ -52,7 +52,7 @@ def enhance_video(
     check_end(facts)
     target.parent.mkdir(parents=True, exist_ok=True)
     identity = {
-        "source": sha256_of(source),
+        "source": sha256(source),
         "enhancer": enhancer.identity,
         "encoding": [encoding.codec, encoding.options, encoding.threads],
         "segment_frames": segment_frames,
@@ -90,12 +90,6 @@ def size_of(video: Path) -> tuple[int, int]:
 def part_of(target: Path) -> Path:
     """The folder in which a video grows."""
     return target.with_name(f".{target.name}.segments")
-
-
-def sha256_of(file: Path) -> str:
-    """Hash of a file of any size."""
-    with file.open("rb") as data:
-        return hashlib.file_digest(data, "sha256").hexdigest()
 
 
 def _enhanced(frames: Generator[Timed, None, None], enhancer: Enhancer, turn: int | None) -> Iterator[Timed]:

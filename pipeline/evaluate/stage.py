@@ -16,12 +16,16 @@ from pipeline.core.clips import frame_name, remove_tree
 from pipeline.core.files import read_json, write_json
 from pipeline.core.frames import read_frame, write_frame
 from pipeline.core.geometry import Frame, enlarge
+from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams, Params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
+from pipeline.student.contract import INT8_MOST_DB, TORCH_MOST
 from pipeline.student.engines import Running
-from pipeline.student.runtime import INT8_MOST_DB, TORCH_MOST, Student, load_student, sha256
-from pipeline.tracking import client as tracking
+from pipeline.student.runtime import load_student
+from pipeline.student.student import Student
+from pipeline.tracking.run import log_evaluation
+from pipeline.tracking.student_notes import run_of_student
 from training import metrics
 
 GATE_DB = 0.2  # a student has to be this much better than the better of bicubic and Lanczos
@@ -268,8 +272,8 @@ def _median_ms(work: Callable[[], object], runs: int) -> float:
 
 def log_to_run(judged: dict[str, Any], paths: Paths) -> None:
     """Put the numbers into the MLflow run that trained this student, if it is known here."""
-    run = tracking.run_of_student(sha256(paths.student), paths) if paths.student.exists() else None
+    run = run_of_student(sha256(paths.student), paths) if paths.student.exists() else None
     if run is None:
         print("evaluate: the run that trained this student is not known here; nothing is logged to MLflow")
         return
-    tracking.log_evaluation(run, judged, paths)
+    log_evaluation(run, judged, paths)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.geometry import Frame
+from pipeline.student.contract import pack_picture
 from pipeline.student.dials import Dials, DialSection
 from pipeline.student.engines import OnnxRuntime, to_batch
-from pipeline.student.runtime import pack_picture
 
 THREADS = 2
 STRONG = Dials(0.75, 0.75, 0.5, 0.75)  # of the second known answer

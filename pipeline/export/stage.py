@@ -1,6 +1,5 @@
 """Stage 5: the trained student as ONNX, float and int8, with the contract that runtimes read instead of guessing."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_bytes, write_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame, fit
+from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams, Params
 from pipeline.core.paths import Paths
 from pipeline.core.provenance import data_versions
@@ -31,10 +31,10 @@ from pipeline.export.exported import (
 from pipeline.export.offsets import dial_section, with_own_biases
 from pipeline.export.onnx_export import as_onnx
 from pipeline.export.quantise import quantise
+from pipeline.student.contract import INT8_SUFFIX, TORCH_MOST, pack_picture
 from pipeline.student.dials import Dials, DialSection
 from pipeline.student.engines import OnnxRuntime, to_batch, to_frame
 from pipeline.student.estimator import estimator_section
-from pipeline.student.runtime import INT8_SUFFIX, TORCH_MOST, pack_picture, sha256
 from training import checkpoints
 from training.models.dials import NEUTRAL
 from training.models.student import StudentSR
@@ -68,7 +68,7 @@ def export(paths: Paths, params: Params) -> None:
         calibration=some_frames(paths, params, part="training", count=params.export.calibration_frames),
         parity=some_frames(paths, params, part="validation", count=params.export.parity_frames),
     )
-    origin = data_versions(paths.root) | {"split": hashlib.sha256(paths.split.read_bytes()).hexdigest()}
+    origin = data_versions(paths.root) | {"split": sha256(paths.split)}
     said = export_student(
         trained,
         frames,

@@ -1,6 +1,5 @@
 """Where recorded frames come from: a camera, a video file, a folder of pictures. Each gives uint8 RGB frames."""
 
-import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import numpy as np
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import decode_frame
 from pipeline.core.geometry import Frame
+from pipeline.core.hashing import sha256, sha256_of_all
 from pipeline.core.params import CameraParams
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
@@ -67,7 +67,7 @@ class Video:
 
     def identity(self) -> dict[str, Any]:
         """What makes two recordings of a source the same one."""
-        return {"source": "video", "file": self.path.name, "sha256": _sha256([self.path])}
+        return {"source": "video", "file": self.path.name, "sha256": sha256(self.path)}
 
     def about(self) -> dict[str, Any]:
         return {"fps_asked": None, "fps_reached": self.fps}
@@ -113,7 +113,7 @@ class Folder:
             yield frame
 
     def identity(self) -> dict[str, Any]:
-        return {"source": "folder", "file": self.path.resolve().name, "sha256": _sha256(self._pictures())}
+        return {"source": "folder", "file": self.path.resolve().name, "sha256": sha256_of_all(self._pictures())}
 
     def about(self) -> dict[str, Any]:
         return {"fps_asked": None, "fps_reached": None}
@@ -132,13 +132,6 @@ def _read_picture(path: Path) -> Frame:
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]}"
-
-
-def _sha256(paths: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import sys
 
-from pipeline.pretrain.loop import main
+from pipeline.pretrain.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

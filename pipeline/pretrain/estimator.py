@@ -21,26 +21,18 @@ from torch import Tensor, nn
 from pipeline.core.command import in_words, only_once
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
+from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
 from pipeline.export.onnx_export import as_onnx
-from pipeline.pretrain.loop import (
-    NOT_IN_FINGERPRINT,
-    Budget,
-    channels_last,
-    frames_fingerprint,
-    kept,
-    percent_bar,
-    positive,
-    read_weights,
-    recipe_file,
-    resume,
-)
+from pipeline.pretrain.command import positive, recipe_file
+from pipeline.pretrain.fingerprints import NOT_IN_FINGERPRINT, frames_fingerprint
+from pipeline.pretrain.loop import Budget, kept, percent_bar, resume
 from pipeline.pretrain.photos import Photos, load_photos
 from pipeline.pretrain.recipe import Recipe, load_recipe
+from pipeline.pretrain.weights import channels_last, read_weights
 from pipeline.student.estimator import PRIOR_WEIGHTS
-from pipeline.student.runtime import sha256
 from training import checkpoints
-from training.descent import Run
+from training.descent import EmaTrainer
 from training.models import MODELS
 from training.models import estimator as estimator_code
 from training.models.estimator import SMALLEST_PX, Estimator, Reading, decibel_loss, mean_of_groups, overshoot
@@ -112,7 +104,7 @@ class Learner(nn.Module):
         return own + off + OVERSHOOT_WEIGHT * overshoot(restored, pictures.raw)
 
 
-class EstimatorRun(Run):
+class EstimatorTrainer(EmaTrainer):
     """An estimator on its way."""
 
     model: Learner
@@ -152,12 +144,12 @@ def students_with_dials(files: list[Path]) -> list[nn.Module]:
     return students
 
 
-def newest_chunk(run: Run, recipe: Recipe) -> int:
+def newest_chunk(run: EmaTrainer, recipe: Recipe) -> int:
     """The index of the newest chunk that the pool holds at that step."""
     return recipe.first_chunks - 1 + run.step // recipe.refresh_steps
 
 
-def losses(run: EstimatorRun, recipe: Recipe, pool: Pool, budget: Budget) -> Iterator[float]:
+def losses(run: EstimatorTrainer, recipe: Recipe, pool: Pool, budget: Budget) -> Iterator[float]:
     """Train until the budget is spent; yields the loss of each step once it is taken."""
     started_s = time.monotonic() - run.elapsed_s
     while (spent := budget.spent(run)) < 1:
@@ -255,7 +247,7 @@ def main(arguments: list[str] | None = None) -> int:
         students = students_with_dials(files)
         photos = load_photos(asked.photos, held_out=recipe.held_out, smallest_px=recipe.scene_px)
         torch.manual_seed(recipe.seed)
-        run = EstimatorRun(Learner(students), recipe.descent())
+        run = EstimatorTrainer(Learner(students), recipe.descent())
         frames = frames_fingerprint(recipe, photos)[:16]
         checkpoint = paths.cache / "pretrain" / f"estimator-{fingerprint(recipe, photos, files)[:16]}" / "last.pt"
         resume(run, checkpoint)

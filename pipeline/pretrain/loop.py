@@ -1,12 +1,5 @@
-"""Train a network that ships with sharpcam on clean photographs through the simulated camera.
+"""The training of a network that ships: steps, checkpoints, figures, and the weights at its end."""
 
-It is measured on photographs held out. No DVC stage: what it gives goes to weights/bundled/. recipes/ holds a recipe
-for each network: the restorer, which is the bundled teacher, and the students.
-"""
-
-import argparse
-import hashlib
-import json
 import statistics
 import sys
 import time
@@ -18,48 +11,24 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from pipeline.core.command import in_words, only_once
-from pipeline.core.errors import SharpcamError
-from pipeline.core.paths import Paths
-from pipeline.pretrain.photos import Photos, load_photos
-from pipeline.pretrain.recipe import RECIPES, Recipe, load_recipe
-from pipeline.student.runtime import sha256
+from pipeline.core.hashing import sha256
+from pipeline.pretrain.evaluate import measure, told, validation_frames
+from pipeline.pretrain.fingerprints import camera_code, fingerprint, frames_fingerprint
+from pipeline.pretrain.photos import Photos
+from pipeline.pretrain.recipe import Recipe
+from pipeline.pretrain.weights import new_run
 from pipeline.teacher.device import pick_device
-from pipeline.tracking import client as tracking
-from training import camera, checkpoints
-from training.camera.cameras import CAMERAS
-from training.camera.clips import draw_camera, draw_take, record
-from training.descent import Run
-from training.pool import Batch, Pool
-from training.restoration import bicubic, crop_scenes, frame_psnr, seeded
+from pipeline.tracking.run import Status, start_run
+from training import checkpoints
+from training.descent import EmaTrainer
+from training.pool import Pool
+from training.restoration import seeded
 
-VALIDATION, JITTER = 2, 3  # purposes of random numbers, beside those of the pool
-NOT_IN_FINGERPRINT = {"device", "validate_steps", "checkpoint_s"}
-OF_THE_FRAMES = {"seed", "drawings", "frame_px", "scene_px", "chunk_clips", "scenes_per_camera", "cameras"}
+JITTER = 3  # purpose of random numbers, beside those of the pool
 DIALS_JITTER = 0.04  # standard deviation of what the dials are off in training: estimates are never exact
-
-
-def fingerprint(recipe: Recipe, photos: Photos, start: Path | None = None) -> str:
-    """A hash of everything but the machine that decides the weights; checkpoints lie under this name."""
-    settings = {**recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), "camera_code": camera_code()}
-    if start is not None:
-        settings["start"] = sha256(start)
-    return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
-
-
-def frames_fingerprint(recipe: Recipe, photos: Photos) -> str:
-    """A hash of what decides the simulated frames: networks whose recipes agree in that share them."""
-    settings = [recipe.model_dump(mode="json", include=OF_THE_FRAMES), camera_code()]
-    return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
-
-
-def camera_code() -> str:
-    """Changes with the code of the simulated cameras."""
-    sources = sorted(Path(camera.__path__[0]).glob("*.py"))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -69,13 +38,13 @@ class Budget:
     steps: int
     minutes: float | None = None
 
-    def spent(self, run: Run) -> float:
+    def spent(self, run: EmaTrainer) -> float:
         """The share of the budget that is used up, 0..1."""
         return min(1.0, run.step / self.steps if self.minutes is None else run.elapsed_s / (60 * self.minutes))
 
 
 class Tracker(Protocol):
-    """What of a tracking.Run is used here."""
+    """What of a EmaTrainer is used here."""
 
     id: str
 
@@ -83,14 +52,12 @@ class Tracker(Protocol):
 
     def log_artifact(self, path: Path) -> None: ...
 
-    def end(self, status: tracking.Status) -> None: ...
+    def end(self, status: Status) -> None: ...
 
 
-def start_tracking(run: Run, recipe: Recipe) -> Tracker:
+def start_tracking(run: EmaTrainer, recipe: Recipe) -> Tracker:
     """The MLflow run of `run`, a new one or the one it was begun with."""
-    return tracking.start(
-        name=f"pretrain {recipe.model}", params=recipe.model_dump(mode="json"), resume_id=run.tracking_id
-    )
+    return start_run(name=f"pretrain {recipe.model}", params=recipe.model_dump(mode="json"), resume_id=run.tracking_id)
 
 
 @contextmanager
@@ -104,80 +71,8 @@ def ending(tracker: Tracker) -> Iterator[None]:
     tracker.end("FINISHED")
 
 
-def new_run(recipe: Recipe, device: torch.device, start: Path | None = None) -> Run:
-    """The model at `start`, else an untrained one, the same for the same seed. Raises SharpcamError."""
-    model = recipe.new_model() if start is None else started_from(start, recipe)
-    return Run(channels_last(model.to(device)), recipe.descent())
-
-
-def started_from(start: Path, recipe: Recipe) -> nn.Module:
-    """The network at `start`, ready to be trained on. Raises SharpcamError where it is not that of `recipe`."""
-    model, found = read_weights(start, option="--start")
-    if found["model"] != recipe.model or found["arguments"] not in (recipe.arguments, without_dials(recipe)):
-        raise SharpcamError(
-            f"{start} holds {found['model']} with {found['arguments']}, and the recipe asks for {recipe.model} with "
-            f"{recipe.arguments}. Name weights of that shape with --start."
-        )
-    started = recipe.new_model()
-    started.load_state_dict({**started.state_dict(), **model.state_dict()})  # dials that are new begin neutral
-    return started
-
-
-def without_dials(recipe: Recipe) -> dict[str, Any]:
-    """The recipe's arguments for a network that knows no dials: one that does may start from it."""
-    return {name: value for name, value in recipe.arguments.items() if name != "dials"}
-
-
-def read_weights(path: Path, *, option: str) -> tuple[nn.Module, dict[str, Any]]:
-    """The network at `path` and its recipe. Raises SharpcamError, naming the command's `option` that chooses it."""
-    try:
-        return checkpoints.load(path)
-    except FileNotFoundError:
-        raise SharpcamError(f'No weights at {path}. Name another file with {option}, or "git checkout" it.') from None
-    except checkpoints.CheckpointError as error:
-        raise SharpcamError(f"{error}. Name another file with {option}.") from None
-
-
-def channels_last(model: nn.Module) -> nn.Module:
-    """`model` with its weights laid out for the way convolutions are computed here; in place."""
-    # torch's stubs know no memory_format of a module
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def validation_frames(photos: Photos, recipe: Recipe) -> list[Batch]:
-    """Frames of the held-out photographs, each camera in turn, the same every time."""
-    held_out = list(photos.held_out.values())
-    smallest_px = min((min(photo.shape[1:]) for photo in held_out), default=0)
-    cameras, frames = [CAMERAS[name] for name in recipe.cameras], []
-    for index in range(recipe.validation_frames if held_out else 0):
-        generator = seeded(recipe.seed, VALIDATION, index)
-        photo, kind = held_out[index % len(held_out)], cameras[index % len(cameras)]
-        scene, other = crop_scenes([photo], 2, scene_px=smallest_px, generator=generator)
-        drawn = draw_camera(kind, generator)
-        take = draw_take(kind, drawn, generator)
-        clip = record(scene, other, take, drawn, px=recipe.validation_px, generator=generator)
-        frames.append(Batch(clip.raw[-1:].float() / 255, clip.truth[-1:].float() / 255, clip.dials[None]))
-    return frames
-
-
-def told(recipe: Recipe, dials: Tensor) -> tuple[Tensor, ...]:
-    """What the recipe's network gets beside a picture: the dials, if it has any."""
-    return (dials,) if recipe.arguments.get("dials") else ()
-
-
-@torch.inference_mode()
-def measure(model: nn.Module, frames: list[Batch], recipe: Recipe, device: torch.device) -> dict[str, float]:
-    """Mean PSNR over `frames`, dB, of what `model` makes of them in fp32 and of bicubic; nothing without frames."""
-    if not frames:
-        return {}
-    answers = (model(raw.to(device), *told(recipe, dials.to(device))).cpu() for raw, _, dials in frames)
-    restored = torch.cat([frame_psnr(answer, frame.truth) for answer, frame in zip(answers, frames, strict=True)])
-    doubled = torch.cat([frame_psnr(bicubic(raw), truth) for raw, truth, _ in frames])
-    return {"val_psnr": float(restored.mean()), "val_psnr_bicubic": float(doubled.mean())}
-
-
 def shipped_recipe(
-    recipe: Recipe, photos: Photos, run: Run, budget: Budget, figures: dict[str, float], start: Path | None
+    recipe: Recipe, photos: Photos, run: EmaTrainer, budget: Budget, figures: dict[str, float], start: Path | None
 ) -> dict[str, Any]:
     """What travels with the weights."""
     return {
@@ -196,7 +91,7 @@ def shipped_recipe(
     }
 
 
-def losses(run: Run, recipe: Recipe, pool: Pool, budget: Budget) -> Iterator[float]:
+def losses(run: EmaTrainer, recipe: Recipe, pool: Pool, budget: Budget) -> Iterator[float]:
     """Train until the budget is spent; gives the loss of each step once it is taken."""
     started_s = time.monotonic() - run.elapsed_s
     while (spent := budget.spent(run)) < 1:
@@ -213,7 +108,7 @@ def jittered(dials: Tensor, generator: torch.Generator) -> Tensor:
     return (dials + DIALS_JITTER * torch.randn(dials.shape, generator=generator).to(dials.device)).clamp(0, 1)
 
 
-def percent_bar(steps: Iterator[float], run: Run, budget: Budget, *, what: str) -> Iterator[float]:
+def percent_bar(steps: Iterator[float], run: EmaTrainer, budget: Budget, *, what: str) -> Iterator[float]:
     """Pass `steps` on under a bar of the budget, with the time that is left."""
     quiet = not sys.stderr.isatty()
     form = what + ": {percentage:3.0f} % [{elapsed} < {remaining}{postfix}]"
@@ -224,7 +119,7 @@ def percent_bar(steps: Iterator[float], run: Run, budget: Budget, *, what: str) 
             yield loss
 
 
-def save_checkpoint(path: Path, run: Run) -> None:
+def save_checkpoint(path: Path, run: EmaTrainer) -> None:
     """Write all of `run` to `path` in one move."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
@@ -232,7 +127,7 @@ def save_checkpoint(path: Path, run: Run) -> None:
     partial.replace(path)
 
 
-def kept(steps: Iterator[float], run: Run, checkpoint: Path, *, every_s: float) -> Iterator[float]:
+def kept(steps: Iterator[float], run: EmaTrainer, checkpoint: Path, *, every_s: float) -> Iterator[float]:
     """Pass `steps` on, and write `run` to `checkpoint` every so many seconds and after the last."""
     saved_s = time.monotonic()
     for loss in steps:
@@ -243,7 +138,7 @@ def kept(steps: Iterator[float], run: Run, checkpoint: Path, *, every_s: float) 
     save_checkpoint(checkpoint, run)
 
 
-def resume(run: Run, checkpoint: Path) -> None:
+def resume(run: EmaTrainer, checkpoint: Path) -> None:
     """Put the new `run` where the one at `checkpoint` stopped, if there is one."""
     if checkpoint.is_file():
         run.restore(torch.load(checkpoint, map_location="cpu", weights_only=True))
@@ -258,7 +153,7 @@ def train(
     cache: Path,
     output: Path,
     start: Path | None = None,
-    track: Callable[[Run, Recipe], Tracker] = start_tracking,
+    track: Callable[[EmaTrainer, Recipe], Tracker] = start_tracking,
 ) -> None:
     """Train, from the weights at `start` if there are, or go on training; write the averaged weights to `output`."""
     device = torch.device(pick_device(recipe.device, setting="The recipe's device"))
@@ -287,90 +182,9 @@ def train(
         tracker.log_artifact(output)
 
 
-def report(tracker: Tracker, run: Run, figures: dict[str, float]) -> None:
+def report(tracker: Tracker, run: EmaTrainer, figures: dict[str, float]) -> None:
     """Log `figures` and print them."""
     tracker.log_metrics(figures, step=run.step)
     words = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
     tqdm.write(f"step {run.step}, {run.elapsed_s / 60:.1f} min: {words}")
     sys.stdout.flush()
-
-
-def evaluate(weights: Path, photos: Photos, recipe: Recipe) -> None:
-    """Print what the network at `weights` reaches on the held-out photographs, and how long a frame takes."""
-    model, _ = read_weights(weights, option="--output")
-    frames = validation_frames(photos, recipe)
-    if not frames:
-        raise SharpcamError("None of the photographs is held out. Name some under held_out in the recipe.")
-    model = channels_last(model)
-    figures = measure(model, frames, recipe, torch.device("cpu"))
-    print(f"{len(frames)} simulated frames of {len(photos.held_out)} held-out photographs, PSNR against truth:")
-    print(f"  bicubic   {figures['val_psnr_bicubic']:.2f} dB")
-    print(f"  {recipe.model:<9} {figures['val_psnr']:.2f} dB")
-    print(f"  {1e3 * frame_seconds(model):.0f} ms per 640x480 frame, {torch.get_num_threads()} threads, fp32")
-
-
-@torch.inference_mode()
-def frame_seconds(model: nn.Module, *, runs: int = 5) -> float:
-    """Median time of one 640x480 frame, after one to warm up."""
-    frame, times = torch.rand(1, 3, 480, 640), []
-    for _ in range(runs + 1):
-        started = time.perf_counter()
-        model(frame)
-        times.append(time.perf_counter() - started)
-    return statistics.median(times[1:])
-
-
-def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.pretrain", description=__doc__)
-    parser.add_argument(
-        "recipe", help="a name in pipeline/pretrain/recipes, such as student_m, or the path of a recipe"
-    )
-    parser.add_argument("--photos", type=Path, required=True, metavar="FOLDER", help="clean photographs")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")
-    length.add_argument("--steps", type=int, metavar="N", help="train so many steps; default: the recipe's")
-    parser.add_argument("--start", type=Path, metavar="FILE", help="begin with these weights instead of random ones")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="default: its place in weights/bundled")
-    parser.add_argument("--evaluate", action="store_true", help="train nothing, measure the file --output")
-    return parser.parse_args(arguments)
-
-
-def recipe_file(asked: str) -> Path:
-    """The recipe of that name among those that ship, or the path itself."""
-    return Path(asked) if asked.endswith(".yaml") else RECIPES / f"{asked}.yaml"
-
-
-def positive(minutes: float | None) -> float | None:
-    """`minutes` as they are. Raises SharpcamError where that is no time."""
-    if minutes is not None and not minutes > 0:
-        raise SharpcamError(f"--minutes {minutes} is no time to train. Give a number above 0.")
-    return minutes
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Train or evaluate in the current folder; gives the exit status."""
-    asked = parse_arguments(arguments)
-
-    def work() -> None:
-        recipe = load_recipe(recipe_file(asked.recipe), **({} if asked.steps is None else {"steps": asked.steps}))
-        photos = load_photos(asked.photos, held_out=recipe.held_out, smallest_px=recipe.scene_px)
-        paths = Paths()
-        output = asked.output or paths.bundled / f"{recipe.model}.safetensors"
-        if asked.evaluate:
-            evaluate(output, photos, recipe)
-            return
-        torch.set_num_threads(max(1, torch.get_num_threads() // recipe.workers))
-        budget = Budget(recipe.steps, positive(asked.minutes))
-        with only_once(f"pretrain-{Path(asked.recipe).stem}", paths=paths):
-            train(
-                photos,
-                recipe,
-                budget,
-                cache=paths.cache / "pretrain",
-                output=output,
-                start=asked.start,
-                track=start_tracking,
-            )
-
-    return in_words(work)

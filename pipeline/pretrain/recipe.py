@@ -23,7 +23,7 @@ from pipeline.core.progress import progress
 from pipeline.pretrain.photos import Photos
 from training.camera.cameras import CAMERAS
 from training.camera.drawings import drawing
-from training.descent import Descent
+from training.descent import OptimizerSettings
 from training.models import MODELS
 from training.pool import Pool
 
@@ -94,9 +94,9 @@ class Recipe(Section):
             except (TypeError, ValueError, RuntimeError) as error:
                 raise SharpcamError(f"The recipe's arguments do not fit {self.model} ({error}). Fix them.") from None
 
-    def descent(self) -> Descent:
+    def descent(self) -> OptimizerSettings:
         """The part that says how the weights move."""
-        return Descent(
+        return OptimizerSettings(
             learning_rate=self.learning_rate,
             warmup_steps=self.warmup_steps,
             weight_decay=self.weight_decay,

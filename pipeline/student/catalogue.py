@@ -7,8 +7,9 @@ from typing import Any
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_bytes
+from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
-from pipeline.student.runtime import INT8_SUFFIX, sha256
+from pipeline.student.contract import INT8_SUFFIX
 from pipeline.tracking import registry
 from pipeline.tracking.registry import CANDIDATE, CHAMPION
 

@@ -1,6 +1,5 @@
 """The runner of a teacher's chain: float32 from step to step, one clamp and one rounding at the end."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
+from pipeline.core.hashing import sha256_of_json
 from pipeline.core.params import GeometryParams, TeacherParams
 from pipeline.teacher.cache import StepCache
 from pipeline.teacher.device import Engine
@@ -54,7 +54,7 @@ class Chain:
         recipe = self.recipe()
         recipe["steps"] = recipe["steps"][:steps]
         del recipe["chain"]  # the same steps under another name are the same work
-        return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+        return sha256_of_json(recipe)
 
     def settled(self) -> "Chain":
         """The same chain with the backends of its networks chosen: from now on they stay."""

@@ -6,7 +6,6 @@ an error at D dB is added loses 10 log10(1 + 10^((P - D) / 10)) dB; at P = 30 dB
 less. So the loss is measured as well, on a picture with truth, and the larger of the two counts.
 """
 
-import hashlib
 import json
 import math
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_json
+from pipeline.core.hashing import sha256_of_json
 from pipeline.student.engines import machine
 from pipeline.teacher.backends import BACKENDS, REFERENCE, Compute
 from pipeline.teacher.device import Engine, Source
@@ -53,7 +53,7 @@ def chosen_backend(source: Source, *, engine: Engine, tlc_px: TlcPx) -> str:
     if len(candidates := allowed(engine)) == 1:
         return candidates[0]
     note = note_file(source, engine=engine, tlc_px=tlc_px)
-    return recalled(note) or measured(source, note, engine=engine, tlc_px=tlc_px)
+    return load_cached_choice(note) or pick_fastest(source, note, engine=engine, tlc_px=tlc_px)
 
 
 def allowed(engine: Engine) -> list[str]:
@@ -65,11 +65,11 @@ def note_file(source: Source, *, engine: Engine, tlc_px: TlcPx) -> Path:
     """Where a choice is noted: for this network and its weights, on this processor, its cores, with these libraries."""
     libraries = ("torch", "openvino")
     parts = [source.network, source.sha256, source.views, tlc_px, allowed(engine), machine(libraries)]
-    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    key = sha256_of_json(parts)[:16]
     return engine.cache / "engines" / f"{source.network}-{key}.json"
 
 
-def recalled(note: Path) -> str:
+def load_cached_choice(note: Path) -> str:
     """The backend that `note` names, if there is such a note and it can run here; else nothing."""
     try:
         name = json.loads(note.read_text(encoding="utf-8"))["chosen"]
@@ -78,7 +78,7 @@ def recalled(note: Path) -> str:
         return ""
 
 
-def measured(source: Source, note: Path, *, engine: Engine, tlc_px: TlcPx) -> str:
+def pick_fastest(source: Source, note: Path, *, engine: Engine, tlc_px: TlcPx) -> str:
     """The backend that is best just now; `note` keeps the choice and its reasons, and a sentence says it."""
     usable, left_out = compare(source, engine=engine, tlc_px=tlc_px)
     chosen = best(usable)

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.hashing import sha256_of_open
 from pipeline.teacher.backends import BACKENDS, REFERENCE, Compute
 from pipeline.teacher.device import Engine, Precision, Source, has_bf16
 from pipeline.teacher.networks import load_network, with_run_time
 from pipeline.teacher.probe import db_between, known_picture
 from pipeline.teacher.step import Picture
-from pipeline.teacher.weight_files import sha256_of
 from training import checkpoints
 from training.models.nafssr import NAFSSR, same_view_twice
 
@@ -71,12 +71,12 @@ def start_checked(name: str, model: nn.Module) -> Compute:
     if missing := backend.missing():
         raise SharpcamError(missing)
     compute = backend.start(model)
-    if name != REFERENCE and not knows_answer(compute, model, precision=backend.precision):
+    if name != REFERENCE and not passes_known_answer_test(compute, model, precision=backend.precision):
         raise SharpcamError("it fails its known-answer test")
     return compute
 
 
-def knows_answer(compute: Compute, model: nn.Module, *, precision: Precision) -> bool:
+def passes_known_answer_test(compute: Compute, model: nn.Module, *, precision: Precision) -> bool:
     """Whether `compute` gives what `model` gives in torch and fp32, but for rounding in its `precision`."""
     picture = known_picture()
     expected, given = forward(model, picture, device="cpu", precision="fp32"), compute(picture)
@@ -145,7 +145,7 @@ def _read_published(source: Source) -> tuple[nn.Module, str]:
 def _read_restorer(folder: Path) -> tuple[nn.Module, str]:
     path = folder / "restorer.safetensors"
     with path.open("rb") as handle:
-        sha256 = sha256_of(handle)
+        sha256 = sha256_of_open(handle)
     try:
         return checkpoints.load(path)[0].requires_grad_(False), sha256
     except checkpoints.CheckpointError as error:

@@ -9,13 +9,14 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams
 from pipeline.teacher.backends import BACKENDS
 from pipeline.teacher.brightness import with_light_of
 from pipeline.teacher.choice import chosen_backend
 from pipeline.teacher.device import Engine, Source
 from pipeline.teacher.step import Picture, Size, Step
-from pipeline.teacher.weight_files import ACCEPTED, provenance, sha256_of
+from pipeline.teacher.weight_files import ACCEPTED, provenance
 
 Side = Annotated[int, Field(ge=8)]
 TlcPx = tuple[Side, Side] | None  # (height, width) of the crops that the network was trained on; null: no TLC
@@ -217,5 +218,4 @@ def _verified(name: str, folder: Path, stamp: tuple[int, int] | None) -> dict[st
 @cache
 def _sha256(path: Path, stamp: tuple[int, int]) -> str:
     del stamp
-    with path.open("rb") as handle:
-        return sha256_of(handle)
+    return sha256(path)

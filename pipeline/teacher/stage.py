@@ -17,6 +17,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_bytes, write_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame
+from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams, Params, TeacherParams
 from pipeline.core.paths import Paths
 from pipeline.core.progress import in_hours, progress_bar
@@ -115,7 +116,7 @@ def is_done(job: Job, known: dict[str, Status]) -> bool:
     status = known.get(job.key)
     if status is None or not job.output.is_file():
         return False
-    return hashlib.sha256(job.output.read_bytes()).hexdigest() == status.output
+    return sha256(job.output) == status.output
 
 
 def log_file(paths: Paths) -> Path:

@@ -4,7 +4,6 @@ A file is used only if its sha256 is the known one, whether it came with sharpca
 hand; or one that a person has accepted, which the recipe then says.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.hashing import sha256_of_open
 from pipeline.teacher.download import GoogleDrive, HuggingFace, Mirror
 
 ACCEPTED = "accepted.json"  # file name -> the sha256 that a person has said to trust
@@ -108,7 +108,7 @@ def provenance(name: str, *, folder: Path) -> Provenance:
 
 
 def _verify(handle: BufferedReader, file: WeightFile, *, folder: Path) -> Provenance:
-    sha256 = sha256_of(handle)
+    sha256 = sha256_of_open(handle)
     if sha256 == file.sha256:
         return {"file": file.name, "sha256": sha256}
     if sha256 == accepted(folder).get(file.name):
@@ -122,18 +122,13 @@ def _verify(handle: BufferedReader, file: WeightFile, *, folder: Path) -> Proven
 
 def fault(handle: BufferedReader, file: WeightFile) -> str:
     """In words, what is wrong with a file whose hash is."""
-    sha256, size = sha256_of(handle), handle.seek(0, 2)
+    sha256, size = sha256_of_open(handle), handle.seek(0, 2)
     twins = {other.sha256: other.name for other in FILES.values()}
     if sha256 in twins:
         return f"it holds {twins[sha256]}"
     if size != file.bytes:
         return f"it has {size:,} bytes instead of {file.bytes:,}"
     return f"its sha256 is {sha256} instead of {file.sha256}"
-
-
-def sha256_of(handle: BufferedReader) -> str:
-    handle.seek(0)
-    return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def accept(sha256: str, *, name: str, folder: Path) -> None:

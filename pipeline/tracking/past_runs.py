@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlparse
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.paths import Paths
-from pipeline.tracking import client as tracking
+from pipeline.tracking.client import answering, database_file, download_artifact, kept, store_exists
+from pipeline.tracking.run import EXPERIMENT, SAMPLES
 
 CURVES = ("train_loss", "val_loss", "train_psnr", "val_psnr")
 Curve = list[tuple[int, float]]  # (epoch, value)
@@ -42,12 +43,12 @@ class PastRun:
 
 def all_runs(paths: Paths) -> list[PastRun]:
     """The trainings, the newest first; none where there is no store yet. Raises SharpcamError, also if it went."""
-    if not tracking.store_exists():
+    if not store_exists():
         if last_known_runs(paths):
-            file = tracking.database_file()
+            file = database_file()
             raise SharpcamError(f"{file} is gone, and the runs were in it. Put it back from a backup.")
         return []
-    return [PastRun(**run) for run in tracking.kept(_kept(paths), _ask)]
+    return [PastRun(**run) for run in kept(_kept(paths), _ask)]
 
 
 def last_known_runs(paths: Paths) -> list[PastRun]:
@@ -62,8 +63,8 @@ def _kept(paths: Paths) -> Path:
 
 
 def _ask() -> list[dict[str, Any]]:
-    with tracking.answering() as store:
-        experiment = store.get_experiment_by_name(tracking.EXPERIMENT)
+    with answering() as store:
+        experiment = store.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
             return []
         found, token = [], None
@@ -98,9 +99,9 @@ def curves(run: PastRun, paths: Paths) -> dict[str, Curve]:
         return {
             name: [(step, value) for step, value in curve] for name, curve in read_json(kept, made_by="train").items()
         }
-    if not tracking.store_exists():  # who asks it makes an empty one
+    if not store_exists():  # who asks it makes an empty one
         return {}
-    with tracking.answering() as store:
+    with answering() as store:
         found = {
             name: sorted((point.step, point.value) for point in store.get_metric_history(run.id, name))
             for name in CURVES
@@ -123,17 +124,17 @@ def pictures(run: PastRun, paths: Paths) -> dict[str, dict[str, Path]]:
 
 def _samples(run: PastRun, paths: Paths) -> Path:
     if (local := _local(run)) is not None:
-        return local / tracking.SAMPLES
-    fetched = _fetched(run, paths) / tracking.SAMPLES
+        return local / SAMPLES
+    fetched = _fetched(run, paths) / SAMPLES
     if not fetched.exists() and run.status != "RUNNING":
-        _fetch(f"runs:/{run.id}/{tracking.SAMPLES}", fetched.parent)
+        _fetch(f"runs:/{run.id}/{SAMPLES}", fetched.parent)
     return fetched
 
 
 def _fetch(uri: str, folder: Path) -> None:
     try:
-        with tracking.answering():
-            tracking.download(uri, folder)
+        with answering():
+            download_artifact(uri, folder)
     except OSError as error:  # a full disk, a folder that may not be written
         raise SharpcamError(
             f"Pictures could not be fetched into {folder} ({error.strerror or error}). Fix that and try again."

@@ -11,7 +11,8 @@ from typing import Any
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
-from pipeline.tracking import client as tracking
+from pipeline.tracking.client import answering, download_artifact, kept, store_exists
+from pipeline.tracking.run import experiment_id, undisturbed
 
 NAME = "StudentSR"
 CHAMPION, CANDIDATE = "champion", "candidate"
@@ -65,9 +66,9 @@ def champions_before(paths: Paths) -> list[int]:
 
 
 def _known(paths: Paths) -> dict[str, Any]:
-    if not tracking.store_exists():
+    if not store_exists():
         return _nothing()
-    known: dict[str, Any] = tracking.kept(_kept(paths), _ask)
+    known: dict[str, Any] = kept(_kept(paths), _ask)
     return known
 
 
@@ -80,7 +81,7 @@ def _nothing() -> dict[str, Any]:
 
 
 def _ask() -> dict[str, Any]:
-    with tracking.answering() as store:
+    with answering() as store:
         found = store.search_model_versions(f"name = '{NAME}'")
         if not found:
             return _nothing()
@@ -103,8 +104,8 @@ def holder(alias: str, among: list[Version]) -> Version | None:
 
 def download(number: int, target: Path) -> Path:
     """Fetch what version `number` holds into `target`; gives its folder student/. Raises SharpcamError."""
-    with tracking.answering():
-        root = tracking.download(f"models:/{NAME}/{number}", target)
+    with answering():
+        root = download_artifact(f"models:/{NAME}/{number}", target)
     folder = root / FOLDER
     if not folder.is_dir():
         raise SharpcamError(f"Version {number} of {NAME} holds no student. Delete it in MLflow, or take another.")
@@ -113,10 +114,10 @@ def download(number: int, target: Path) -> Path:
 
 def add(folder: Path, *, tags: Mapping[str, str], run_id: str | None) -> int:
     """Register what lies in `folder` as a new version with `tags`, made by that run; gives its number."""
-    with tracking.answering() as store, tracking.undisturbed():
+    with answering() as store, undisturbed():
         if not store.search_registered_models(f"name = '{NAME}'"):
             store.create_registered_model(NAME, description="Students of sharpcam, each with its contract.")
-        made = store.create_logged_model(tracking.experiment_id(store), name=NAME, source_run_id=run_id)
+        made = store.create_logged_model(experiment_id(store), name=NAME, source_run_id=run_id)
         store.log_model_artifacts(made.model_id, str(folder), FOLDER)
         store.finalize_logged_model(made.model_id, "READY")
         source = f"models:/{made.model_id}"
@@ -126,26 +127,26 @@ def add(folder: Path, *, tags: Mapping[str, str], run_id: str | None) -> int:
 
 def set_tags(number: int, tags: Mapping[str, str]) -> None:
     """Set tags of a version."""
-    with tracking.answering() as store, tracking.undisturbed():
+    with answering() as store, undisturbed():
         for name, value in tags.items():
             store.set_model_version_tag(NAME, str(number), name, value)
 
 
 def set_alias(alias: str, number: int) -> None:
     """Give the alias to that version; whichever had it loses it."""
-    with tracking.answering() as store, tracking.undisturbed():
+    with answering() as store, undisturbed():
         store.set_registered_model_alias(NAME, alias, str(number))
 
 
 def drop_alias(alias: str) -> None:
     """Take the alias away from whichever version has it."""
-    with tracking.answering() as store, tracking.undisturbed():
+    with answering() as store, undisturbed():
         store.delete_registered_model_alias(NAME, alias)
 
 
 def crown(number: int, *, before: list[int]) -> None:
     """Make a version the champion, and remember which were it `before`, the last one at the end."""
-    with tracking.answering() as store, tracking.undisturbed():
+    with answering() as store, undisturbed():
         model = store.get_registered_model(NAME)
         store.set_registered_model_tag(NAME, BEFORE, " ".join(map(str, before[-REMEMBERED:])))
         store.set_registered_model_alias(NAME, CHAMPION, str(number))

@@ -12,7 +12,7 @@ from torch import nn
 from pipeline.core.frames import write_frame
 from pipeline.core.geometry import Frame
 from pipeline.student.engines import to_batch, to_frame
-from pipeline.tracking.client import SAMPLES, Run
+from pipeline.tracking.run import SAMPLES, Run
 from pipeline.train.frame_cache import DecodedFrames
 
 FRAMES = 3

@@ -19,12 +19,13 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_bytes, write_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import enlarge
+from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams, Params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
 from pipeline.core.stop import stop_if_asked
-from pipeline.student.runtime import sha256
-from pipeline.tracking import client as tracking
+from pipeline.tracking.run import LOCK_TAG, Run, log_student, start_run
+from pipeline.tracking.student_notes import remember_student
 from pipeline.train.frame_cache import DecodedFrames, decoded_frames
 from pipeline.train.sample_images import Pictures, pictures_of
 from pipeline.train.start_from import for_the_camera, starting_model, starting_weights
@@ -47,9 +48,7 @@ def train(paths: Paths, params: Params) -> None:
     if workplace.student() is not None:
         shutil.rmtree(workplace.folder)  # a training that is asked for again is a new one
     workplace.folder.mkdir(parents=True, exist_ok=True)
-    run = tracking.start(
-        name=params.train.model, params=params.model_dump(), tags=versions, resume_id=workplace.run_id()
-    )
+    run = start_run(name=params.train.model, params=params.model_dump(), tags=versions, resume_id=workplace.run_id())
     write_json(workplace.run_file, {"run_id": run.id})
     with ended_well(run):
         keep_lock(run, paths)
@@ -62,11 +61,11 @@ def train(paths: Paths, params: Params) -> None:
     workplace.checkpoint.unlink()
 
 
-def keep_lock(run: tracking.Run, paths: Paths) -> None:
+def keep_lock(run: Run, paths: Paths) -> None:
     """Keep dvc.lock with the run: whether or not anybody commits it, `dvc checkout` brings its data back by it."""
     if (lock := paths.root / "dvc.lock").exists():
         run.log_artifact(lock)
-        run.set_tag(tracking.LOCK_TAG, lock.name)
+        run.set_tag(LOCK_TAG, lock.name)
 
 
 def take_part(paths: Paths, params: Params) -> None:
@@ -99,7 +98,7 @@ def ended_already(workplace: Workplace, paths: Paths) -> bool:
 
 
 @contextmanager
-def ended_well(run: tracking.Run) -> Iterator[None]:
+def ended_well(run: Run) -> Iterator[None]:
     """End the run as what happened: FINISHED, KILLED by a signal or Ctrl-C, FAILED by anything else."""
     try:
         yield
@@ -112,7 +111,7 @@ def ended_well(run: tracking.Run) -> Iterator[None]:
     run.end("FINISHED")
 
 
-def log_bicubic(validation: DecodedFrames, paths: Paths, params: Params, run: tracking.Run) -> None:
+def log_bicubic(validation: DecodedFrames, paths: Paths, params: Params, run: Run) -> None:
     """Log once, whatever becomes of the training, what its curves have to beat; a run gone on with has it already."""
     if not run.logged_steps("bicubic_psnr"):
         run.log_metrics(judge_bicubic(validation, paths, params.geometry))
@@ -132,7 +131,7 @@ def judge_bicubic(frames: DecodedFrames, paths: Paths, geometry: GeometryParams)
 class Log:
     """Tells each epoch to the CSV and to MLflow, digit by digit the same, each row once, and some with pictures."""
 
-    def __init__(self, file: Path, run: tracking.Run, module: Distillation, pictures: Pictures) -> None:
+    def __init__(self, file: Path, run: Run, module: Distillation, pictures: Pictures) -> None:
         self.file, self.run, self.module, self.pictures = file, run, module, pictures
         self.logged = run.logged_steps("val_psnr")
         if not self.logged:
@@ -171,7 +170,7 @@ def finish(
     validation: DecodedFrames,
     paths: Paths,
     params: Params,
-    run: tracking.Run,
+    run: Run,
 ) -> None:
     """Write the student with its recipe and the plots, and put them into the run."""
     best = max(history, key=lambda row: row["val_psnr"])
@@ -182,13 +181,13 @@ def finish(
         "best": {"epoch": int(best["epoch"]), "val_psnr": best["val_psnr"]},
     }
     checkpoints.save(paths.student, model, recipe)
-    tracking.remember_student(run, sha256(paths.student), paths)
+    remember_student(run, sha256(paths.student), paths)
     plots = plot.plot_log(paths.training_log)
     for file in (paths.training_log, paths.student, *plots):
         run.log_artifact(file)
     run.log_metrics({"best_val_psnr": best["val_psnr"]}, step=int(best["epoch"]))
     small = validation.input(0)[None, :64, :64].transpose(0, 3, 1, 2).astype(np.float32) / 255
-    tracking.log_student(run, model, small)
+    log_student(run, model, small)
 
 
 def is_first() -> bool:

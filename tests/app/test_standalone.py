@@ -11,7 +11,7 @@ from app.isolation import ISOLATION
 from app.live import assets
 from app.standalone import write_standalone
 from pipeline.core.errors import SharpcamError
-from pipeline.student.runtime import sha256
+from pipeline.core.hashing import sha256
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from making import git, tree
 from pipeline.cleanup import list_file, make_list, remove
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
-from pipeline.tracking import client as tracking
+from pipeline.tracking.client import deleted_runs, mlflow_client
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_of_dvcs_cache_goes_what_no_commit_and_no_file_names(project):
 
 @pytest.mark.usefixtures("with_database")
 def test_of_mlflow_go_the_runs_that_were_deleted(project):
-    store = tracking.client()
+    store = mlflow_client()
     experiment = store.create_experiment("sharpcam", artifact_location=str(project.root / "mlruns/1"))
     gone, kept = (store.create_run(experiment, run_name=name).info for name in ("gone", "kept"))
     for run in (gone, kept):
@@ -119,19 +119,19 @@ def test_of_mlflow_go_the_runs_that_were_deleted(project):
     assert make_list(project.paths)["mlflow"]["items"] == {f"{gone.run_id} gone": len("words")}
     remove(["mlflow"], project.paths)
     assert [run.info.run_name for run in store.search_runs([experiment])] == ["kept"]
-    assert tracking.deleted_runs() == {}
+    assert deleted_runs() == {}
     assert [path.parts[-3] for path in project.root.glob("mlruns/1/*/artifacts/note.txt")] == [kept.run_id]
 
 
 @pytest.mark.usefixtures("with_database")
 def test_a_deleted_run_whose_student_is_registered_stays(project):
-    store = tracking.client()
+    store = mlflow_client()
     experiment = store.create_experiment("sharpcam", artifact_location=str(project.root / "mlruns/1"))
     run = store.create_run(experiment).info
     store.create_registered_model("student")
     store.create_model_version("student", source=run.artifact_uri, run_id=run.run_id)
     store.delete_run(run.run_id)
-    assert tracking.deleted_runs() == {}
+    assert deleted_runs() == {}
 
 
 def test_from_the_shell_it_lists_and_removes(cluttered):

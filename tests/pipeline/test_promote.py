@@ -81,9 +81,9 @@ def test_the_way_back_leads_through_all_champions_that_still_exist(project, ente
 
 
 def delete_version(number):
-    from pipeline.tracking import client as tracking
+    from pipeline.tracking.client import mlflow_client
 
-    tracking.client().delete_model_version(registry.NAME, str(number))
+    mlflow_client().delete_model_version(registry.NAME, str(number))
 
 
 def test_who_is_not_there_is_said_with_those_who_are(project, enter):

@@ -8,12 +8,14 @@ import pytest
 from pipeline.core import provenance
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
+from pipeline.core.hashing import sha256
 from pipeline.register import register, tags_of
 from pipeline.student import catalogue
-from pipeline.student.runtime import sha256
-from pipeline.tracking import client as tracking
 from pipeline.tracking import registry
+from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.registry import CANDIDATE
+from pipeline.tracking.run import start_run
+from pipeline.tracking.student_notes import remember_student, run_id_of_student
 
 
 def judge(project, **changes):
@@ -44,7 +46,7 @@ def test_the_student_is_registered_once_with_its_files_and_its_origin(trained, c
     assert version.tags["evaluation.student.teacher.psnr"] == str(judged["methods"]["student"]["teacher"]["psnr"])
     assert version.tags["git.commit"] == provenance.versions(trained.root)["git.commit"]
     assert version.tags["split"] == contract["data"]["split"]
-    assert version.run_id == tracking.run_id_of_student(sha256(trained.paths.student), trained.paths)
+    assert version.run_id == run_id_of_student(sha256(trained.paths.student), trained.paths)
 
     folder = registry.download(version.number, tmp_path)
     expected = {trained.paths.student.name, trained.paths.contract.name, *contract["files"]}
@@ -98,10 +100,10 @@ def test_another_evaluation_of_the_same_student_makes_it_a_candidate_or_no_longe
 
 def test_a_run_that_was_trained_anew_to_the_same_bytes_gets_the_evaluation_that_dvc_did_not_repeat(trained):
     register(trained.paths)
-    again = tracking.start(name="student_s", params={})
-    tracking.remember_student(again, sha256(trained.paths.student), trained.paths)
+    again = start_run(name="student_s", params={})
+    remember_student(again, sha256(trained.paths.student), trained.paths)
     register(trained.paths)
-    store = tracking.client()
+    store = mlflow_client()
     judged = read_json(trained.paths.evaluation, made_by="evaluate")
     metrics = store.get_run(again.id).data.metrics
     assert metrics["evaluation.student.teacher.psnr"] == judged["methods"]["student"]["teacher"]["psnr"]

@@ -13,10 +13,11 @@ from player import SMALL, golden, write_student
 from pipeline.core.geometry import Frame
 from pipeline.export.offsets import dial_section, with_own_biases
 from pipeline.export.stage import to_onnx
+from pipeline.student.contract import pack_picture, unpack_picture
 from pipeline.student.dials import Dials, DialSection
 from pipeline.student.engines import REFERENCE, OnnxRuntime
 from pipeline.student.estimator import Estimator
-from pipeline.student.runtime import load_student, pack_picture, unpack_picture
+from pipeline.student.runtime import load_student
 from training.models import MODELS
 from training.models.dials import NEUTRAL
 

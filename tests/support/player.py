@@ -20,10 +20,12 @@ from app.isolation import ISOLATION
 from benchmarks.player_site import build_site, served
 from pipeline.core.frames import encode_frame
 from pipeline.core.geometry import Frame
+from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams
 from pipeline.export.stage import to_onnx
+from pipeline.student.contract import pack_picture
 from pipeline.student.engines import REFERENCE, to_batch, to_frame
-from pipeline.student.runtime import load_student, pack_picture, sha256
+from pipeline.student.runtime import load_student
 from training.models import MODELS
 
 ANSWER_MS = 60_000  # on a busy machine

@@ -10,8 +10,8 @@ import numpy as np
 from making import photo
 
 from pipeline.core.frames import write_frame
-from pipeline.tracking import client as tracking
 from pipeline.tracking import registry
+from pipeline.tracking.run import SAMPLES, flatten, start_run
 
 FRAME = "desk-000003"
 
@@ -26,7 +26,7 @@ def make_run(
     folder: Path, *, psnr: float = 31.0, epochs: int = 3, status: str = "FINISHED", params: Mapping[str, Any] = {}
 ) -> str:
     """A run with curves, an evaluation and pictures; gives its id."""
-    run = tracking.start(
+    run = start_run(
         name="student_m",
         params={"seed": 7, "train": {"model": "student_m", "epochs": epochs, **params}},
         tags={"git.commit": "c0ffee" * 6 + "0123", "git.dirty": "false", "dvc.data/raw": "abc.dir"},
@@ -40,9 +40,9 @@ def make_run(
         picture = photo(160, 160)
         blurred = cv2.GaussianBlur(picture, (0, 0), blur) if blur else picture
         write_frame(folder / f"{title}.png", np.asarray(blurred))
-        run.log_artifact(folder / f"{title}.png", folder=f"{tracking.SAMPLES}/{FRAME}")
+        run.log_artifact(folder / f"{title}.png", folder=f"{SAMPLES}/{FRAME}")
     if status == "FINISHED":
-        flat = tracking.flatten(judged(psnr))
+        flat = flatten(judged(psnr))
         run.log_metrics({"best_val_psnr": psnr} | {f"evaluation.{name}": float(value) for name, value in flat.items()})
     if status != "RUNNING":
         run.end(status)  # type: ignore[arg-type]
@@ -54,5 +54,5 @@ def make_version(folder: Path, *, psnr: float = 31.0, gate: str = "passed", run_
     """A registered student of that evaluation; gives its number. `folder` holds its files."""
     tags = {"onnx_sha256": "a" * 64, "model": "student_m", "gate": gate, "data_sha256": "abc"}
     tags |= {"verdict": f"The student is {psnr - 29:.2f} dB above Bicubic against the teacher.", "git.commit": "c0ffee"}
-    tags |= {f"evaluation.{name}": value for name, value in tracking.flatten(judged(psnr)).items()}
+    tags |= {f"evaluation.{name}": value for name, value in flatten(judged(psnr)).items()}
     return registry.add(folder, tags=tags, run_id=run_id)

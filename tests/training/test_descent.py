@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from training.descent import Descent, Run
+from training.descent import EmaTrainer, OptimizerSettings
 from training.models.restorer import Restorer
 
-DESCENT = Descent(learning_rate=1e-3, warmup_steps=4, weight_decay=0, ema_decay=0.9, bf16=0, workers=2)
+DESCENT = OptimizerSettings(learning_rate=1e-3, warmup_steps=4, weight_decay=0, ema_decay=0.9, bf16=0, workers=2)
 
 
-def new_run() -> Run:
+def new_run() -> EmaTrainer:
     torch.manual_seed(0)
-    return Run(Restorer(width=4, blocks=(1, 1)), DESCENT)
+    return EmaTrainer(Restorer(width=4, blocks=(1, 1)), DESCENT)
 
 
 def batch(index: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -52,7 +52,7 @@ def test_the_average_lags_behind_the_model():
 
 
 def test_bf16_is_for_the_share_of_the_training_that_is_asked_for():
-    run = Run(
+    run = EmaTrainer(
         torch.nn.Conv2d(3, 3, 1), replace(DESCENT, bf16=0.5), loss=lambda made, truth, _raw: (made - truth).mean()
     )
     seen = []

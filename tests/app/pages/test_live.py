@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from app.live import assets
 from app.live.options import VERSIONS, named
 from app.live.routes import ROUTES
-from pipeline.student.runtime import sha256
+from pipeline.core.hashing import sha256
 from pipeline.tracking import registry
 
 PAGE = Path(__file__).parents[3] / "app/pages/live.py"

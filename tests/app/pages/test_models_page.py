@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 from tracked import make_version
 
 from pipeline.core.frames import write_frame
+from pipeline.core.hashing import sha256
 from pipeline.student.catalogue import available
-from pipeline.student.runtime import sha256
 from pipeline.tracking import registry
 
 PAGE = ROOT / "app/pages/models.py"

@@ -17,8 +17,10 @@ from tracked import FRAME, make_run
 from app import lineage
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import write_frame
-from pipeline.tracking import client as tracking
+from pipeline.tracking import past_runs
+from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.past_runs import all_runs, curves, pictures
+from pipeline.tracking.run import Run, start_run
 
 PAGE = ROOT / "app/pages/runs.py"
 
@@ -71,16 +73,16 @@ def test_runs_are_compared_best_first(two_runs):
 def test_a_training_has_its_line_of_bicubic_before_it_is_evaluated(with_database, project, tmp_path):
     evaluated = make_run(tmp_path, psnr=33.0)
     assert dashed(run_page()) == [31.0]
-    running = tracking.start(name="student_s", params={})
+    running = start_run(name="student_s", params={})
     running.log_metrics({"bicubic_psnr": 30.5, "bicubic_loss": 0.02})
     assert dashed(run_page(runs=named(running.id, project))) == [30.5]
-    tracking.Run(evaluated, tracking.client()).log_metrics({"bicubic_psnr": 30.9})
+    Run(evaluated, mlflow_client()).log_metrics({"bicubic_psnr": 30.9})
     assert dashed(run_page(runs=named(evaluated, project))) == [31.0], "the evaluation's, where there is one"
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "FAILED"])
 def test_a_training_without_an_evaluation_is_above_bicubic_by_what_it_logged_itself(with_database, status):
-    run = tracking.start(name="student_s", params={})
+    run = start_run(name="student_s", params={})
     run.log_metrics({"bicubic_psnr": 30.5})
     assert above_bicubic() == [None], "before its first epoch"
     run.log_metrics({"val_psnr": 31.25})
@@ -183,7 +185,7 @@ def test_pictures_of_a_server_that_find_no_room_are_a_sentence(two_runs, project
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(tracking, "download", full)
+    monkeypatch.setattr(past_runs, "download_artifact", full)
     run = replace(all_runs(project.paths)[0], artifacts="mlflow-artifacts:/1")
     with pytest.raises(SharpcamError, match=r"could not be fetched .*\(No space left on device\). Fix that and try"):
         pictures(run, project.paths)
@@ -192,7 +194,7 @@ def test_pictures_of_a_server_that_find_no_room_are_a_sentence(two_runs, project
 def test_a_run_that_was_deleted_outside_is_no_longer_compared(two_runs):
     better, worse = two_runs
     page = run_page()
-    tracking.client().delete_run(better)
+    mlflow_client().delete_run(better)
     page.run()
     assert not page.exception
     assert ids(page) in ([worse], [better, worse])
@@ -201,8 +203,8 @@ def test_a_run_that_was_deleted_outside_is_no_longer_compared(two_runs):
 
 def test_a_run_without_files_has_curves_and_no_pictures(two_runs, tmp_path, project):
     for run in all_runs(project.paths):
-        tracking.client().delete_run(run.id)
-    run_id = tracking.start(name="student_s", params={}).id
+        mlflow_client().delete_run(run.id)
+    run_id = start_run(name="student_s", params={}).id
     page = run_page(runs=named(run_id, project))
     assert any("have no pictures" in info.value for info in page.info)
     assert page.dataframe[0].value["status"].tolist() == ["running"]
@@ -255,7 +257,7 @@ def test_a_page_that_was_open_before_notices_when_a_training_begins_and_ends(two
     monkeypatch.setattr(st, "rerun", lambda: anew.append(True))
     run_page()
     assert tick() == 0
-    run = tracking.start(name="student_s", params={})
+    run = start_run(name="student_s", params={})
     assert tick() == 1
     run_page()
     assert drawn["show_runs"][0] is not None, "it is live"
@@ -291,7 +293,7 @@ def test_a_broken_lock_is_a_sentence_and_runs_are_shown(two_runs, project, conte
 def test_a_commit_with_broken_parameters_does_no_harm(project, with_database):
     project.paths.params.write_text("seed: [")
     git(project.root, "commit", "-aqm", "broken")
-    tracking.start(name="s", params={"seed": 7}, tags={"git.commit": git(project.root, "rev-parse", "HEAD")})
+    start_run(name="s", params={"seed": 7}, tags={"git.commit": git(project.root, "rev-parse", "HEAD")})
     assert lineage.commands(all_runs(project.paths)[0], project.paths)[-1] == "dvc repro"
 
 
@@ -299,7 +301,7 @@ def test_a_run_that_was_killed_and_went_on_shows_its_new_curves(project, with_da
     killed = make_run(tmp_path, status="KILLED", epochs=2)
     (run,) = all_runs(project.paths)
     assert len(curves(run, project.paths)["val_psnr"]) == 2
-    again = tracking.start(name="student_m", params={}, resume_id=killed)
+    again = start_run(name="student_m", params={}, resume_id=killed)
     again.log_metrics({"val_psnr": 33.0}, step=2)
     (run,) = all_runs(project.paths)
     assert curves(run, project.paths)["val_psnr"][-1] == (2, 33.0)
@@ -312,12 +314,12 @@ def test_a_run_that_was_killed_and_went_on_shows_its_new_curves(project, with_da
 def test_commands_take_back_commit_data_and_every_parameter_that_was_changed(project, with_database):
     commit = git(project.root, "rev-parse", "HEAD")
     params = project.change(train={"epochs": 9}, seed=8).model_dump()
-    tracking.start(name="student_s", params=params, tags={"git.commit": commit})
+    start_run(name="student_s", params=params, tags={"git.commit": commit})
     (run,) = all_runs(project.paths)
     *back, again = lineage.commands(run, project.paths)
     assert back[0] == f"git checkout {commit}"
     assert again == "dvc exp run -S seed=8 -S train.epochs=9"
     git(project.root, "commit", "-aqm", "changed")
-    tracking.start(name="s", params=params, tags={"git.commit": git(project.root, "rev-parse", "HEAD")})
+    start_run(name="s", params=params, tags={"git.commit": git(project.root, "rev-parse", "HEAD")})
     newest = all_runs(project.paths)[0]
     assert lineage.commands(newest, project.paths)[-1] == "dvc repro"

@@ -30,8 +30,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from pipeline.core.geometry import Frame, enlarge
 from pipeline.core.params import GeometryParams
+from pipeline.student.contract import pack_picture
 from pipeline.student.dials import Dials, describe
-from pipeline.student.runtime import pack_picture
 from training.models.dials import NEUTRAL
 
 TINY = SMALL | {"width": 160, "height": 128}

@@ -15,9 +15,9 @@ from making import ROOT, photo
 
 from pipeline.core.geometry import Frame, crop_box, enlarge, fit
 from pipeline.core.params import GeometryParams
+from pipeline.student.contract import pack_picture
 from pipeline.student.dials import Dials, DialSection, adjectives
 from pipeline.student.estimator import Estimator, Readings, windows
-from pipeline.student.runtime import pack_picture
 
 CASES = [  # frame (width, height), target (width, height), fit
     ((64, 48), (128, 96), "crop"),

@@ -8,7 +8,7 @@ from making import Project, until
 from pipeline.core.command import INTERRUPTED, run_stage
 from pipeline.core.progress import progress
 from pipeline.core.stop import STOP_FILE
-from pipeline.tracking import client as tracking
+from pipeline.tracking.client import mlflow_client
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_training_ends_with_its_epoch_and_its_run_is_killed(recorded: Project,
     assert process.exitcode in (1, INTERRUPTED), said
     assert "as asked" in said
     assert "Traceback" not in said
-    store = tracking.client()
+    store = mlflow_client()
     (run,) = store.search_runs([found.experiment_id for found in store.search_experiments()])
     assert run.info.status == "KILLED"
     epochs = len(log.read_text().splitlines()) - 1

@@ -26,7 +26,8 @@ from pipeline.evaluate.stage import (
     verdict,
 )
 from pipeline.student.runtime import load_student
-from pipeline.tracking import client as tracking
+from pipeline.tracking.client import mlflow_client
+from pipeline.tracking.run import EXPERIMENT, flatten
 
 SAME_AS_TORCH = {"largest_difference_to_torch": 1e-6}  # as a contract says it
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -109,9 +110,9 @@ def test_the_numbers_agree_with_the_chosen_epoch(trained_once, evaluation):
 
 def test_the_same_numbers_are_in_the_run_that_trained_the_student(trained_once, evaluation, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{trained_once.root / 'mlflow.db'}")
-    store = tracking.client()
-    (run,) = store.search_runs([store.get_experiment_by_name(tracking.EXPERIMENT).experiment_id])
-    for name, value in tracking.flatten(evaluation["methods"]).items():
+    store = mlflow_client()
+    (run,) = store.search_runs([store.get_experiment_by_name(EXPERIMENT).experiment_id])
+    for name, value in flatten(evaluation["methods"]).items():
         assert run.data.metrics[f"evaluation.{name}"] == float(value)
     assert {file.path for file in store.list_artifacts(run.info.run_id, "evaluation")} >= {"evaluation/evaluation.json"}
 

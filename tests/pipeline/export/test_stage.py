@@ -15,13 +15,15 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import fit
+from pipeline.core.hashing import sha256
 from pipeline.export import stage
 from pipeline.export.exported import int8_loss
 from pipeline.export.stage import RealFrames, export, golden_input, some_frames
+from pipeline.student.contract import unpack_picture
 from pipeline.student.dials import Dials
 from pipeline.student.engines import OnnxRuntime, to_batch, to_frame
 from pipeline.student.estimator import estimator_section
-from pipeline.student.runtime import load_student, sha256, unpack_picture
+from pipeline.student.runtime import load_student
 from training import checkpoints
 from training.models import MODELS
 

@@ -81,7 +81,7 @@ def test_a_training_that_is_done_is_not_repeated(command, tmp_path, capsys):
 
 def test_a_training_that_was_stopped_resumes_to_the_same_weights(command, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(pretrain_estimator, "to_onnx", lambda _: b"")
-    learn_from = pretrain_estimator.EstimatorRun.learn_from
+    learn_from = pretrain_estimator.EstimatorTrainer.learn_from
 
     def stop_before_the_third(run, pictures, *, spent):
         if run.step == 2:
@@ -96,7 +96,7 @@ def test_a_training_that_was_stopped_resumes_to_the_same_weights(command, tmp_pa
     unbroken = trained()
     shutil.rmtree(tmp_path / ".cache/pretrain")
     with monkeypatch.context() as broken:
-        broken.setattr(pretrain_estimator.EstimatorRun, "learn_from", stop_before_the_third)
+        broken.setattr(pretrain_estimator.EstimatorTrainer, "learn_from", stop_before_the_third)
         with pytest.raises(RuntimeError, match="stopped"):
             pretrain_estimator.main(command)
     resumed = trained()

@@ -15,12 +15,17 @@ from making import until
 from torch import nn
 
 from pipeline.core.errors import SharpcamError
-from pipeline.pretrain import loop as pretrain
+from pipeline.core.hashing import sha256
+from pipeline.pretrain import evaluate, fingerprints
+from pipeline.pretrain.command import main
+from pipeline.pretrain.fingerprints import fingerprint, frames_fingerprint
+from pipeline.pretrain.loop import DIALS_JITTER, Budget, jittered, percent_bar, train
 from pipeline.pretrain.photos import load_photos, read_photo
 from pipeline.pretrain.recipe import RECIPES, load_recipe
-from pipeline.student.runtime import sha256
+from pipeline.pretrain.weights import new_run
+from pipeline.teacher.device import pick_device
 from training import checkpoints
-from training.descent import Run
+from training.descent import EmaTrainer
 
 RECIPE = RECIPES / "restorer.yaml"
 ROOT = Path(__file__).parents[3]
@@ -90,14 +95,14 @@ def recipe_file(tmp_path):
 def train_tiny(folder: Path, recipe_file: Path, output: Path, track=None, *, start=None, **changes) -> None:
     recipe = load_recipe(recipe_file, **changes)
     photos = load_photos(folder, held_out=recipe.held_out, smallest_px=recipe.scene_px)
-    budget = pretrain.Budget(recipe.steps)
+    budget = Budget(recipe.steps)
     track, cache = track or Recorder().track, output.parent / "cache"
-    pretrain.train(photos, recipe, budget, cache=cache, output=output, start=start, track=track)
+    train(photos, recipe, budget, cache=cache, output=output, start=start, track=track)
 
 
 def train_in_a_process(folder: Path, recipe_file: Path, output: Path) -> subprocess.Popen:
     code = (
-        "import sys, torch; from pathlib import Path; from tests.pipeline.test_pretrain import train_tiny;"
+        "import sys, torch; from pathlib import Path; from tests.pipeline.pretrain.test_loop import train_tiny;"
         "torch.set_num_threads(1); train_tiny(*map(Path, sys.argv[1:]))"
     )
     environment = {
@@ -184,7 +189,7 @@ def test_a_network_with_dials_begins_with_the_weights_of_one_without(folder, rec
     start, without = tmp_path / "start.safetensors", {"width": 8, "blocks": [1, 1]}
     train_tiny(folder, recipe_file, start, arguments=without)
     plain, _ = checkpoints.load(start)
-    begun = pretrain.new_run(load_recipe(recipe_file), torch.device("cpu"), start).model
+    begun = new_run(load_recipe(recipe_file), torch.device("cpu"), start).model
     frames, dials = torch.rand(1, 3, 16, 16), torch.rand(1, 4)
     with torch.inference_mode():
         torch.testing.assert_close(begun(frames, dials), plain(frames), atol=1e-5, rtol=0)
@@ -196,27 +201,27 @@ def test_weights_to_begin_with_that_do_not_fit_are_refused(folder, recipe_file, 
     recipe = load_recipe(recipe_file, arguments={"width": 4, "blocks": [1]})
     photos = load_photos(folder, held_out=recipe.held_out, smallest_px=recipe.scene_px)
     with pytest.raises(SharpcamError, match=r"No weights at .* --start"):
-        pretrain.new_run(recipe, torch.device("cpu"), start)
+        new_run(recipe, torch.device("cpu"), start)
     train_tiny(folder, recipe_file, start)
     with pytest.raises(SharpcamError, match=r"the recipe asks for restorer with .*'width': 4"):
-        pretrain.new_run(recipe, torch.device("cpu"), start)
-    assert pretrain.fingerprint(recipe, photos, start) != pretrain.fingerprint(recipe, photos)
+        new_run(recipe, torch.device("cpu"), start)
+    assert fingerprint(recipe, photos, start) != fingerprint(recipe, photos)
     start.unlink()
-    assert pretrain.main(command) == 1
+    assert main(command) == 1
     assert "No weights at" in capsys.readouterr().err
 
 
 def test_minutes_end_a_training_whatever_the_steps():
-    run = pretrain.new_run(load_recipe(RECIPE, arguments={"width": 4, "blocks": [1]}), torch.device("cpu"))
+    run = new_run(load_recipe(RECIPE, arguments={"width": 4, "blocks": [1]}), torch.device("cpu"))
     run.step, run.elapsed_s = 50, 45.0
-    assert pretrain.Budget(200).spent(run) == 0.25
-    assert pretrain.Budget(200, minutes=1).spent(run) == 0.75
+    assert Budget(200).spent(run) == 0.25
+    assert Budget(200, minutes=1).spent(run) == 0.75
 
 
 def test_the_bar_writes_large_numbers_of_steps_whole(capsys):
-    run = Run(nn.Conv2d(3, 3, 1), load_recipe(RECIPES / "student_s.yaml").descent())
+    run = EmaTrainer(nn.Conv2d(3, 3, 1), load_recipe(RECIPES / "student_s.yaml").descent())
     run.step = 40_000  # the shortest form of which is 4e+4
-    assert list(pretrain.percent_bar(iter([0.5]), run, pretrain.Budget(40_000), what="pretrain")) == [0.5]
+    assert list(percent_bar(iter([0.5]), run, Budget(40_000), what="pretrain")) == [0.5]
     assert "100 %" in (words := capsys.readouterr().err)
     assert "step 40,000, loss 0.5000" in words
 
@@ -227,31 +232,31 @@ def test_other_photographs_another_recipe_or_camera_are_another_training(folder,
     (folder / "two.png").unlink()
     fewer = load_photos(folder, held_out=recipe.held_out, smallest_px=96)
     found = {
-        pretrain.fingerprint(recipe, photos),
-        pretrain.fingerprint(recipe, fewer),
-        pretrain.fingerprint(load_recipe(recipe_file, seed=99), photos),
+        fingerprint(recipe, photos),
+        fingerprint(recipe, fewer),
+        fingerprint(load_recipe(recipe_file, seed=99), photos),
     }
     assert len(found) == 3
-    assert pretrain.fingerprint(load_recipe(recipe_file, checkpoint_s=9), photos) in found
-    shared = pretrain.frames_fingerprint(recipe, photos)
-    assert pretrain.frames_fingerprint(load_recipe(recipe_file, steps=9, learning_rate=0.5), photos) == shared
-    assert pretrain.frames_fingerprint(load_recipe(recipe_file, scene_px=80), photos) != shared
-    monkeypatch.setattr(pretrain, "camera_code", lambda: "another camera")
-    assert pretrain.fingerprint(recipe, photos) not in found
-    assert pretrain.frames_fingerprint(recipe, photos) != shared
+    assert fingerprint(load_recipe(recipe_file, checkpoint_s=9), photos) in found
+    shared = frames_fingerprint(recipe, photos)
+    assert frames_fingerprint(load_recipe(recipe_file, steps=9, learning_rate=0.5), photos) == shared
+    assert frames_fingerprint(load_recipe(recipe_file, scene_px=80), photos) != shared
+    monkeypatch.setattr(fingerprints, "camera_code", lambda: "another camera")
+    assert fingerprint(recipe, photos) not in found
+    assert frames_fingerprint(recipe, photos) != shared
 
 
 def test_other_shares_of_the_cameras_are_another_training(folder, recipe_file):
     recipe, other = load_recipe(recipe_file), load_recipe(recipe_file, cameras={"clean_file": 1.0})
     photos = load_photos(folder, held_out=recipe.held_out, smallest_px=96)
-    assert pretrain.fingerprint(recipe, photos) != pretrain.fingerprint(other, photos)
+    assert fingerprint(recipe, photos) != fingerprint(other, photos)
 
 
 def test_what_networks_are_told_of_the_cameras_is_a_little_off_and_stays_in_range():
     dials = torch.tensor([[0.0, 0.5, 0.5, 1.0]]).expand(400, -1)
-    jittered = pretrain.jittered(dials, torch.Generator().manual_seed(0))
-    assert 0 <= jittered.min() <= jittered.max() <= 1
-    assert float((jittered - dials)[:, 1:3].std()) == pytest.approx(pretrain.DIALS_JITTER, rel=0.1)
+    off = jittered(dials, torch.Generator().manual_seed(0))
+    assert 0 <= off.min() <= off.max() <= 1
+    assert float((off - dials)[:, 1:3].std()) == pytest.approx(DIALS_JITTER, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -288,12 +293,12 @@ def test_a_missing_recipe_and_an_impossible_number_of_steps_are_refused(tmp_path
 
 def test_an_empty_folder_of_photographs_is_refused(tmp_path, capsys):
     (tmp_path / "photos").mkdir()
-    assert pretrain.main(["restorer", "--photos", str(tmp_path / "photos")]) == 1
+    assert main(["restorer", "--photos", str(tmp_path / "photos")]) == 1
     assert "No photographs to train on" in capsys.readouterr().err
 
 
 def test_no_time_to_train_is_refused(folder, recipe_file, capsys):
-    assert pretrain.main([str(recipe_file), "--photos", str(folder), "--minutes", "0"]) == 1
+    assert main([str(recipe_file), "--photos", str(folder), "--minutes", "0"]) == 1
     assert "--minutes 0" in capsys.readouterr().err
 
 
@@ -323,23 +328,23 @@ def test_held_out_photographs_are_never_trained_on(folder, recipe_file):
 
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(SharpcamError, match='device "nonsense" does not work here'):
-        pretrain.pick_device("nonsense", setting="The recipe's device")
+        pick_device("nonsense", setting="The recipe's device")
 
 
 def test_an_evaluation_without_weights_says_what_to_do(folder, recipe_file, tmp_path, capsys):
     asked = [str(recipe_file), "--photos", str(folder), "--output", str(tmp_path / "r.safetensors")]
-    assert pretrain.main([*asked, "--evaluate"]) == 1
+    assert main([*asked, "--evaluate"]) == 1
     assert "No weights at" in capsys.readouterr().err
     (tmp_path / "r.safetensors").write_bytes(b"nothing")
-    assert pretrain.main([*asked, "--evaluate"]) == 1
+    assert main([*asked, "--evaluate"]) == 1
     assert "no weights of this project" in capsys.readouterr().err
 
 
 def test_an_evaluation_prints_both_figures(folder, recipe_file, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(pretrain, "frame_seconds", lambda _: 0.5)
+    monkeypatch.setattr(evaluate, "frame_seconds", lambda _: 0.5)
     train_tiny(folder, recipe_file, tmp_path / "r.safetensors")
     asked = [str(recipe_file), "--photos", str(folder), "--output", str(tmp_path / "r.safetensors")]
-    assert pretrain.main([*asked, "--evaluate"]) == 0
+    assert main([*asked, "--evaluate"]) == 0
     printed = capsys.readouterr().out
     assert "bicubic" in printed
     assert "500 ms" in printed

@@ -8,10 +8,11 @@ from making import Project
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
+from pipeline.core.hashing import sha256
 from pipeline.promote import promote
 from pipeline.register import register
 from pipeline.student import catalogue
-from pipeline.student.runtime import load_student, sha256
+from pipeline.student.runtime import load_student
 from pipeline.tracking import registry
 
 

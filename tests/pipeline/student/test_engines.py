@@ -7,8 +7,9 @@ import pytest
 from making import photo
 
 from pipeline.core.errors import SharpcamError
+from pipeline.student.contract import read_contract
 from pipeline.student.engines import ENGINES, REFERENCE, cores, machine, session, to_batch, to_frame
-from pipeline.student.runtime import TOLERANCE, read_contract
+from pipeline.student.student import TOLERANCE
 
 HERE = [name for name in ENGINES if not ENGINES[name].missing()]
 

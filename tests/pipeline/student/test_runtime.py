@@ -11,10 +11,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
+from pipeline.core.hashing import sha256
 from pipeline.student import runtime
+from pipeline.student.contract import pack_picture, unpack_picture
 from pipeline.student.dials import Dials, pack_array, unpack_array
 from pipeline.student.engines import ENGINES, REFERENCE
-from pipeline.student.runtime import TOLERANCE, load_student, pack_picture, sha256, unpack_picture
+from pipeline.student.runtime import load_student
+from pipeline.student.student import TOLERANCE
 
 
 @pytest.fixture
@@ -373,6 +376,6 @@ def test_a_student_with_dials_and_without_an_estimator_stays_where_it_is_set(dia
 
 
 def test_running_a_student_loads_no_torch():
-    code = "import sys, pipeline.runtime; print('torch' in sys.modules)"
+    code = "import sys, pipeline.student.runtime; print('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"

@@ -13,7 +13,9 @@ import pytest
 from making import FORKS, PATIENCE_S
 
 from pipeline.core.errors import SharpcamError
-from pipeline.tracking import client as tracking
+from pipeline.tracking.client import kept, mlflow_client, tracking_uri
+from pipeline.tracking.run import PROCESS_TAGS, Run, flatten, start_run
+from pipeline.tracking.student_notes import remember_student, run_of_student
 
 pytestmark = pytest.mark.usefixtures("with_database")
 PARAMS = {"seed": 7, "train": {"epochs": 3, "crop": {"px": 48}}, "note": "x" * 9000}
@@ -21,7 +23,7 @@ PARAMS = {"seed": 7, "train": {"epochs": 3, "crop": {"px": 48}}, "note": "x" * 9
 
 @pytest.fixture
 def store(with_database):
-    return tracking.client()
+    return mlflow_client()
 
 
 def status(store, run):
@@ -29,7 +31,7 @@ def status(store, run):
 
 
 def start(**more):
-    return tracking.start(name="student_s", params=PARAMS, **more)
+    return start_run(name="student_s", params=PARAMS, **more)
 
 
 def ended_process():
@@ -43,7 +45,7 @@ def ended_process():
 def leave_running(*, host, pid, born):
     """A run as a process on `host` leaves it when it is killed."""
     run = start()
-    for tag, value in zip(tracking.PROCESS_TAGS, (host, pid, born), strict=True):
+    for tag, value in zip(PROCESS_TAGS, (host, pid, born), strict=True):
         run.set_tag(tag, value)
     return run
 
@@ -140,9 +142,9 @@ def test_a_store_that_does_not_exist_is_one_sentence(monkeypatch):
 
 def test_runs_are_kept_in_the_project_unless_told_otherwise(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert tracking.tracking_uri() == "sqlite:///mlflow.db"
+    assert tracking_uri() == "sqlite:///mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
-    assert tracking.tracking_uri() == "http://127.0.0.1:5000"
+    assert tracking_uri() == "http://127.0.0.1:5000"
 
 
 def test_a_database_of_another_program_is_one_sentence_and_stays_as_it_was(tmp_path, monkeypatch):
@@ -159,11 +161,11 @@ def test_a_database_of_another_program_is_one_sentence_and_stays_as_it_was(tmp_p
 
 
 def test_what_is_read_is_given_also_where_it_cannot_be_kept(full_disk, tmp_path):
-    assert tracking.kept(tmp_path / "cache" / "runs.json", lambda: ["read"]) == ["read"]
+    assert kept(tmp_path / "cache" / "runs.json", lambda: ["read"]) == ["read"]
 
 
 def test_nested_parameters_have_dotted_names():
-    assert tracking.flatten({"a": {"b": {"c": 1}, "d": None}, "e": [1, 2]}) == {
+    assert flatten({"a": {"b": {"c": 1}, "d": None}, "e": [1, 2]}) == {
         "a.b.c": "1",
         "a.d": "None",
         "e": "[1, 2]",
@@ -172,11 +174,11 @@ def test_nested_parameters_have_dotted_names():
 
 def test_the_run_of_a_student_is_found_by_its_hash(project, store):
     run = start()
-    tracking.remember_student(run, "abc", project.paths)
-    assert tracking.run_of_student("abc", project.paths).id == run.id
-    assert tracking.run_of_student("abd", project.paths) is None
-    tracking.remember_student(tracking.Run("0" * 32, store), "gone", project.paths)
-    assert tracking.run_of_student("gone", project.paths) is None
+    remember_student(run, "abc", project.paths)
+    assert run_of_student("abc", project.paths).id == run.id
+    assert run_of_student("abd", project.paths) is None
+    remember_student(Run("0" * 32, store), "gone", project.paths)
+    assert run_of_student("gone", project.paths) is None
 
 
 def test_a_signal_in_the_middle_of_a_write_waits_until_the_store_has_answered(store, monkeypatch):

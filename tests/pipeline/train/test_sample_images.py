@@ -6,8 +6,8 @@ import torch
 from making import photo
 
 from pipeline.core.frames import read_frame
-from pipeline.tracking import client as tracking
 from pipeline.tracking.past_runs import all_runs, pictures
+from pipeline.tracking.run import start_run
 from pipeline.train.sample_images import EPOCHS_SHOWN, FRAMES, SIDE_PX, Pictures, cut
 
 
@@ -33,7 +33,7 @@ def test_what_is_cut_out_is_the_same_place_in_both():
 
 
 def test_a_long_training_shows_a_few_epochs(project, with_database):
-    run = tracking.start(name="student_s", params={})
+    run = start_run(name="student_s", params={})
     model = torch.nn.Conv2d(3, 3, 1)
     shown = Pictures(run, {"desk-000001": (photo(16, 16), photo(32, 32))}, project.root / "tmp", epochs=100)
     for epoch in range(100):

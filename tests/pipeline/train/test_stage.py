@@ -14,7 +14,8 @@ from making import PATIENCE_S, Project, git, photo, until
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
 from pipeline.core.frames import write_frame
-from pipeline.tracking import client as tracking
+from pipeline.tracking.client import mlflow_client
+from pipeline.tracking.run import EXPERIMENT, flatten
 from pipeline.train.frame_cache import decoded_frames
 from pipeline.train.stage import fingerprint, read_csv, train
 from training import checkpoints
@@ -52,12 +53,12 @@ def unbroken(recorded_once, empty_database, tmp_path_factory):
 def store(trained_once, monkeypatch):
     """The MLflow store of the project that went the whole way."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{trained_once.root / 'mlflow.db'}")
-    return tracking.client()
+    return mlflow_client()
 
 
 def runs(store=None):
-    store = store or tracking.client()
-    experiment = store.get_experiment_by_name(tracking.EXPERIMENT)
+    store = store or mlflow_client()
+    experiment = store.get_experiment_by_name(EXPERIMENT)
     return store.search_runs([experiment.experiment_id]) if experiment else []
 
 
@@ -96,7 +97,7 @@ def test_the_run_is_finished_and_can_be_traced_back(trained_once, store):
     assert run.info.status == "FINISHED"
     assert run.data.tags["git.commit"] == git(trained_once.root, "rev-parse", "HEAD")
     assert run.data.tags["git.dirty"] == "false"
-    assert run.data.params == tracking.flatten(trained_once.params.model_dump())
+    assert run.data.params == flatten(trained_once.params.model_dump())
 
 
 def test_the_run_holds_plots_pictures_weights_and_the_student_as_a_model(trained_once, store):
@@ -132,11 +133,11 @@ def test_what_an_orphan_ended_is_not_trained_again_but_what_is_asked_for_again_i
     student = ready.paths.student.read_bytes()
     train(ready.paths, ready.params)
     assert "an earlier process has ended this very training already" in capsys.readouterr().out
-    assert len(runs(tracking.client())) == 1
+    assert len(runs(mlflow_client())) == 1
     ready.paths.student.unlink()  # as dvc does before it runs the stage anew
     to_its_end(ready)
     assert ready.paths.student.read_bytes() == student
-    assert [run.info.status for run in runs(tracking.client())] == ["FINISHED", "FINISHED"]
+    assert [run.info.status for run in runs(mlflow_client())] == ["FINISHED", "FINISHED"]
 
 
 @pytest.mark.parametrize("epochs", [1, 3], ids=["after the first epoch", "after the last epoch"])
@@ -152,9 +153,9 @@ def test_kill_9_and_start_again_ends_as_an_unbroken_run(ready, unbroken, epochs)
     (same,) = runs()
     assert same.info.run_id == run.info.run_id
     assert same.info.status == "FINISHED"
-    history = tracking.client().get_metric_history(run.info.run_id, "val_psnr")
+    history = mlflow_client().get_metric_history(run.info.run_id, "val_psnr")
     assert sorted(point.step for point in history) == [0, 1, 2]
-    assert len(tracking.client().get_metric_history(run.info.run_id, "bicubic_psnr")) == 1
+    assert len(mlflow_client().get_metric_history(run.info.run_id, "bicubic_psnr")) == 1
     mine, whole = (read_csv(project.paths.training_log) for project in (ready, unbroken))
     for row, expected in zip(mine, whole, strict=True):
         assert row == pytest.approx(expected, abs=1e-6)

@@ -1,0 +1,33 @@
+"""Hashes: of files, and of settings as JSON. All are SHA-256 in hexadecimal."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+
+def sha256(file: Path) -> str:
+    """Of a file's bytes, whatever its size. Raises OSError."""
+    with file.open("rb") as handle:
+        return sha256_of_open(handle)
+
+
+def sha256_of_open(handle: BufferedReader) -> str:
+    """Of all bytes of an open file, wherever it stands."""
+    handle.seek(0)
+    return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def sha256_of_all(files: Iterable[Path]) -> str:
+    """Of the bytes of several files, one after another. Raises OSError."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def sha256_of_json(value: Any) -> str:
+    """Of what JSON can hold; the order of keys does not matter."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

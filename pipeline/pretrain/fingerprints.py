@@ -1,0 +1,33 @@
+"""Hashes of what decides the weights of a network, and of what decides the frames it learns from."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from pipeline.core.hashing import sha256, sha256_of_all
+from pipeline.pretrain.photos import Photos
+from pipeline.pretrain.recipe import Recipe
+from training import camera
+
+NOT_IN_FINGERPRINT = {"device", "validate_steps", "checkpoint_s"}
+OF_THE_FRAMES = {"seed", "drawings", "frame_px", "scene_px", "chunk_clips", "scenes_per_camera", "cameras"}
+
+
+def fingerprint(recipe: Recipe, photos: Photos, start: Path | None = None) -> str:
+    """A hash of everything but the machine that decides the weights; checkpoints lie under this name."""
+    settings = {**recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), "camera_code": camera_code()}
+    if start is not None:
+        settings["start"] = sha256(start)
+    return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
+
+
+def frames_fingerprint(recipe: Recipe, photos: Photos) -> str:
+    """A hash of what decides the simulated frames: networks whose recipes agree in that share them."""
+    settings = [recipe.model_dump(mode="json", include=OF_THE_FRAMES), camera_code()]
+    return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
+
+
+def camera_code() -> str:
+    """Changes with the code of the simulated cameras."""
+    sources = sorted(Path(camera.__path__[0]).glob("*.py"))
+    return sha256_of_all(sources)

@@ -1,0 +1,52 @@
+"""The network to train: as it is read, begun, or begun from another one's weights."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.core.errors import SharpcamError
+from pipeline.pretrain.recipe import Recipe
+from training import checkpoints
+from training.descent import EmaTrainer
+
+
+def new_run(recipe: Recipe, device: torch.device, start: Path | None = None) -> EmaTrainer:
+    """The model at `start`, else an untrained one, the same for the same seed. Raises SharpcamError."""
+    model = recipe.new_model() if start is None else started_from(start, recipe)
+    return EmaTrainer(channels_last(model.to(device)), recipe.descent())
+
+
+def started_from(start: Path, recipe: Recipe) -> nn.Module:
+    """The network at `start`, ready to be trained on. Raises SharpcamError where it is not that of `recipe`."""
+    model, found = read_weights(start, option="--start")
+    if found["model"] != recipe.model or found["arguments"] not in (recipe.arguments, without_dials(recipe)):
+        raise SharpcamError(
+            f"{start} holds {found['model']} with {found['arguments']}, and the recipe asks for {recipe.model} with "
+            f"{recipe.arguments}. Name weights of that shape with --start."
+        )
+    started = recipe.new_model()
+    started.load_state_dict({**started.state_dict(), **model.state_dict()})  # dials that are new begin neutral
+    return started
+
+
+def without_dials(recipe: Recipe) -> dict[str, Any]:
+    """The recipe's arguments for a network that knows no dials: one that does may start from it."""
+    return {name: value for name, value in recipe.arguments.items() if name != "dials"}
+
+
+def read_weights(path: Path, *, option: str) -> tuple[nn.Module, dict[str, Any]]:
+    """The network at `path` and its recipe. Raises SharpcamError, naming the command's `option` that chooses it."""
+    try:
+        return checkpoints.load(path)
+    except FileNotFoundError:
+        raise SharpcamError(f'No weights at {path}. Name another file with {option}, or "git checkout" it.') from None
+    except checkpoints.CheckpointError as error:
+        raise SharpcamError(f"{error}. Name another file with {option}.") from None
+
+
+def channels_last(model: nn.Module) -> nn.Module:
+    """`model` with its weights laid out for the way convolutions are computed here; in place."""
+    # torch's stubs know no memory_format of a module
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
