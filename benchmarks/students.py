@@ -27,7 +27,8 @@ from pipeline.core.files import write_bytes, write_json
 from pipeline.core.geometry import Frame, fit
 from pipeline.core.params import GeometryParams, Params, load_params
 from pipeline.core.paths import Paths
-from pipeline.evaluate.stage import Scores, score, validation_places
+from pipeline.evaluate.scores import Scores, score
+from pipeline.evaluate.stage import validation_places
 from pipeline.student.contract import INT8_SUFFIX, Contract, read_contract
 from pipeline.student.engines import ENGINES, REFERENCE, Running, machine
 from pipeline.student.student import start

@@ -24,7 +24,7 @@ from pipeline.core.progress import in_hours
 
 @dataclass(frozen=True)
 class Forecast:
-    """What lies before the teacher."""
+    """What lies before the"""
 
     frames: int  # that it would compute
     total: int
@@ -63,26 +63,29 @@ def make_forecast(paths: Paths, params: Params) -> Forecast:
 
     What the stage capture has yet to bring counts too, as it runs before the teacher.
     """
-    from pipeline.teacher import stage as teacher  # torch, which a page that reads a forecast does not need
+    # They load torch, which a page that reads a forecast does not need.
+    from pipeline.teacher.estimate import first_readable, seconds_each
+    from pipeline.teacher.stage import check_sizes, find_jobs, is_done, ready_chain
+    from pipeline.teacher.statuses import read_statuses
 
-    chain = teacher.ready_chain(paths, params)
-    known = teacher.read_statuses(paths)
-    jobs = [job for clip in find_clips(paths.raw) for job in teacher.find_jobs(clip, chain, paths)]
-    pending = [job for job in jobs if not teacher.is_done(job, known)]
+    chain = ready_chain(paths, params)
+    known = read_statuses(paths)
+    jobs = [job for clip in find_clips(paths.raw) for job in find_jobs(clip, chain, paths)]
+    pending = [job for job in jobs if not is_done(job, known)]
     coming = frames_to_come(paths, params)
     frames, total = len(pending) + coming, len(jobs) + coming
-    frame = teacher.first_readable(pending)
+    frame = first_readable(pending)
     if frame is None and coming:
         frame = _any_frame(params)
     if frame is None:
         return Forecast(frames, total, chain.name, 0.0, 0, 0)
-    teacher.check_sizes(pending, chain)
+    check_sizes(pending, chain)
     networks = any(step.is_network for _, step in chain.steps)
     return Forecast(
         frames=frames,
         total=total,
         chain=chain.name,
-        seconds=round(teacher.seconds_each(frame, chain) * frames, 1),
+        seconds=round(seconds_each(frame, chain) * frames, 1),
         bytes=2 * frames * _bytes_each(paths, params),
         cache_bytes=int(params.teacher.cache_gb * 1e9) if networks else 0,
     )

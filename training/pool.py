@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from training.camera.cameras import CAMERAS
-from training.camera.clips import draw_camera, draw_take, record
+from training.camera.clips import record
+from training.camera.drawn import draw_camera, draw_take
 from training.restoration import busiest, crop_scenes, random_crop, seeded
 
 SCENES, CROPS = 0, 1  # purposes of random numbers

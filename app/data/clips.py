@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import params_file
+from app.parameters import file as params_file
 from pipeline.core.clips import SAFE_NAME, find_clips, find_frames
 from pipeline.core.command import none_runs
 from pipeline.core.errors import SharpcamError

@@ -18,7 +18,7 @@ from pipeline.core.frames import encode_frame
 from pipeline.core.geometry import Frame, resize
 from pipeline.core.paths import Paths
 from pipeline.enhance.batch import REPORT
-from pipeline.enhance.image_files import read_picture
+from pipeline.enhance.images.read import read_picture
 from pipeline.enhance.names import name_of_made
 from pipeline.student.dials import Dials, describe
 

@@ -9,16 +9,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Generator, Tensor
 
+from pipeline.capture.wall import hang_wall
 from pipeline.core.clips import DEMO_CLIP
 from pipeline.core.geometry import Frame, crop_box
 from pipeline.core.params import CameraParams, DemoParams, GeometryParams
@@ -26,18 +25,10 @@ from training import camera as cameras
 from training.camera import clips, isp
 from training.camera import sensor as camera
 from training.camera.cameras import CAMERAS
-from training.camera.clips import Drawn, Take, draw_camera
+from training.camera.drawn import Drawn, Take, draw_camera
 from training.pictures import to_uint8
 
-# Rows of the wall: (height the photographs are cut to, photographs).
-ROWS = (
-    (500, ("astronaut.png", "motorcycle_left.png", "camera.png", "moon.png")),
-    (427, ("rocket.jpg", "china.jpg", "flower.jpg", "page.png")),
-    (400, ("coffee.png", "hubble_deep_field.jpg", "cell.png")),
-    (300, ("chelsea.png", "coins.png", "text.png", "color.png", "ihc.png")),
-)
 BARE_SENSOR = "bare_sensor"  # the camera of the first demo, to the byte
-IN_SCIKIT_LEARN = ("china.jpg", "flower.jpg")
 SENSOR_FPS = 60.0  # a camera exposes for a share of this time, however few of its frames are kept
 BLOCK_FRAMES = 32  # that are in memory together; a camera's noise reduction through time begins again with each
 MOVER_PX_PER_S = 150.0  # raw pixels, of what crosses before a still camera
@@ -50,7 +41,6 @@ RANGES = {
     "tilt_rad": (-0.05, 0.05),
     "roll_rad": (-0.01, 0.01),  # about the tilt
 }
-
 Moment = tuple[Tensor, Tensor]  # pose (1, 4) at mid-exposure and velocity (1, 4) per second
 
 
@@ -223,30 +213,6 @@ def _pose_at(
         drift,
         moves["tilt_rad"] + moves["roll_rad"] * torch.sin(time_s),
     )
-
-
-def hang_wall(generator: Generator) -> Tensor:
-    """The wall (3, H, W) in linear light: the rows, and the photographs in each, in random order."""
-    order = torch.randperm(len(ROWS), generator=generator).tolist()
-    rows = [_hang_row(ROWS[index][0], ROWS[index][1], generator) for index in order]
-    width = max(row.shape[1] for row in rows)
-    filled = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), mode="reflect") for row in rows]
-    return camera.to_linear(torch.from_numpy(np.concatenate(filled)).permute(2, 0, 1).float() / 255)
-
-
-def _hang_row(height: int, names: tuple[str, ...], generator: Generator) -> NDArray[np.uint8]:
-    order = torch.randperm(len(names), generator=generator).tolist()
-    return np.concatenate([_hang_photo(names[index], height) for index in order], axis=1)
-
-
-def _hang_photo(name: str, height: int) -> NDArray[np.uint8]:
-    """A photograph (height, W, 3) RGB, cut (never scaled) about its middle; what is lower is mirrored downwards."""
-    folder = files("sklearn.datasets") / "images" if name in IN_SCIKIT_LEARN else files("skimage") / "data"
-    with (folder / name).open("rb") as file:
-        photo = np.asarray(Image.open(file).convert("RGB"))
-    top = max(0, (photo.shape[0] - height) // 2)
-    cut = photo[top : top + height]
-    return np.pad(cut, ((0, height - cut.shape[0]), (0, 0), (0, 0)), mode="symmetric")
 
 
 def _to_frame(picture: Tensor) -> Frame:

@@ -4,7 +4,8 @@ import argparse
 
 from pipeline.core.errors import SharpcamError
 from pipeline.enhance.encoding import CODECS, PRESETS, USUAL, USUAL_IN, Encoding
-from pipeline.enhance.image_files import MEGAPIXELS, QUALITY
+from pipeline.enhance.images.read import MEGAPIXELS
+from pipeline.enhance.images.write import QUALITY
 from pipeline.enhance.video import SEGMENT_FRAMES
 from pipeline.student.engines import ENGINES
 

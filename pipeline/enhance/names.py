@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.enhance.encoding import CONTAINERS
-from pipeline.enhance.image_files import FORMATS
+from pipeline.enhance.images.picture import FORMATS
 
 VIDEOS = {".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mts", ".ts", ".mpg"}
 SUFFIXES = {*FORMATS, *VIDEOS}  # of all that is taken

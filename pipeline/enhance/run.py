@@ -19,11 +19,11 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.enhance.batch import COMPARED, REPORT, Manifest, Row, Task, find_tasks, key_of, report
-from pipeline.enhance.camera_view import watch
+from pipeline.enhance.camera.watch import watch
 from pipeline.enhance.command_line import CAMERA, CAMERA_PRESET, arguments_of, refuse_ignored
 from pipeline.enhance.comparison import TEACHER, compare, write_table
 from pipeline.enhance.encoding import Encoding
-from pipeline.enhance.image_files import QUALITY
+from pipeline.enhance.images.write import QUALITY
 from pipeline.enhance.names import is_video
 from pipeline.enhance.segments import known_identity
 from pipeline.enhance.shares import enhance_all

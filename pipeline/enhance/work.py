@@ -6,7 +6,9 @@ from typing import Any
 from pipeline.enhance.batch import Room, Row, Task
 from pipeline.enhance.comparison import Comparison
 from pipeline.enhance.encoding import Encoding
-from pipeline.enhance.image_files import Picture, enhancing_bytes, read_picture, writable, write_picture
+from pipeline.enhance.images.picture import Picture
+from pipeline.enhance.images.read import enhancing_bytes, read_picture
+from pipeline.enhance.images.write import writable, write_picture
 from pipeline.enhance.names import is_video
 from pipeline.enhance.upscaler import Advance, Enhancer, Measured
 from pipeline.enhance.video import enhance_video

@@ -12,7 +12,8 @@ from pipeline.pretrain.photos import Photos
 from pipeline.pretrain.recipe import Recipe
 from pipeline.pretrain.weights import channels_last, read_weights
 from training.camera.cameras import CAMERAS
-from training.camera.clips import draw_camera, draw_take, record
+from training.camera.clips import record
+from training.camera.drawn import draw_camera, draw_take
 from training.pool import Batch
 from training.restoration import bicubic, crop_scenes, frame_psnr, seeded
 

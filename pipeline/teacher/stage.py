@@ -5,40 +5,25 @@ A frame is computed once for its raw bytes and the chain's recipe, whatever kill
 
 import hashlib
 import json
-import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from pipeline.core.clips import find_clips, find_frames, remove_tree, remove_unfinished
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json, write_bytes, write_json
-from pipeline.core.frames import read_frame
-from pipeline.core.geometry import Frame
+from pipeline.core.files import read_json, write_json
 from pipeline.core.hashing import sha256
-from pipeline.core.params import GeometryParams, Params, TeacherParams
+from pipeline.core.params import Params, TeacherParams
 from pipeline.core.paths import Paths
-from pipeline.core.progress import in_hours, progress_bar
+from pipeline.core.progress import progress_bar
 from pipeline.teacher.cache import StepCache
 from pipeline.teacher.chain import Chain, build_chain
 from pipeline.teacher.device import Engine
-from pipeline.teacher.executor import Finished, Job, Result, local_results
+from pipeline.teacher.estimate import estimate, first_readable
+from pipeline.teacher.executor import Job, Result, local_results
 from pipeline.teacher.ray_executor import ray_results, require_ray
-
-PROBE_SHARE = 4  # the estimate runs the chain on a frame of a quarter of the width and height
-
-
-@dataclass(frozen=True)
-class Status:
-    """What became of one frame: a line in logs/teacher.jsonl."""
-
-    frame: str  # clip/stem
-    key: str  # hash of the raw bytes and the recipe
-    output: str  # sha256 of the picture written
-    glitches: tuple[str, ...]
-    seconds: float
+from pipeline.teacher.statuses import Status, end_cut_line, log_file, read_statuses, status_of
 
 
 def teacher(paths: Paths, params: Params) -> None:
@@ -119,34 +104,6 @@ def is_done(job: Job, known: dict[str, Status]) -> bool:
     return sha256(job.output) == status.output
 
 
-def log_file(paths: Paths) -> Path:
-    """Where each frame is noted once it is written."""
-    return paths.logs / "teacher.jsonl"
-
-
-def read_statuses(paths: Paths) -> dict[str, Status]:
-    """What is known to be done, by key: from what travels with the pictures, so that a clone that pulled them or a clip
-    under another name computes none again, and from the log, which also knows the frames of a stage that was killed."""
-    return {status.key: status for status in (*_statuses_beside(paths), *_statuses_logged(log_file(paths)))}
-
-
-def _statuses_beside(paths: Paths) -> Iterator[Status]:
-    for recipe in paths.teacher.glob("*/chain.json"):
-        with suppress(SharpcamError, KeyError, TypeError, ValueError, AttributeError):
-            content = read_json(recipe, made_by="teacher")
-            for stem, (key, output) in content["frames"].items():
-                glitches = tuple(content["kept_out"].get(stem, ()))
-                yield Status(f"{recipe.parent.name}/{stem}", key, output, glitches, 0.0)
-
-
-def _statuses_logged(log: Path) -> Iterator[Status]:
-    """Line by line; one that a kill cut off is passed over."""
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
-        with suppress(ValueError, KeyError, TypeError):
-            fields = json.loads(line)
-            yield Status(**fields | {"glitches": tuple(fields["glitches"])})
-
-
 def remove_orphans(paths: Paths) -> None:
     """Remove teacher pictures whose clip or frame is gone from data/raw."""
     for clip in find_clips(paths.teacher):
@@ -163,36 +120,16 @@ def compute(results: Iterator[Result], *, log: Path, known: dict[str, Status], t
     failures: dict[str, str] = {}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as lines, progress_bar(what="teacher", total=total) as bar:
-        _end_cut_line(log, lines)
+        end_cut_line(log, lines)
         for job, outcome in results:
             if isinstance(outcome, SharpcamError):
                 failures[job.name] = str(outcome)
             else:
-                known[job.key] = _written(job, outcome)
+                known[job.key] = status_of(job, outcome)
                 lines.write(json.dumps(asdict(known[job.key])) + "\n")
                 lines.flush()
             bar.update()
     return failures
-
-
-def _end_cut_line(log: Path, lines: Any) -> None:
-    """Start on a line of its own after a kill in the middle of one."""
-    if log.stat().st_size and not log.read_bytes().endswith(b"\n"):
-        lines.write("\n")
-
-
-def _written(job: Job, finished: Finished) -> Status:
-    write_bytes(job.output, finished.png)
-    output = hashlib.sha256(finished.png).hexdigest()
-    return Status(job.name, job.key, output, finished.glitches, round(finished.seconds, 3))
-
-
-def first_readable(pending: list[Job]) -> Frame | None:
-    """The first raw frame that is none of those which will fail."""
-    for job in pending:
-        with suppress(SharpcamError):
-            return read_frame(job.raw)
-    return None
 
 
 def check_sizes(pending: list[Job], chain: Chain) -> None:
@@ -200,37 +137,6 @@ def check_sizes(pending: list[Job], chain: Chain) -> None:
     frame = first_readable(pending)
     if frame is not None:
         chain.check(size=(frame.shape[1], frame.shape[0]))
-
-
-def estimate(pending: list[Job], chain: Chain) -> str:
-    """How long `pending` will take here, from the chain on a small cut-out of the first frame that can be read."""
-    frame = first_readable(pending)
-    if frame is None:
-        return f"teacher: {len(pending)} frames"
-    seconds = seconds_each(frame, chain)
-    return (
-        f'teacher: {len(pending)} frames through the chain "{chain.name}", about {seconds:.2g} s each on this '
-        f"machine: {in_hours(seconds * len(pending))}"
-    )
-
-
-def seconds_each(frame: Frame, chain: Chain) -> float:
-    """How long the chain will take for a frame like `frame` here, from a small cut-out of it."""
-    height, width = frame.shape[0] // PROBE_SHARE, frame.shape[1] // PROBE_SHARE
-    small = Chain(chain.name, chain.steps, _reduced(chain.geometry))
-    return min(_seconds(small, frame[:height, :width]) for _ in range(2)) * PROBE_SHARE**2
-
-
-def _reduced(geometry: GeometryParams) -> GeometryParams:
-    step = 2 * geometry.scale
-    width, height = (max(step, side // PROBE_SHARE // step * step) for side in geometry.target)
-    return geometry.model_copy(update={"width": width, "height": height})
-
-
-def _seconds(chain: Chain, frame: Any) -> float:
-    started = time.perf_counter()
-    chain.enhance(frame)
-    return time.perf_counter() - started
 
 
 def record_backends(folder: Path, chain: Chain) -> None:

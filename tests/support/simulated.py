@@ -13,8 +13,9 @@ from skimage import data
 from torch import Generator, Tensor
 
 from training.camera.cameras import Camera
-from training.camera.clips import Clip, Drawn, Take, draw_camera, draw_take, record
+from training.camera.clips import Clip, record
 from training.camera.codecs import Codec
+from training.camera.drawn import Drawn, Take, draw_camera, draw_take
 
 HARMLESS = Drawn(
     linear=True,

@@ -19,7 +19,7 @@ from pipeline.core.geometry import enlarge
 from pipeline.core.params import GeometryParams, load_params
 from pipeline.media.sources import Video
 from training.camera import sensor as camera
-from training.camera.clips import Drawn
+from training.camera.drawn import Drawn
 
 # Mean and deviation of the last raw frame and of its truth, three clips of the demo of version 0.1.
 FIRST_VERSION = ((114.88, 59.43, 105.6, 71.85), (147.92, 39.59, 145.03, 46.49), (81.43, 58.9, 74.89, 66.67))

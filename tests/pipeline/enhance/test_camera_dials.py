@@ -15,11 +15,13 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.params import load_params
 from pipeline.enhance import following, video
 from pipeline.enhance.batch import REPORT
-from pipeline.enhance.camera_view import watch
+from pipeline.enhance.camera.watch import watch
 from pipeline.enhance.comparison import compare
 from pipeline.enhance.encoding import Encoding
 from pipeline.enhance.following import Following
-from pipeline.enhance.image_files import Picture, read_picture, write_picture
+from pipeline.enhance.images.picture import Picture
+from pipeline.enhance.images.read import read_picture
+from pipeline.enhance.images.write import write_picture
 from pipeline.enhance.run import main
 from pipeline.enhance.segments import known_identity
 from pipeline.enhance.upscaler import OVERLAP_PX, Upscaler, load_upscaler

@@ -13,7 +13,9 @@ from making import photo
 from pipeline.core.geometry import Frame, resize
 from pipeline.enhance import comparison
 from pipeline.enhance.comparison import Comparison, likeness
-from pipeline.enhance.image_files import Picture, enhancing_bytes, write_picture
+from pipeline.enhance.images.picture import Picture
+from pipeline.enhance.images.read import enhancing_bytes
+from pipeline.enhance.images.write import write_picture
 from training import metrics
 
 

@@ -13,18 +13,10 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
 from pipeline.core.frames import read_frame, write_frame
 from pipeline.core.geometry import enlarge
-from pipeline.evaluate.stage import (
-    View,
-    as_table,
-    data_sha256,
-    evaluate,
-    flicker,
-    gate,
-    score,
-    side_by_side,
-    validation_places,
-    verdict,
-)
+from pipeline.evaluate.gate import as_table, gate, verdict
+from pipeline.evaluate.samples import side_by_side
+from pipeline.evaluate.scores import View, data_sha256, flicker, score
+from pipeline.evaluate.stage import evaluate, validation_places
 from pipeline.student.runtime import load_student
 from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.run import EXPERIMENT, flatten

@@ -20,7 +20,8 @@ from pipeline.teacher import ray_executor
 from pipeline.teacher.cache import StepCache
 from pipeline.teacher.chain import build_chain
 from pipeline.teacher.executor import Finished, Job, local_results
-from pipeline.teacher.ray_executor import Crew, keep_weights, ray_results
+from pipeline.teacher.ray_executor import ray_results
+from pipeline.teacher.ray_workers import Crew, keep_weights
 from pipeline.teacher.stage import build_engine, find_jobs, teacher
 
 try:

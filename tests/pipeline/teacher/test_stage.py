@@ -12,9 +12,10 @@ from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
 from pipeline.core.frames import read_frame, write_frame
+from pipeline.core.progress import in_hours
 from pipeline.split import split
 from pipeline.teacher.chain import build_chain
-from pipeline.teacher.stage import in_hours, teacher
+from pipeline.teacher.stage import teacher
 from pipeline.teacher.step import Step
 from pipeline.teacher.steps import STEPS
 

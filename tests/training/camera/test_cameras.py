@@ -7,7 +7,7 @@ import torch
 
 from pipeline.core.params import DemoCamera
 from training.camera.cameras import CAMERAS, Camera
-from training.camera.clips import draw_camera
+from training.camera.drawn import draw_camera
 
 
 @pytest.mark.parametrize("name", CAMERAS)

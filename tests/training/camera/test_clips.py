@@ -30,8 +30,9 @@ from simulated import (
 )
 
 from training.camera.cameras import CAMERAS, NONE
-from training.camera.clips import LONG, SHORT, Dice, dials, draw_camera, draw_take, record
+from training.camera.clips import dials, record
 from training.camera.codecs import Codec
+from training.camera.drawn import LONG, SHORT, Dice, draw_camera, draw_take
 from training.pictures import to_uint8
 
 # Noise and codecs hide where a picture lies; a mean through time lags behind what moves, as it does in real cameras.

@@ -13,8 +13,10 @@ from making import Project, make_video, photo, until
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import read_frame
 from pipeline.core.params import load_params
-from pipeline.enhance import camera_view
-from pipeline.enhance.camera_view import Newest, VirtualCamera, Window, divided, watch
+from pipeline.enhance.camera import latest_frame
+from pipeline.enhance.camera.latest_frame import LatestFrame
+from pipeline.enhance.camera.screens import VirtualCamera, Window, divided
+from pipeline.enhance.camera.watch import watch
 from pipeline.enhance.encoding import Encoding
 from pipeline.enhance.run import main
 from pipeline.enhance.upscaler import load_upscaler
@@ -39,11 +41,11 @@ def camera(tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(camera_view, "RETRY_S", 0.05)
+    monkeypatch.setattr(latest_frame, "RETRY_S", 0.05)
 
 
 def test_the_newest_frame_wins_and_a_lost_camera_comes_back(camera, asked):
-    with Newest(camera, asked).open() as newest:
+    with LatestFrame(camera, asked).open() as newest:
         until(lambda: newest.dropped >= 7)  # nobody took them
         assert newest.take() is not None
         seen = newest.dropped
@@ -118,7 +120,7 @@ from pathlib import Path
 
 import cv2
 
-from pipeline.enhance import camera_view
+from pipeline.enhance.camera import watch as camera_view
 from pipeline.enhance.encoding import Encoding
 from pipeline.core.params import load_params
 from pipeline.enhance.upscaler import load_upscaler

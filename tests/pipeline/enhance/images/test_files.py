@@ -16,8 +16,10 @@ from making import photo
 from PIL import Image, ImageCms
 
 from pipeline.core.errors import SharpcamError
-from pipeline.enhance.image_files import Picture, enhancing_bytes, picture_size, read_picture, write_picture
-from pipeline.enhance.png_file import write_png
+from pipeline.enhance.images.picture import Picture
+from pipeline.enhance.images.png import write_png
+from pipeline.enhance.images.read import enhancing_bytes, picture_size, read_picture
+from pipeline.enhance.images.write import write_picture
 
 LOSSLESS = (".png", ".tiff")
 MAKER, ORIENTATION, EXIF_IFD, TAKEN = 0x010F, 0x0112, 0x8769, 0x9003

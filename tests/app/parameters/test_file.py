@@ -7,18 +7,9 @@ import pytest
 import yaml
 from making import ROOT
 
-from app.params_file import (
-    ChangedMeanwhileError,
-    as_yaml,
-    change,
-    fields,
-    problems,
-    read_text,
-    save,
-    section_comments,
-    with_values,
-)
-from app.presets import presets
+from app.parameters.fields import fields, section_comments
+from app.parameters.file import ChangedMeanwhileError, as_yaml, change, problems, read_text, save, with_values
+from app.parameters.presets import presets
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import Params, load_params
 

@@ -1,18 +1,15 @@
-"""A camera through a student, as it happens: to a window, a file, or another camera. The newest frame wins."""
+"""Where the pictures of a camera go: a window, a file, or another camera."""
 
 import os
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
-from threading import Condition, Event, Thread
-from typing import Any, NamedTuple
+from typing import Any
 
 import av
 import cv2
@@ -22,88 +19,14 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import whole_file
 from pipeline.core.frames import write_frame
 from pipeline.core.geometry import Frame, resize
-from pipeline.core.params import CameraParams
-from pipeline.core.progress import Bar, progress_bar
+from pipeline.enhance.camera.latest_frame import Shot
 from pipeline.enhance.encoding import Encoding, container_of, open_encoder, written
-from pipeline.enhance.following import Following
-from pipeline.enhance.upscaler import Upscaler
-from pipeline.media.sources import Camera
 from pipeline.media.video import Colours
-from pipeline.student.dials import Dials, describe
 
-RETRY_S = 1.0  # how often a camera that was unplugged is looked for
-PATIENCE_S = 0.2  # without a frame, before keys are looked at again
-SPAN = 60  # frames that fps and latency are told of
 ESC, SNAPSHOT = 27, ord("s")
 TICKS = 90_000  # a second, in a recording
 COLOURS = Colours(matrix=6, range=1, primaries=6, transfer=6)
 MATRIX = 5  # SMPTE 170M, as the converter of colours counts it
-
-
-class Shot(NamedTuple):
-    """A camera's frame, and when it came (seconds, monotonic)."""
-
-    frame: Frame
-    at: float
-
-
-@dataclass
-class Newest:
-    """The newest frame of a camera. Those that nobody took are dropped; a camera that went away is opened again."""
-
-    address: int | str
-    asked: CameraParams
-    dropped: int = 0
-    lost: bool = False
-    _shot: Shot | None = None
-    _problem: SharpcamError | None = None
-    _changed: Condition = field(default_factory=Condition)
-    _leave: Event = field(default_factory=Event)
-
-    @contextmanager
-    def open(self) -> Iterator["Newest"]:
-        """Read it in a thread for as long as the body runs."""
-        reader = Thread(target=self._read, daemon=True)
-        reader.start()
-        try:
-            yield self
-        finally:
-            self._leave.set()
-            reader.join()
-
-    def _read(self) -> None:
-        seen = False
-        while not self._leave.is_set():
-            try:
-                for frame in Camera(self.address, self.asked.model_copy(update={"warmup_frames": 0})).frames():
-                    seen, self.lost = True, False
-                    self._put(frame)
-                    if self._leave.is_set():
-                        return
-            except SharpcamError as error:
-                if not seen:
-                    self._problem = error
-                    return
-            self.lost = True
-            self._leave.wait(RETRY_S)
-
-    def _put(self, frame: Frame) -> None:
-        with self._changed:
-            self.dropped += self._shot is not None
-            self._shot = Shot(frame, time.monotonic())
-            self._changed.notify()
-
-    def take(self) -> Shot | None:
-        """The newest frame that was not taken yet; None where none comes for a while.
-
-        Raises SharpcamError where the camera never answered.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._shot or self._problem, timeout=PATIENCE_S)
-            shot, self._shot = self._shot, None
-        if shot is None and self._problem:
-            raise self._problem
-        return shot
 
 
 class Screen(ABC):
@@ -265,59 +188,3 @@ def screen_of(encoding: Encoding, fps: float, *, output: Path | None, virtual: b
             screen = VirtualCamera(fps) if virtual else Window()
         yield screen
         screen.close()
-
-
-def watch(
-    address: int | str,
-    asked: CameraParams,
-    upscaler: Upscaler,
-    encoding: Encoding,
-    *,
-    output: Path | None = None,
-    virtual: bool = False,
-    seconds: float | None = None,
-) -> None:
-    """Enhance the newest frame of a camera again and again, until ESC, Ctrl-C or `seconds` are over."""
-    times: deque[tuple[float, float]] = deque(maxlen=SPAN)  # when shown, latency
-    told: Dials | None = None
-    with (
-        screen_of(encoding, asked.fps, output=output, virtual=virtual) as screen,
-        Newest(address, asked).open() as camera,
-        Following(upscaler) as following,
-        progress_bar(what="camera", total=None) as bar,
-    ):
-        ends = time.monotonic() + (seconds or float("inf"))
-        go_on = True
-        try:
-            while go_on and time.monotonic() < ends:
-                shot = camera.take()
-                if shot is None:
-                    screen.words = "the camera is gone: waiting for it" if camera.lost else "waiting for a frame"
-                    go_on = screen.wait()
-                    continue
-                picture = following.enhance(shot.frame)
-                told = tell(following.found, told, bar)
-                screen.words = spoken(times, camera)
-                go_on = screen.show(shot, picture)
-                times.append((time.monotonic(), time.monotonic() - shot.at))
-                bar.set_postfix_str(screen.words, refresh=False)
-                bar.update()
-        except KeyboardInterrupt:
-            print("\nStopped.", file=sys.stderr)
-    print(f"{bar.n} frames shown, {camera.dropped} dropped; {spoken(times, camera)}")
-
-
-def tell(dials: Dials | None, told: Dials | None, bar: Bar) -> Dials | None:
-    """Say what the camera is found to be, where that was not `told` before; gives what is told now."""
-    if dials is not None and dials != told:
-        bar.write(f"camera: {describe(dials)}")
-    return dials
-
-
-def spoken(times: "deque[tuple[float, float]]", camera: Newest) -> str:
-    """Frames a second, and how old the picture was when it was shown."""
-    if len(times) < 2:
-        return ""
-    span = times[-1][0] - times[0][0]
-    latencies = sorted(latency for _, latency in times)
-    return f"{(len(times) - 1) / span:.1f} fps, {1e3 * latencies[len(latencies) // 2]:.0f} ms, {camera.dropped} dropped"

@@ -1,0 +1,126 @@
+"""What the last evaluation and the last benchmark measured."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import read_json
+from pipeline.core.paths import Paths
+
+MEASURES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1", "flicker": "flicker"}
+BENCHMARK = "metrics/benchmark.json"  # of make bench
+
+
+def show_scores(paths: Paths) -> None:
+    """The student that is here now against bicubic, Lanczos, teacher and truth: words, numbers, speed, pictures."""
+    if not paths.evaluation.exists():
+        return
+    st.subheader("How good is this project's student?")
+    try:
+        evaluation = read_json(paths.evaluation, made_by="evaluate")
+        times = read_json(paths.speed, made_by="evaluate")["median_ms"] if paths.speed.exists() else {}
+        show_verdict(evaluation)
+        st.dataframe(as_rows(evaluation["methods"], times), hide_index=True, placeholder="-")
+        if not (paths.root / BENCHMARK).exists():
+            show_front(measured(evaluation["methods"], times), "teacher")
+    except SharpcamError as error:
+        st.error(str(error))
+        return
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError):
+        st.error(f'{paths.evaluation} is no evaluation. Run "dvc repro --force evaluate" to write it again.')
+        return
+    with st.expander("Samples"):
+        for picture in sorted(paths.samples.glob("*.png")):
+            st.image(str(picture), width="stretch")
+
+
+def show_verdict(evaluation: dict[str, Any]) -> None:
+    """The gate's answer first, the other sentences below it."""
+    first, *others = evaluation["verdict"]
+    (st.success if evaluation["gate"]["passed"] else st.warning)(first)
+    for sentence in others:
+        st.write(sentence)
+    st.caption(f"Measured on {evaluation['frames']} whole frames that trained nothing.")
+
+
+def as_rows(methods: dict[str, dict[str, dict[str, float]]], times: dict[str, float]) -> list[dict[str, Any]]:
+    """One row for each method and what it is compared with, the best first."""
+    rows = [
+        {"against": reference, "method": method}
+        | {title: values.get(name) for name, title in MEASURES.items()}
+        | {"ms a frame": times.get(method)}
+        for method, references in methods.items()
+        for reference, values in references.items()
+    ]
+    return sorted(rows, key=lambda row: (row["against"], -row[MEASURES["psnr"]]))
+
+
+def show_benchmark(paths: Paths) -> None:
+    """Every student in every engine beside its peers, as `make bench` measured them in one run."""
+    file = paths.root / BENCHMARK
+    if not file.exists():
+        st.caption('"make bench" measures every student in every engine beside the original one and others.')
+        return
+    st.subheader("Speed and quality")
+    try:
+        report = read_json(file, made_by="evaluate")
+        rows, (width, height) = report["rows"], report["size"]
+        reference = "truth" if any("truth" in row["quality"] for row in rows) else "teacher"
+        points = [
+            {"name": row["name"], "engine": row["engine"], "ms": row["median_ms"]} | row["quality"][reference]
+            for row in rows
+            if reference in row["quality"]
+        ]
+        show_front(points, reference)
+        st.dataframe([point | {"frames/s": round(1e3 / point["ms"], 1)} for point in points], hide_index=True)
+        st.caption(f"{width}x{height} in, on {report['threads']} threads; measured against the {reference}.")
+    except (SharpcamError, KeyError, TypeError, ValueError):
+        st.error(f'{file} is no benchmark. Run "make bench" to write it again.')
+
+
+def show_front(points: list[dict[str, Any]], reference: str) -> None:
+    """Quality over time a frame; the line joins what nothing else beats in both."""
+    if not points:
+        return
+    axes = {"xaxis_title": "ms a frame, uint8 to uint8", "yaxis_title": f"PSNR against the {reference} (dB)"}
+    figure = go.Figure(layout={**axes, "height": 420, "uirevision": "front"})
+    figure.update_xaxes(type="log")
+    front = pareto(points)
+    figure.add_scatter(
+        x=[point["ms"] for point in front],
+        y=[point["psnr"] for point in front],
+        name="Pareto front",
+        mode="lines",
+        line={"dash": "dot", "color": "gray"},
+    )
+    for engine in dict.fromkeys(point["engine"] for point in points):
+        of_engine = [point for point in points if point["engine"] == engine]
+        figure.add_scatter(
+            x=[point["ms"] for point in of_engine],
+            y=[point["psnr"] for point in of_engine],
+            text=[point["name"] for point in of_engine],
+            name=engine,
+            mode="markers+text",
+            textposition="top center",
+        )
+    st.plotly_chart(figure, key="front")
+
+
+def measured(methods: dict[str, dict[str, dict[str, float]]], times: dict[str, float]) -> list[dict[str, Any]]:
+    """All of the evaluation whose time is known, as `show_front` takes it."""
+    return [
+        {"name": name, "engine": "last evaluation", "ms": times[name], "psnr": references["teacher"]["psnr"]}
+        for name, references in methods.items()
+        if name in times and "teacher" in references
+    ]
+
+
+def pareto(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that no other is as quick as and better than, the quickest first."""
+    front: list[dict[str, Any]] = []
+    for point in sorted(points, key=lambda point: (point["ms"], -point["psnr"])):
+        if not front or point["psnr"] > front[-1]["psnr"]:
+            front.append(point)
+    return front

@@ -1,0 +1,150 @@
+"""The registered versions: champion and candidate, and the two steps between them."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from app.waiting import waited_for
+from pipeline import promote
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.tracking import registry
+from pipeline.tracking.client import database_file, store_exists
+from pipeline.tracking.registry import CANDIDATE, CHAMPION, Version
+
+NUMBERS = {  # column -> tag
+    "PSNR (dB)": "evaluation.student.teacher.psnr",
+    "int8 PSNR (dB)": "evaluation.student_int8.teacher.psnr",
+    "SSIM": "evaluation.student.teacher.ssim",
+    "PSNR to truth (dB)": "evaluation.student.truth.psnr",
+    "flicker": "evaluation.student.truth.flicker",
+}
+GATES = {"passed": ":material/check_circle:", "failed": ":material/cancel:", "unknown": ":material/help:"}
+
+
+def show_registered(paths: Paths) -> None:
+    """Champion, candidate and all versions; what was last known of them, and nothing to press, without the registry."""
+    try:
+        versions = waited_for(lambda: read_versions(paths), words="Reading the registry…")
+    except SharpcamError as error:
+        known = registry.last_known_versions(paths)
+        st.warning(f"{error}" + (" Shown is what was last known." if known else ""))
+        if known:
+            show_versions(known)
+        return
+    if not versions:
+        st.info('No student is registered yet. "make repro", or the page Pipeline, trains one and registers it.')
+        return
+    show_champion(versions, paths)
+    show_versions(versions)
+
+
+def read_versions(paths: Paths) -> list[Version]:
+    """All versions, the newest first. Raises SharpcamError, also where the store that held some is gone."""
+    if not store_exists() and registry.last_known_versions(paths):
+        raise SharpcamError(f"{database_file()} is gone, and the registry was in it. Put it back from a backup.")
+    return registry.versions(paths)
+
+
+def show_what_was_done() -> None:
+    """What the last press of a button did, or why it did not."""
+    for kind in ("success", "error"):
+        if said := st.session_state.pop(f"promote_{kind}", None):
+            getattr(st, kind)(said)
+
+
+def act(work: Callable[[], str]) -> None:
+    """Do what a button asks, tell it on the page that follows."""
+    try:
+        st.session_state["promote_success"] = waited_for(work, words="Telling the registry…")
+    except SharpcamError as error:
+        st.session_state["promote_error"] = str(error)
+    st.rerun()
+
+
+def show_champion(versions: list[Version], paths: Paths) -> None:
+    """Champion and candidate side by side, and the buttons between them."""
+    champion, candidate = (registry.holder(alias, versions) for alias in (CHAMPION, CANDIDATE))
+    left, right = st.columns(2)
+    with left.container(border=True):
+        show_card("Champion", champion, "No version is champion yet, so this project's own student is used.")
+        offer_way_back(versions, paths)
+    with right.container(border=True):
+        show_card("Candidate", candidate, "No candidate: a student becomes one when it passes the gate.")
+        offer_promotion(versions, candidate, champion, paths)
+
+
+def show_card(title: str, version: Version | None, otherwise: str) -> None:
+    """What one version is."""
+    st.subheader(title)
+    if version is None:
+        st.write(otherwise)
+        return
+    st.markdown(f"**Version {version.number}** · {version.tags.get('model', '')} · {made(version):%d %b %Y %H:%M}")
+    st.markdown(f"{GATES.get(version.tags.get('gate', ''), '')} {version.tags.get('verdict', '')}")
+
+
+def made(version: Version) -> datetime:
+    """When it was registered, in the server's time."""
+    return datetime.fromtimestamp(version.created_ms // 1000)
+
+
+def offer_promotion(versions: list[Version], candidate: Version | None, champion: Version | None, paths: Paths) -> None:
+    """Any version may be promoted; an objection is said before, and asks for another word."""
+    others = [version for version in versions if version != champion]
+    if not others:
+        return
+    with st.popover("Promote …", icon=":material/trophy:"):
+        chosen = st.selectbox(
+            "Version",
+            others,
+            index=others.index(candidate) if candidate in others else 0,
+            format_func=lambda version: f"{version.number} ({version.tags.get('model', '')})",
+            key="promoted",
+        )
+        reason = promote.objection(chosen, champion)
+        if reason:
+            st.warning(reason)
+        else:
+            st.write(
+                f"Version {chosen.number} takes the place of {f'version {champion.number}' if champion else 'none'}."
+            )
+        words = "Promote all the same" if reason else f"Promote version {chosen.number}"
+        if st.button(words, type="secondary" if reason else "primary", key="promote"):
+            act(partial(promote.promote, str(chosen.number), paths, force=bool(reason)))
+
+
+def offer_way_back(versions: list[Version], paths: Paths) -> None:
+    """The champion before this one, where there was one."""
+    try:
+        former = promote.former_champion(versions, paths)
+    except SharpcamError:
+        return
+    if former is None:
+        return
+    with st.popover("Go back …", icon=":material/undo:"):
+        st.write(f"Version {former.number} becomes the champion again.")
+        if st.button(f"Go back to version {former.number}", type="primary", key="back"):
+            act(partial(promote.back, paths))
+
+
+def show_versions(versions: list[Version]) -> None:
+    """All versions with their numbers."""
+    st.subheader("Versions")
+    rows = []
+    for version in versions:
+        row: dict[str, Any] = {"version": version.number, "is": " ".join(version.aliases)}
+        row |= {"model": version.tags.get("model", ""), "gate": version.tags.get("gate", "")}
+        row |= {name: version.figure(tag) for name, tag in NUMBERS.items() if tag in version.tags}
+        row |= {"commit": version.tags.get("git.commit", "")[:8], "registered": made(version)}
+        row |= {"run": version.run_id[:8], "data": version.tags.get("data_sha256", "")[:8]}
+        rows.append(row)
+    when = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
+    st.dataframe(rows, hide_index=True, placeholder="-", column_config={"registered": when})
+    st.caption(
+        "PSNR and SSIM are against the teacher, on whole frames that trained nothing. Versions with the same data "
+        "were measured on the same frames and can be compared."
+    )

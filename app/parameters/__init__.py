@@ -1,0 +1,1 @@
+"""params.yaml as people edit it: its fields, its presets, and changes that keep its comments."""

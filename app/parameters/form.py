@@ -1,0 +1,77 @@
+"""The form of the page Parameters: a field for each parameter, in sections."""
+
+import math
+
+import streamlit as st
+
+from app.parameters.fields import Field
+
+LARGEST = 2**53 - 1  # what a browser's numbers hold
+COLUMNS = 3
+
+
+def show_sections(known: list[Field], comments: dict[str, str], wrong: dict[str, str]) -> None:
+    """A tab for each section of params.yaml; sections within it below each other."""
+    sections = list(dict.fromkeys(field.section for field in known))
+    tops = list(dict.fromkeys(section.partition(".")[0] for section in sections))
+    for tab, top in zip(st.tabs([top or "general" for top in tops]), tops, strict=True):
+        with tab:
+            for section in sections:
+                if section.partition(".")[0] == top:
+                    show_section(section, [field for field in known if field.section == section], comments, wrong)
+
+
+def show_section(section: str, known: list[Field], comments: dict[str, str], wrong: dict[str, str]) -> None:
+    """The widgets of one section, with what is wrong beside each."""
+    if "." in section:
+        st.subheader(section.partition(".")[2])
+    if comments.get(section):
+        st.caption(comments[section])
+    if section in wrong:
+        st.error(wrong[section])
+    small = [field for field in known if field.kind != "yaml" or "\n" not in field.value.strip()]
+    for start in range(0, len(small), COLUMNS):
+        for column, field in zip(st.columns(COLUMNS), small[start : start + COLUMNS], strict=False):
+            with column:
+                show_field(field, wrong)
+    for field in known:
+        if field not in small:
+            show_field(field, wrong)
+
+
+def show_field(field: Field, wrong: dict[str, str]) -> None:
+    """The widget of one parameter, its meaning and limits below it, and what is wrong with its value."""
+    name = field.key.rpartition(".")[2]
+    show_widget(field, name)
+    about = ". ".join(part for part in (field.comment, field.limits) if part)
+    if about:
+        st.caption(about.replace("|", r"\|"))
+    for key, sentence in wrong.items():
+        if key == field.key or key.startswith(f"{field.key}."):
+            st.error(sentence)
+
+
+def show_widget(field: Field, name: str) -> None:
+    """The widget itself; its value is in the session's state under `param:<key>`."""
+    key, value = f"param:{field.key}", st.session_state[f"param:{field.key}"]
+    if field.choices:
+        st.selectbox(name, field.choices, key=key)
+    elif field.kind == "whole" and _fits(value):
+        st.number_input(name, step=1, format="%d", placeholder="null", key=key)
+    elif field.kind == "number" and _fits(value):
+        st.number_input(name, step=_step(field.value), format="%g", placeholder="null", key=key)
+    elif field.kind in ("whole", "number"):
+        st.text_input(name, str(value), disabled=True, help="Too large for a browser: change it in params.yaml.")
+    elif field.kind == "yaml" and "\n" in field.value.strip():
+        st.text_area(name, height=420, key=key)
+    else:
+        st.text_input(name, key=key)
+
+
+def _fits(value: float | None) -> bool:
+    return value is None or abs(value) <= LARGEST
+
+
+def _step(value: float | None) -> float:
+    """How far one press of + goes: a tenth of the value's size."""
+    return 10.0 ** (math.floor(math.log10(abs(value))) - 1) if value else 0.1

@@ -1,0 +1,1 @@
+"""A camera through a student, as it happens."""

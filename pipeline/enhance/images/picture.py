@@ -1,0 +1,111 @@
+"""A picture in memory with all that its file tells: transparency, EXIF, colour profile."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms
+
+from pipeline.core.geometry import Frame
+
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+MADE = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # the date of every profile that is made here
+PREFIX = b"Exif\0\0"
+WHITE_IS_ZERO, PLANES, NO_ALPHA, MULTIPLIED, STRAIGHT = 0, 2, 0, 1, 2  # values of a TIFF's tags
+ORIENTATION, EXIF_IFD, GPS_IFD, ICC_TAG = 0x0112, 0x8769, 0x8825, 0x8773
+UPRIGHT = {  # by the EXIF orientation
+    2: lambda plane: plane[:, ::-1],
+    3: lambda plane: plane[::-1, ::-1],
+    4: lambda plane: plane[::-1],
+    5: lambda plane: plane.swapaxes(0, 1),
+    6: lambda plane: np.rot90(plane, -1),
+    7: lambda plane: plane[::-1, ::-1].swapaxes(0, 1),
+    8: lambda plane: np.rot90(plane),
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The content of a picture's file. Pixels lie as in the file: EXIF tells how they are to be turned."""
+
+    colour: Frame  # (h, w, 3), RGB, uint8 or uint16; where `grey`, all three are the same
+    alpha: Frame | None = None  # (h, w), of the same type
+    grey: bool = False
+    exif: bytes = b""  # with its PREFIX
+    profile: bytes = b""  # ICC
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height), pixels."""
+        return self.colour.shape[1], self.colour.shape[0]
+
+    def upright(self) -> "Picture":
+        """The same picture, its pixels turned as its EXIF says."""
+        exif = told_by(self.exif)
+        turn = UPRIGHT.get(exif.get(ORIENTATION, 1))
+        if turn is None:
+            return self
+        exif[ORIENTATION] = 1
+        alpha = None if self.alpha is None else np.ascontiguousarray(turn(self.alpha))
+        return replace(self, colour=np.ascontiguousarray(turn(self.colour)), alpha=alpha, exif=exif.tobytes())
+
+    def pixels(self) -> Frame:
+        """(h, w) or (h, w, 2..4), as a file holds them. What has 16 bits and alpha is never grey: few would read it."""
+        grey = self.grey and (self.alpha is None or self.colour.dtype == np.uint8)
+        planes = [cv2.cvtColor(self.colour, cv2.COLOR_RGB2GRAY)] if grey else [self.colour]
+        if self.alpha is not None:
+            planes.append(self.alpha)
+        return np.dstack(planes) if len(planes) > 1 else np.asarray(planes[0])
+
+    def strips(self, rows: int) -> Iterator[Frame]:
+        """`pixels` by so many rows: there may be no room for a whole copy."""
+        for row in range(0, self.size[1], rows):
+            yield self._rows(slice(row, row + rows)).pixels()
+
+    def _rows(self, rows: slice) -> "Picture":
+        return replace(self, colour=self.colour[rows], alpha=None if self.alpha is None else self.alpha[rows])
+
+    @property
+    def channels(self) -> int:
+        """How many of them a file holds."""
+        return channels_of(self._rows(slice(1)).pixels())
+
+    def in_8_bits(self) -> "Picture":
+        """The same picture, rounded."""
+        if self.colour.dtype == np.uint8:
+            return self
+        alpha = None if self.alpha is None else cv2.convertScaleAbs(self.alpha, alpha=1 / 257)
+        return replace(self, colour=cv2.convertScaleAbs(self.colour, alpha=1 / 257), alpha=alpha)
+
+    @property
+    def fitting_profile(self) -> bytes:
+        """The profile, if it is one for what a file holds: of grey, or of RGB (ICC.1, section 7.2.6)."""
+        return self.profile if self.profile[16:20] == (b"GRAY" if self.channels < 3 else b"RGB ") else b""
+
+
+def told_by(exif: bytes) -> Image.Exif:
+    """What EXIF tells. Nothing, where it is broken: it is no reason to lose a picture, and is copied as it is."""
+    told = Image.Exif()
+    try:
+        told.load(exif)
+        for tag in (EXIF_IFD, GPS_IFD):
+            told.get_ifd(tag)
+    except Exception:  # of a parser, which raises anything at what is broken
+        return Image.Exif()
+    return told
+
+
+def channels_of(pixels: Frame) -> int:
+    return 1 if pixels.ndim == 2 else int(pixels.shape[2])
+
+
+def screen_profile() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def told_by_screen() -> bytes:
+    """The profile of sRGB, without the time at which it was made (ICC.1, section 7.2.8): files are to be the same."""
+    told = screen_profile().tobytes()
+    return told[:24] + MADE + told[36:]

@@ -1,0 +1,192 @@
+"""Reading pictures as people have them: PNG, JPEG, WebP, TIFF; 8 or 16 bit, grey, with alpha, EXIF and a profile."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms, TiffImagePlugin, _imaging
+
+from pipeline.core.errors import SharpcamError
+from pipeline.core.geometry import Frame
+from pipeline.enhance.images.picture import (
+    EXIF_IFD,
+    FORMATS,
+    GPS_IFD,
+    MULTIPLIED,
+    NO_ALPHA,
+    ORIENTATION,
+    PLANES,
+    PREFIX,
+    STRAIGHT,
+    WHITE_IS_ZERO,
+    Picture,
+    channels_of,
+    screen_profile,
+    told_by,
+    told_by_screen,
+)
+
+MEGAPIXELS = 100.0  # a larger picture needs to be allowed
+ENLARGED = 4  # pixels of what is made of one
+IN_A_ROW = 3  # pictures: two in the row, and one on its way there
+PILLOW_BYTES = 4  # of a pixel of what Pillow writes, in its own copy
+PILLOW_BLOCK = 1 << 26  # bytes; glibc keeps smaller ones, such as Pillow's usual 16 MB, when a picture is done
+TOLD_BY_TIFF = (0x010E, 0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
+TURNED_BACK = {6: 8, 8: 6}  # the others undo themselves
+_imaging.set_block_size(PILLOW_BLOCK)
+
+
+def picture_size(path: Path, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
+    """(width, height) by the file's header. Raises SharpcamError for what is no picture, or larger than allowed."""
+    with _opened(path, megapixels=megapixels) as image:
+        return image.width, image.height
+
+
+def enhancing_bytes(path: Path, *, megapixels: float = MEGAPIXELS, compared: bool = False) -> int:
+    """The memory that a picture takes while it is doubled and written, about, by the file's header.
+
+    `compared`: two such are written in a row. Raises SharpcamError for what is no picture, or larger than allowed.
+    """
+    with _opened(path, megapixels=megapixels) as image:
+        held = (2 if _has_16_bits(image, path) else 1) * (4 if image.has_transparency_data else 3)
+        copied = 0 if image.format in ("PNG", "TIFF") else PILLOW_BYTES  # these are written by the strip
+        made = IN_A_ROW if compared else 1
+        return int(image.width * image.height * (held + made * ENLARGED * (held + copied)))
+
+
+def read_picture(path: Path, *, megapixels: float = MEGAPIXELS) -> Picture:
+    """The picture in a file. Raises SharpcamError for what is broken, or larger than allowed: before it is decoded."""
+    with _opened(path, megapixels=megapixels) as image:
+        is_tiff = image.format == "TIFF"
+        exif = _told_by_tiff(image) if is_tiff else image.info.get("exif", b"")
+        if exif and not exif.startswith(PREFIX):  # WebP
+            exif = PREFIX + exif
+        profile = image.info.get("icc_profile") or b""
+        if _has_16_bits(image, path):
+            pixels, grey = _pixels_of_16_bits(path), image.mode.startswith(("I", "L"))
+            if is_tiff:
+                pixels = _as_meant(pixels, image.tag_v2, path)
+            elif grey and "transparency" in image.info:
+                pixels = _with_key(pixels, image.info["transparency"])
+        else:
+            if image.mode == "CMYK" and profile:
+                image, profile = _without_ink(image, profile)
+            if image.mode == "LAB":
+                profile = told_by_screen()  # Pillow makes sRGB of it
+            pixels, grey = _pixels_of_8_bits(image)
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    alpha = np.ascontiguousarray(pixels[..., -1]) if pixels.shape[2] in (2, 4) else None
+    colour = pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, axis=2)
+    picture = Picture(np.ascontiguousarray(colour), alpha, grey, exif, profile)
+    return _as_stored(picture) if is_tiff else picture
+
+
+def _as_stored(picture: Picture) -> Picture:
+    """Both libraries turn the pixels of a TIFF, and of no other file: turn them back."""
+    exif = told_by(picture.exif)
+    orientation = exif.get(ORIENTATION, 1)
+    exif[ORIENTATION] = TURNED_BACK.get(orientation, orientation)
+    return replace(replace(picture, exif=exif.tobytes()).upright(), exif=picture.exif)
+
+
+@contextmanager
+def _opened(path: Path, *, megapixels: float) -> Iterator[Any]:
+    """The file in Pillow; whatever its decoders raise becomes a sentence."""
+    Image.MAX_IMAGE_PIXELS = None  # our own limit has a way out
+    try:
+        with Image.open(path) as opened:
+            image: Any = opened
+            if image.format not in {*FORMATS.values(), "MPO"}:
+                raise SharpcamError(f"{path} is a {image.format} file. Convert it to PNG, JPEG, WebP or TIFF.")
+            if image.width * image.height > megapixels * 1e6:
+                raise SharpcamError(
+                    f"{path} has {image.width * image.height / 1e6:.0f} megapixels and {megapixels:g} are allowed. "
+                    "If that is meant, raise --megapixels."
+                )
+            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+                raise SharpcamError(f"{path} holds {image.n_frames} pictures. Save them one by one.")
+            yield image
+    except SharpcamError:
+        raise
+    except MemoryError:
+        raise SharpcamError(f"There is not enough memory for {path}. Use fewer --jobs.") from None
+    except Exception as error:  # of the decoders, which raise anything at what is broken
+        if isinstance(error, OSError) and error.errno:
+            raise SharpcamError(f"{path} cannot be read ({error.strerror}). Check the file.") from None
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise SharpcamError(f"{path} is no picture that can be read ({reason}). Repair or remove it.") from None
+
+
+def _told_by_tiff(image: Any) -> bytes:
+    """What a TIFF tells about its picture, without how its file is built."""
+    told, exif = image.getexif(), Image.Exif()
+    for tag in TOLD_BY_TIFF:
+        if tag in told:
+            exif[tag] = told[tag]
+    for tag in (EXIF_IFD, GPS_IFD):
+        if content := told.get_ifd(tag):
+            exif[tag] = content
+    return exif.tobytes() if len(exif) else b""
+
+
+def _has_16_bits(image: Any, path: Path) -> bool:
+    if image.mode in ("I", "F", "I;32"):
+        raise SharpcamError(f"{path} has 32 bits per channel. Convert it to 16.")
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            return file.read(25)[-1] == 16
+    return image.format == "TIFF" and 16 in image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, ())
+
+
+def _pixels_of_16_bits(path: Path) -> Frame:
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise ValueError("its pixels")
+    return _in_opencv_order(pixels)
+
+
+def _as_meant(pixels: Frame, tags: Any, path: Path) -> Frame:
+    """The pixels of a TIFF of 16 bits by three tags that OpenCV passes over (TIFF 6.0, sections 3, 8 and 18)."""
+    channels = channels_of(pixels)
+    if channels > 1 and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == PLANES:
+        raise SharpcamError(f"{path} keeps the planes of its 16-bit colours apart. Save it as interleaved, or as PNG.")
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
+        return np.iinfo(pixels.dtype).max - pixels
+    extra = tags.get(TiffImagePlugin.EXTRASAMPLES, (STRAIGHT,))[0] if channels == 4 else STRAIGHT
+    if extra == NO_ALPHA:
+        return pixels[..., :3]
+    if extra == MULTIPLIED:
+        alpha = pixels[..., 3:].astype(np.float32) / np.iinfo(pixels.dtype).max
+        straight = pixels[..., :3] / np.maximum(alpha, 1 / np.iinfo(pixels.dtype).max)
+        colour = np.rint(straight.clip(0, np.iinfo(pixels.dtype).max)).astype(pixels.dtype)
+        return np.concatenate([colour, pixels[..., 3:]], axis=2)
+    return pixels
+
+
+def _with_key(grey: Frame, key: int) -> Frame:
+    """(h, w) as (h, w, 2), with the alpha of a PNG in which one grey is transparent: OpenCV knows that of colours."""
+    return np.dstack([grey, np.where(grey == key, 0, np.iinfo(grey.dtype).max).astype(grey.dtype)])
+
+
+def _in_opencv_order(pixels: Frame) -> Frame:
+    """Red and blue exchanged."""
+    codes = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+    channels = channels_of(pixels)
+    return np.asarray(cv2.cvtColor(pixels, codes[channels])) if channels in codes else pixels
+
+
+def _without_ink(image: Any, profile: bytes) -> tuple[Any, bytes]:
+    """A CMYK image by its profile as sRGB."""
+    own = ImageCms.ImageCmsProfile(BytesIO(profile))
+    return ImageCms.profileToProfile(image, own, screen_profile(), outputMode="RGB"), told_by_screen()
+
+
+def _pixels_of_8_bits(image: Any) -> tuple[Frame, bool]:
+    grey = image.mode in ("1", "L", "LA", "La")
+    kind = ("LA" if grey else "RGBA") if image.has_transparency_data else ("L" if grey else "RGB")
+    return np.asarray(image.convert(kind)), grey

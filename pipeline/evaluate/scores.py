@@ -1,0 +1,112 @@
+"""The students, the teacher and the plain kernels against teacher and truth, frame by frame."""
+
+import hashlib
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import cv2
+import torch
+
+from pipeline.core.frames import read_frame
+from pipeline.core.geometry import Frame, enlarge
+from pipeline.core.hashing import sha256
+from pipeline.core.params import GeometryParams
+from pipeline.core.paths import Paths
+from pipeline.core.progress import progress
+from pipeline.student.engines import Running
+from training import metrics
+
+Students = Mapping[str, Running]  # by method: student, student_int8
+Scores = dict[str, dict[str, dict[str, float]]]  # method -> reference -> measure -> value
+STILL_LEVELS = {"teacher": 2, "truth": 1}  # grey levels by which a reference may differ where it "does not change"
+STILL_SHARE = 0.01  # of a picture, at least, for flicker to be measured on
+
+
+def methods(students: Students, geometry: GeometryParams) -> dict[str, Callable[[Frame], Frame]]:
+    """What is compared: each takes a raw frame to a target picture."""
+    return {name: student.enhance for name, student in students.items()} | {
+        "bicubic": lambda frame: enlarge(frame, geometry=geometry, kernel="bicubic"),
+        "lanczos": lambda frame: enlarge(frame, geometry=geometry, kernel="lanczos"),
+    }
+
+
+def score(places: list[tuple[str, str]], students: Students, paths: Paths, geometry: GeometryParams) -> Scores:
+    """Means of each method against the teacher, and against the truth where there is one: PSNR, SSIM, L1, flicker.
+
+    Flicker (grey levels) stands only where frames follow each other and their reference has parts that do not change.
+    """
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    before: View | None = None
+    for clip, stem in progress(places, what="evaluate"):
+        now = look(clip, stem, students, paths, geometry)
+        for method, reference in now.comparisons():
+            row = measure(now.pictures[method], now.references[reference]) | flicker(before, now, method, reference)
+            values = found.setdefault((method, reference), {})
+            for name, value in row.items():
+                values.setdefault(name, []).append(value)
+        before = now
+    scores: Scores = {}
+    for (method, reference), values in found.items():
+        scores.setdefault(method, {})[reference] = {
+            name: round(statistics.fmean(several), 6) for name, several in values.items()
+        }
+    return scores
+
+
+@dataclass(frozen=True)
+class View:
+    """One validation frame: what each method makes of it, and what that is compared with."""
+
+    clip: str
+    number: int
+    pictures: dict[str, Frame]  # by method
+    references: dict[str, Frame]  # teacher, and truth where there is one
+
+    def comparisons(self) -> list[tuple[str, str]]:
+        """(method, reference) for all that are not the same picture."""
+        return [(method, reference) for reference in self.references for method in self.pictures if method != reference]
+
+
+def look(clip: str, stem: str, students: Students, paths: Paths, geometry: GeometryParams) -> View:
+    """Read a frame and its references, and let every method enhance it."""
+    name = f"{stem}.png"
+    raw, teacher = read_frame(paths.raw / clip / name), read_frame(paths.teacher / clip / name)
+    pictures = {method: run(raw) for method, run in methods(students, geometry).items()} | {"teacher": teacher}
+    references = {"teacher": teacher}
+    if (truth := paths.truth / clip / name).exists():
+        references["truth"] = read_frame(truth)
+    return View(clip, int(stem), pictures, references)
+
+
+def flicker(before: View | None, now: View, method: str, reference: str) -> dict[str, float]:
+    """How much a method changes, from one frame to the next, where the reference does not: mean grey levels."""
+    if before is None or before.clip != now.clip or before.number + 1 != now.number:
+        return {}
+    if reference not in before.references:
+        return {}
+    change = cv2.absdiff(before.references[reference], now.references[reference]).max(axis=2)
+    still = change <= STILL_LEVELS[reference]
+    if still.mean() < STILL_SHARE:
+        return {}
+    return {"flicker": float(cv2.absdiff(before.pictures[method], now.pictures[method])[still].mean())}
+
+
+def data_sha256(places: list[tuple[str, str]], paths: Paths) -> str:
+    """One hash of all that was measured on: only where it is the same can two evaluations be compared."""
+    digest = hashlib.sha256()
+    for clip, stem in places:
+        for folder in (paths.raw, paths.teacher, paths.truth):
+            file = folder / clip / f"{stem}.png"
+            digest.update(f"{file.relative_to(paths.root)} {sha256(file) if file.exists() else '-'}\n".encode())
+    return digest.hexdigest()
+
+
+def measure(picture: Frame, reference: Frame) -> dict[str, float]:
+    """PSNR (dB), SSIM and L1 (0..1) of one picture."""
+    a, b = (torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255 for frame in (picture, reference))
+    return {
+        "psnr": float(metrics.psnr(a, b)),
+        "ssim": float(metrics.ssim(a, b)),
+        "l1": float(metrics.mean_absolute(a, b)),
+    }

@@ -1,0 +1,45 @@
+"""How long the students take for a frame, with a calibration of the machine."""
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.frames import read_frame
+from pipeline.core.params import Params
+from pipeline.core.paths import Paths
+from pipeline.evaluate.scores import Students, methods
+from pipeline.student.runtime import load_student
+
+CALIBRATION_SIDE = 1024  # of the matrix product that tells how fast the machine was just now
+THREADS = 2
+
+
+def speed(places: list[tuple[str, str]], students: Students, paths: Paths, params: Params) -> dict[str, Any]:
+    """Median milliseconds a frame, uint8 to uint8, and beside them what a fixed matrix product took."""
+    clip, stem = places[0]
+    raw = read_frame(paths.raw / clip / f"{stem}.png")
+    runs = params.evaluate.speed_runs
+    fastest = load_student(paths.contract)
+    compared = methods(students, params.geometry) | {"student_fastest": fastest.enhance}
+    square = np.ones((CALIBRATION_SIDE, CALIBRATION_SIDE), np.float32)
+    return {
+        "median_ms": {name: _median_ms(partial(run, raw), runs) for name, run in compared.items()},
+        "fastest": {"engine": fastest.engine, "threads": fastest.threads},
+        "calibration_ms": _median_ms(lambda: square @ square, runs),
+        "threads": THREADS,
+        "runs": runs,
+    }
+
+
+def _median_ms(work: Callable[[], object], runs: int) -> float:
+    work()
+    times = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - started) * 1e3)
+    return round(statistics.median(times), 3)
