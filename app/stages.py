@@ -93,7 +93,7 @@ def dry_arguments(plan: Iterable[Stage]) -> list[str]:
 
 def estimate(plan: Iterable[Stage]) -> str:
     """How long the stages took when they last ran, in words."""
-    return _in_words({stage.name: stage.last_s for stage in plan})
+    return _describe_durations({stage.name: stage.last_s for stage in plan})
 
 
 def cost_of_teacher(plan: Iterable[Stage], paths: Paths) -> str:
@@ -107,16 +107,17 @@ def cost_of_teacher(plan: Iterable[Stage], paths: Paths) -> str:
 def as_last_time(names: Iterable[str], paths: Paths) -> str:
     """The same of the stages with these names, whatever state they are in."""
     done = _last_done(paths)
-    return _in_words({name: done[name][1] if name in done else None for name in names})
+    return _describe_durations({name: done[name][1] if name in done else None for name in names})
 
 
-def _in_words(durations: Mapping[str, float | None]) -> str:
+def _describe_durations(durations: Mapping[str, float | None]) -> str:
     known = [seconds for seconds in durations.values() if seconds is not None]
     unknown = [name for name, seconds in durations.items() if seconds is None]
-    sentence = f"about {in_hours(sum(known))}, as last time" if known else ""
+    sentence = f"about {in_hours(sum(known))} last time" if known else ""
     if unknown:
-        never = f"{', '.join(unknown)} never ended here before, so how long {'it' if len(unknown) == 1 else 'they'} "
-        sentence += ("; " if sentence else "") + never + "will take is not known"
+        has, its = ("has", "its duration is") if len(unknown) == 1 else ("have", "their durations are")
+        never = f"{', '.join(unknown)} {has} never finished on this machine, so {its} unknown"
+        sentence += ("; " if sentence else "") + never
     return sentence
 
 

@@ -14,7 +14,7 @@ from app.isolation import ISOLATION
 from app.live import assets, options
 from app.live.routes import WEB
 from pipeline.core.clips import unfinished
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.student.catalogue import Model, available, find
@@ -106,7 +106,7 @@ def main() -> int:
         write_standalone(arguments.target, arguments.model, Paths())
         print(f"{arguments.target} is ready: python -m http.server --directory {arguments.target}")
 
-    return in_words(write)
+    return run_command(write)
 
 
 if __name__ == "__main__":

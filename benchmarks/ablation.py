@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from benchmarks.trials import Trial, Verdict, add_arguments, mean, run_trials
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.paths import Paths
 
 BASELINE = "baseline"
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_arguments(parser, crops=40_000)
     asked = parser.parse_args(arguments)
     trials = [Trial(name, PLAIN | TRIALS[name]) for name in dict.fromkeys([BASELINE, *asked.trials])]
-    return in_words(lambda: print(table(run_trials(trials, Paths(), asked), crops=asked.crops)))
+    return run_command(lambda: print(table(run_trials(trials, Paths(), asked), crops=asked.crops)))
 
 
 def table(verdicts: dict[str, list[Verdict]], *, crops: int) -> str:

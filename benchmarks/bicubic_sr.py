@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.students import FAMILY
-from pipeline.core.command import in_words, only_once
+from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.pretrain.loop import Budget, kept, percent_bar
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.test:
             print(table(asked.models, pictures_in(asked.test), asked.weights))
 
-    return in_words(work)
+    return run_command(work)
 
 
 def train(name: str, asked: argparse.Namespace, budget: Budget, paths: Paths) -> None:

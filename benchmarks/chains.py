@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import torch
 
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import decode_frame, encode_frame
 from pipeline.core.geometry import Frame, enlarge
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="also write a contact sheet there")
     parser.add_argument("--real", type=Path, nargs="+", default=[], metavar="CLIP", help="real clips for the sheet")
     asked = parser.parse_args(arguments)
-    return in_words(lambda: run(asked))
+    return run_command(lambda: run(asked))
 
 
 def run(asked: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 
 from benchmarks.timing import Job, Timing, in_own_process
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes, write_json
 from pipeline.core.geometry import Frame, fit
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--peer", type=Path, action="append", default=[], help="an ONNX file: RGB, 0..1, twice the size"
     )
     asked = parser.parse_args(arguments)
-    return in_words(lambda: benchmark(Paths(), asked))
+    return run_command(lambda: benchmark(Paths(), asked))
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import argparse
 import sys
 
 from benchmarks.trials import RATES, Trial, Verdict, add_arguments, mean, run_trials
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.paths import Paths
 
 REFERENCE = "student_original"
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_arguments(parser, crops=8000)
     asked = parser.parse_args(arguments)
     trials = [Trial(name, {"model": name, "learning_rate": RATES[name]}) for name in asked.models]
-    return in_words(lambda: print(table(run_trials(trials, Paths(), asked), crops=asked.crops)))
+    return run_command(lambda: print(table(run_trials(trials, Paths(), asked), crops=asked.crops)))
 
 
 def table(verdicts: dict[str, list[Verdict]], *, crops: int) -> str:

@@ -1,6 +1,6 @@
 """Seconds per step of the teacher's chains: each network plainly in fp32 against the way the stage computes it.
 
-python -m benchmarks.teacher [--chain original] [--size 640x480] [--made-up-weights]
+python -m benchmarks.teacher [--chain original] [--size 640x480] [--random-weights]
 
 On the CPU a second table has each network in every backend, taking turns on the same picture, and what each costs.
 """
@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.made_up_weights import made_up_weights
-from pipeline.core.command import in_words
+from benchmarks.random_weights import random_weights
+from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import decode_frame, encode_frame
 from pipeline.core.params import Params, load_params
@@ -60,9 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.teacher", description=__doc__)
     parser.add_argument("--chain", help="one chain of params.yaml; default: each whose weights are here")
     parser.add_argument("--size", type=_size, default=(640, 480), metavar="WxH", help="of the raw frame")
-    parser.add_argument("--made-up-weights", action="store_true", help="random weights: speed only, no picture")
+    parser.add_argument("--random-weights", action="store_true", help="random weights: speed only, no picture")
     asked = parser.parse_args(arguments)
-    return in_words(lambda: benchmark(asked.chain, size=asked.size, made_up=asked.made_up_weights))
+    return run_command(lambda: benchmark(asked.chain, size=asked.size, random=asked.random_weights))
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -70,15 +70,15 @@ def _size(text: str) -> tuple[int, int]:
     return width, height
 
 
-def benchmark(name: str | None, *, size: tuple[int, int], made_up: bool) -> None:
+def benchmark(name: str | None, *, size: tuple[int, int], random: bool) -> None:
     """Print a table for the chain `name`, or for every chain that can run. Raises SharpcamError for `name` alone."""
     params = load_params(Paths().params)
     print_machine(params)
     for chain in [name] if name else params.teacher.chains:
         try:
-            with built(chain, params, made_up=made_up) as steps:
+            with built(chain, params, random=random) as steps:
                 steps.check(size=size)
-                print_table(steps, measure(steps, size=size), made_up=made_up, size=size)
+                print_table(steps, measure(steps, size=size), random=random, size=size)
         except SharpcamError as error:
             if name:
                 raise
@@ -86,18 +86,18 @@ def benchmark(name: str | None, *, size: tuple[int, int], made_up: bool) -> None
 
 
 @contextmanager
-def built(name: str, params: Params, *, made_up: bool) -> Iterator[Chain]:
+def built(name: str, params: Params, *, random: bool) -> Iterator[Chain]:
     """The chain, with the weights that are here or with random ones in a folder of their own."""
     if name not in params.teacher.chains:
         raise SharpcamError(f'No chain is called "{name}". Known: {", ".join(params.teacher.chains)}.')
     teacher = params.teacher.model_copy(update={"chain": name})
-    with tempfile.TemporaryDirectory() if made_up else nullcontext(None) as folder:
+    with tempfile.TemporaryDirectory() if random else nullcontext(None) as folder:
         places = (Path(folder), Path(folder)) if folder else (Paths().bundled, Paths().downloads)
         chain = build_chain(
             teacher, geometry=params.geometry, engine=Engine(*places, teacher.device, teacher.precision)
         )
         networks = [step.network for _, step in chain.steps if isinstance(step, NetworkStep)]
-        with made_up_weights(networks if made_up else [], folder=places[1]):
+        with random_weights(networks if random else [], folder=places[1]):
             chain.recipe()  # complains of what is missing before anything is measured
             yield chain
 
@@ -199,8 +199,8 @@ def print_machine(params: Params) -> None:
     print(f"calibration: {1e3 * calibration:.0f} ms for a product of two {CALIBRATION_PX}x{CALIBRATION_PX} matrices")
 
 
-def print_table(chain: Chain, rows: list[Row], *, made_up: bool, size: tuple[int, int]) -> None:
-    label = ", MADE-UP WEIGHTS: speed only" if made_up else ""
+def print_table(chain: Chain, rows: list[Row], *, random: bool, size: tuple[int, int]) -> None:
+    label = ", RANDOM WEIGHTS: speed only" if random else ""
     print(f"\n{chain.name}, {size[0]}x{size[1]} to {'x'.join(map(str, chain.geometry.target))}{label}")
     print(f"{'step':<16}{'eager fp32':>12}{'fast path':>12}{'faster':>9}   seconds")
     total = Row("a frame", sum(row.eager for row in rows), sum(row.fast for row in rows))

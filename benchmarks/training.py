@@ -30,14 +30,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.trials import few
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.files import read_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.train.frame_cache import decoded_frames
-from pipeline.train.trainer import Workplace, distillation, learn
+from pipeline.train.trainer import RunDirectory, distillation, learn
 from training.distillation import Distillation
 from training.models import MODELS
 from training.pairs import Pair, RandomCrops, loader, to_picture
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=10.0, help="that each is measured for")
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args(arguments)
-    return in_words(
+    return run_command(
         lambda: print(
             benchmark(Paths(), batch_size=asked.batch_size, seconds=asked.seconds, threads=asked.threads).table()
         )
@@ -180,7 +180,7 @@ def trained_per_second(module: Distillation, params: Params, *, seconds: float) 
     """Crops per second of a training as the stage does it, and the share of that time in which the GPU was busy."""
     clock = Clock(seconds)
     with tempfile.TemporaryDirectory() as folder, watched_gpu() as busy:
-        learn(module, params, Workplace(Path(folder)), tell=lambda *_: None, callbacks=[clock])
+        learn(module, params, RunDirectory(Path(folder)), tell=lambda *_: None, callbacks=[clock])
     return clock.per_second * params.train.batch_size, fmean(busy) if busy else None
 
 

@@ -23,7 +23,7 @@ from pipeline.core.params import Params, TrainParams, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
 from pipeline.train.frame_cache import DecodedFrames, decoded_frames
-from pipeline.train.trainer import Workplace, best_student, distillation, fingerprint, learn
+from pipeline.train.trainer import RunDirectory, best_student, distillation, fingerprint, learn
 from training.metrics import psnr
 from training.models import MODELS
 from training.pairs import to_picture
@@ -110,10 +110,10 @@ def run_trial(params: Params, frames: dict[str, DecodedFrames], paths: Paths) ->
         return Verdict(**read_json(done, made_by="train"))
     with only_once(f"trial-{folder.name}", paths=paths):
         module = distillation(model, training, watched, params)
-        learn(module, params, Workplace(folder), tell=lambda *_: None)
+        learn(module, params, RunDirectory(folder), tell=lambda *_: None)
         verdict = judge(best_student(module), validation, paths)
         write_json(done, asdict(verdict))
-        Workplace(folder).checkpoint.unlink()
+        RunDirectory(folder).checkpoint.unlink()
     return verdict
 
 

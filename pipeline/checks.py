@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.clips import find_clips, find_frames
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.frames import read_frame
@@ -210,7 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Check the clips of this project."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.checks", description=(__doc__ or "").split("\n\n")[0])
     parser.parse_args(arguments)
-    return in_words(lambda: check(Paths()))
+    return run_command(lambda: check(Paths()))
 
 
 if __name__ == "__main__":

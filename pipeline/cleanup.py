@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from pipeline.core.command import in_words, none_runs
+from pipeline.core.command import none_runs, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.paths import Paths
@@ -208,7 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipeline.cleanup", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--remove", nargs="+", choices=sorted(PARTS), metavar="PART", help=", ".join(PARTS))
     chosen = parser.parse_args(arguments).remove
-    return in_words(lambda: remove(chosen, Paths()) if chosen else show(make_list(Paths())))
+    return run_command(lambda: remove(chosen, Paths()) if chosen else show(make_list(Paths())))
 
 
 if __name__ == "__main__":

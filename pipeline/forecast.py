@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.clips import DEMO_CLIP, find_clips, find_frames
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.geometry import Frame
@@ -140,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Forecast the teacher of this project."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.forecast", description=(__doc__ or "").split("\n\n")[0])
     parser.parse_args(arguments)
-    return in_words(lambda: forecast(Paths()))
+    return run_command(lambda: forecast(Paths()))
 
 
 if __name__ == "__main__":

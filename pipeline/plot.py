@@ -8,7 +8,7 @@ import csv
 import sys
 from pathlib import Path
 
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 
@@ -62,7 +62,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m pipeline.plot", description=__doc__.split("\n\n")[0])
     parser.add_argument("--log-path", type=Path, default=Paths().training_log)
     log = parser.parse_args().log_path
-    return in_words(lambda: print("\n".join(str(file) for file in plot_log(log))))
+    return run_command(lambda: print("\n".join(str(file) for file in plot_log(log))))
 
 
 if __name__ == "__main__":

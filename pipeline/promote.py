@@ -7,7 +7,7 @@ python -m pipeline.promote --back
 import argparse
 import sys
 
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.tracking import registry
@@ -29,7 +29,7 @@ def promote(which: str, paths: Paths, *, force: bool = False) -> str:
     if reason and not force:
         raise SharpcamError(f"{reason} To promote it all the same, add --force.")
     before = registry.champions_before(paths)
-    registry.crown(chosen.number, before=[*before, champion.number] if champion else before)
+    registry.set_champion(chosen.number, before=[*before, champion.number] if champion else before)
     instead = f" in place of version {champion.number}" if champion else ""
     return f"Version {chosen.number} is the champion now{instead}." + (f" Forced: {reason}" if reason else "")
 
@@ -41,7 +41,7 @@ def back(paths: Paths) -> str:
     if former is None:
         raise SharpcamError("There was no champion before this one that still exists. Name a version to promote.")
     before = registry.champions_before(paths)
-    registry.crown(former.number, before=before[: _last_index(before, former.number)])
+    registry.set_champion(former.number, before=before[: _last_index(before, former.number)])
     instead = f" again, in place of version {champion.number}" if champion else " again"
     return f"Version {former.number} is the champion{instead}."
 
@@ -96,7 +96,7 @@ def main() -> int:
     def work() -> None:
         print(back(Paths()) if asked.back else promote(asked.version, Paths(), force=asked.force))
 
-    return in_words(work)
+    return run_command(work)
 
 
 if __name__ == "__main__":

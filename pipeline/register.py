@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core import provenance
-from pipeline.core.command import in_words, only_once
+from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.hashing import sha256
@@ -107,7 +107,7 @@ def dial_tags(contract: dict[str, Any]) -> dict[str, str]:
 
 def _files(paths: Paths) -> Path:
     """The folder that holds the student's files and nothing else, the .pth too."""
-    folder = catalogue.lay_out(catalogue.find(catalogue.LOCAL, paths), paths)
+    folder = catalogue.materialize(catalogue.find(catalogue.LOCAL, paths), paths)
     if not (folder / paths.student.name).exists():
         raise SharpcamError(
             f'{paths.student} is not the student that was exported. Run "dvc repro export", or "dvc pull" to fetch it.'
@@ -125,7 +125,7 @@ def _in_words(number: int, known: Version | None, judged: dict[str, Any] | None)
 def main() -> int:
     """Register the student; gives the exit status."""
     argparse.ArgumentParser(prog="python -m pipeline.register", description=register.__doc__).parse_args()
-    return in_words(lambda: register(Paths()))
+    return run_command(lambda: register(Paths()))
 
 
 if __name__ == "__main__":

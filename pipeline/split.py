@@ -28,7 +28,7 @@ def split(paths: Paths, params: Params) -> None:
     else:
         training, validation = assign(usable, share=params.split.validation_share, seed=params.seed)
     write_json(paths.split, {"training": training, "validation": validation})
-    print(f"split: {_count(training)} frames train, {_count(validation)} judge: {', '.join(validation)}")
+    print(f"split: {_count(training)} training frames, {_count(validation)} validation frames: {', '.join(validation)}")
 
 
 def take(clips: list[Path], *, leave_out: list[str]) -> list[Path]:

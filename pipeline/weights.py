@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.core.command import in_words, only_once
+from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.hashing import sha256_of_open
 from pipeline.core.paths import Paths
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with only_once("weights", paths=paths):
             get(options.group, paths=paths, accept_sha256=options.accept_sha256)
 
-    return in_words(work)
+    return run_command(work)
 
 
 if __name__ == "__main__":

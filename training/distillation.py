@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from training.losses import frequency_l1, l1
 from training.metrics import psnr
-from training.pairs import Crops, Pair, Pairs, RandomCrops, WholeFrames, at_hand, loader, to_picture
+from training.pairs import Crops, Pair, Pairs, RandomCrops, WholeFrames, loader, to_device_if_it_fits, to_picture
 
 Row = dict[str, float]  # one epoch: epoch, train_loss, train_psnr, val_loss, val_psnr
 
@@ -42,8 +42,8 @@ class Distillation(lightning.LightningModule):
         self._seen: dict[str, list[Tensor]] = {}
 
     def on_fit_start(self) -> None:
-        self.training_pairs = at_hand(self.training_pairs, self.device)
-        self.validation_pairs = at_hand(self.validation_pairs, self.device)
+        self.training_pairs = to_device_if_it_fits(self.training_pairs, self.device)
+        self.validation_pairs = to_device_if_it_fits(self.validation_pairs, self.device)
 
     def train_dataloader(self) -> DataLoader[Pair]:
         rank = {"rank": self.trainer.global_rank, "ranks": self.trainer.world_size}

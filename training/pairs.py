@@ -60,7 +60,7 @@ def _packed(frames: Frames, device: torch.device) -> Frames:
     return Frames(packed, torch.arange(len(frames), device=device))
 
 
-def at_hand(pairs: Pairs, device: torch.device) -> Pairs:
+def to_device_if_it_fits(pairs: Pairs, device: torch.device) -> Pairs:
     """`pairs` on the GPU `device`, if they take no more than ROOM_SHARE of its free memory; else as they are."""
     if device.type != "cuda" or pairs.bytes > ROOM_SHARE * torch.cuda.mem_get_info(device)[0]:
         return pairs

@@ -68,9 +68,9 @@ def show_forecast(clips: list[Clip], params: Params | None, paths: Paths) -> Non
     if waiting:
         st.markdown(f"**{', '.join(waiting)}** will be adopted by the next run of the stage capture.")
     with st.container(horizontal=True):
-        if waiting and st.button("Adopt now", type="primary"):
+        if waiting and st.button("Import now", type="primary"):
             ask_for("repro", ["capture"], paths)
-        if not known and st.button("What will the teacher cost?", disabled=params is None):
+        if not known and st.button("Estimate the teacher's run", disabled=params is None):
             ask_for("forecast", [], paths)
         if clips and st.button("Check the pairs", help="Count, size, shift, blur, exposure, near-duplicates."):
             ask_for("checks", [], paths)

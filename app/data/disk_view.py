@@ -27,7 +27,7 @@ def show_disk(paths: Paths) -> None:
     st.dataframe(rows, hide_index=True, column_config={"MB": st.column_config.NumberColumn(format="%.1f")})
     st.subheader("Clean-up")
     listed = known_list(paths)
-    if st.button("Look what could go" if listed is None else "Look again"):
+    if st.button("Find files to clean up" if listed is None else "Search again"):
         ask_for("cleanup", [], paths)
     if listed is not None:
         for name, problem in known_problems(paths).items():

@@ -92,7 +92,7 @@ def wait_for_turn(job: Job, paths: Paths) -> bool:
             return True
         if others != told:
             told = others
-            job.log.write_text(in_words(others), encoding="utf-8")
+            job.log.write_text(describe_others(others), encoding="utf-8")
         time.sleep(LOOK_S)
     return False
 
@@ -105,7 +105,7 @@ def is_over(folder: Path) -> bool:
         return True
 
 
-def in_words(others: list[int]) -> str:
+def describe_others(others: list[int]) -> str:
     """What the log says while it waits for these processes."""
     if not others:
         return ""

@@ -8,7 +8,7 @@ from app.live.inbox import Limits
 from pipeline.core.errors import SharpcamError
 from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
-from pipeline.student.catalogue import Model, available, float_file, float_sha256, lay_out, read_contract
+from pipeline.student.catalogue import Model, available, float_file, float_sha256, materialize, read_contract
 
 PLAYER = "/live/web/player.mjs"
 REGISTRY = "/registry"
@@ -23,7 +23,7 @@ def describe(model: Model, paths: Paths, *, root: str = REGISTRY) -> dict[str, s
 
     A version may get another contract, and browsers keep files for ever: its address holds its hash too.
     """
-    file = lay_out(model, paths) / model.contract.name
+    file = materialize(model, paths) / model.contract.name
     contract = read_contract(file)
     address = f"{root}/{file.parent.name}"
     return _entry(model, address, float_sha256(contract), onnx=float_file(contract), mark=sha256(file))
@@ -66,7 +66,7 @@ def fetch(hashed: str, paths: Paths) -> None:
     """Lay out the version whose float file has that hash, if there is one. Raises SharpcamError where that fails."""
     for model in available(paths):
         if model.version is not None and model.contract.parent.name == hashed:
-            lay_out(model, paths)
+            materialize(model, paths)
             return
 
 

@@ -91,7 +91,7 @@ INBOX = Inbox(PATHS.inbox)
 Work = Callable[[Request, str], Awaitable[dict[str, Any]]]
 
 
-def in_words(work: Work, *, lasts_s: int = UPLOAD_LASTS_S) -> Callable[[Request], Awaitable[Response]]:
+def answered_in_a_sentence(work: Work, *, lasts_s: int = UPLOAD_LASTS_S) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint for the page's own browser; what goes wrong is a sentence and a fitting status.
 
     To begin takes a fresh token. Its session's upload then goes on with it for longer: a recording may take hours.
@@ -107,7 +107,7 @@ def in_words(work: Work, *, lasts_s: int = UPLOAD_LASTS_S) -> Callable[[Request]
         except SharpcamError as error:
             return _refusal(str(error), HTTPStatus.BAD_REQUEST)
         except ClientDisconnect:  # nobody reads the answer, and nothing of the frame was kept
-            return _refusal("The line was cut. Send that again.", HTTPStatus.BAD_REQUEST)
+            return _refusal("The connection was lost; nothing was saved. Send it again.", HTTPStatus.BAD_REQUEST)
         except OSError as error:
             if error.errno not in DISK_ERRORS:
                 raise
@@ -180,8 +180,8 @@ ROUTES = [
     Mount("/live/ort", Shelf(assets.INTO, r"[a-z0-9.-]+\.(mjs|wasm)")),
     Mount("/live/sample", Shelf(PATHS.demo_clip.parent, r"box\.webm")),
     Mount(options.REGISTRY, Registry(PATHS.registry, r"[0-9a-f]{64}/[A-Za-z0-9._-]+\.(onnx|json)", cache=FOR_EVER)),
-    Route("/capture/begin", in_words(begin, lasts_s=LASTS_S), methods=["POST"]),
-    Route("/capture/{id:str}/end", in_words(end), methods=["POST"]),
-    Route("/capture/{id:str}/{index:int}", in_words(put), methods=["PUT"]),
-    Route("/capture/{id:str}", in_words(abort), methods=["DELETE"]),
+    Route("/capture/begin", answered_in_a_sentence(begin, lasts_s=LASTS_S), methods=["POST"]),
+    Route("/capture/{id:str}/end", answered_in_a_sentence(end), methods=["POST"]),
+    Route("/capture/{id:str}/{index:int}", answered_in_a_sentence(put), methods=["PUT"]),
+    Route("/capture/{id:str}", answered_in_a_sentence(abort), methods=["DELETE"]),
 ]

@@ -5,7 +5,7 @@ import streamlit as st
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
-from pipeline.student.catalogue import available, lay_out, read_contract
+from pipeline.student.catalogue import available, materialize, read_contract
 
 SUFFIXES = {".pth": "torch", ".onnx": "ONNX", "_int8.onnx": "ONNX, int8", ".json": "contract"}
 
@@ -18,7 +18,7 @@ def show_files(paths: Paths) -> None:
     st.subheader("Files")
     chosen = st.selectbox("Model", models, format_func=lambda model: model.title, key="files")
     try:
-        folder = waited_for(lambda: lay_out(chosen, paths), words="Fetching the files…")
+        folder = waited_for(lambda: materialize(chosen, paths), words="Fetching the files…")
         stem = chosen.contract.stem
         contract = read_contract(folder / chosen.contract.name)
     except SharpcamError as error:

@@ -109,9 +109,8 @@ def offer_promotion(versions: list[Version], candidate: Version | None, champion
         if reason:
             st.warning(reason)
         else:
-            st.write(
-                f"Version {chosen.number} takes the place of {f'version {champion.number}' if champion else 'none'}."
-            )
+            what = f"replaces version {champion.number}" if champion else "becomes the first champion"
+            st.write(f"Version {chosen.number} {what}.")
         words = "Promote all the same" if reason else f"Promote version {chosen.number}"
         if st.button(words, type="secondary" if reason else "primary", key="promote"):
             act(partial(promote.promote, str(chosen.number), paths, force=bool(reason)))

@@ -37,7 +37,7 @@ def show_page(paths: Paths) -> None:
     st.title("sharpcam")
     active = unfinished(paths)
     if active:
-        st.subheader("At work")
+        st.subheader("Running")
         st.write(f"{_count(len(active), 'job')} at work or waiting. You may close this page: a job goes on without it.")
         show_job(active[0], paths)
         show_link("pipeline.py", "All jobs and stages")
@@ -59,7 +59,7 @@ def show_state(active: list[int], paths: Paths) -> None:
             show_next(next_thing(pipeline, paths), cost_of_teacher(pipeline.plan("all", "", force=False), paths), paths)
         except SharpcamError as error:  # the registry does not answer
             st.warning(str(error))
-    st.subheader("How everything stands")
+    st.subheader("Status")
     show_figures(pipeline, paths)
     doctor = "Looks at what is installed, and names a fix for what is missing. The answer stays on the page Pipeline."
     if st.button("Check this machine", icon=":material/stethoscope:", help=doctor, key="doctor"):

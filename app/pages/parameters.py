@@ -78,8 +78,8 @@ def settle_base(text: str) -> str:
         "Your own changes below are not saved yet."
     )
     mine, theirs = st.columns(2)
-    mine.button("Keep both: put mine on top", on_click=begin_anew, args=(text, dict(state[DRAFT])), width="stretch")
-    theirs.button("Drop mine", on_click=begin_anew, args=(text,), width="stretch")
+    mine.button("Reapply my changes", on_click=begin_anew, args=(text, dict(state[DRAFT])), width="stretch")
+    theirs.button("Discard my changes", on_click=begin_anew, args=(text,), width="stretch")
     return base
 
 
@@ -175,7 +175,7 @@ def show_stale(content: dict[str, Any], draft: dict[str, Any], paths: Paths) -> 
     rest = downstream(direct, paths)
     follow = f"; {', '.join(rest)} may have to follow." if rest else "."
     cost = as_last_time([*sorted(direct), *rest], paths)
-    st.markdown(f"**Stale with these parameters:** {', '.join(sorted(direct))}{follow} A run takes {cost}.")
+    st.markdown(f"**Stale with these parameters:** {', '.join(sorted(direct))}{follow} Duration of a run: {cost}.")
     rows = [
         {
             "parameter": each.key + (" (not saved)" if each.key in draft else ""),

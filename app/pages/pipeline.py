@@ -61,7 +61,7 @@ def show_controls(pipeline: Pipeline, paths: Paths) -> None:
         )
         force = st.toggle("Force", key="force", help="Run also what is fresh.")
     plan = pipeline.plan(scope, name, force=force)
-    st.markdown(in_words(plan, pipeline, scope, name))
+    st.markdown(describe_plan(plan, pipeline, scope, name))
     if cost := cost_of_teacher(plan, paths):
         st.caption(cost)
     queued = bool(unfinished(paths, lane="pipeline"))
@@ -81,12 +81,12 @@ def show_controls(pipeline: Pipeline, paths: Paths) -> None:
         st.rerun()
 
 
-def in_words(plan: list[Stage], pipeline: Pipeline, scope: Scope, name: str) -> str:
+def describe_plan(plan: list[Stage], pipeline: Pipeline, scope: Scope, name: str) -> str:
     """What a press would run, and how long that takes."""
     if not plan:
-        return "Nothing to do: all of it is fresh. **Force** runs it all the same."
+        return "Nothing to do: everything is up to date. Turn on **Force** to run it anyway."
     first = plan[0]
-    sentence = f"A press runs **{', '.join(stage.name for stage in plan)}**: {estimate(plan)}."
+    sentence = f"**Run** will execute **{', '.join(stage.name for stage in plan)}** ({estimate(plan)})."
     if scope != "all":
         by_name = {stage.name: stage for stage in pipeline.stages}
         old = [need for need in first.needs if by_name[need].state != "fresh"]

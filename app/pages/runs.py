@@ -114,7 +114,7 @@ def show_table(runs: list[PastRun]) -> list[PastRun]:
         placeholder="-",
         column_config={"started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
     )
-    st.caption(f"{len(found)} of {len(runs)} runs. A click on a column's head sorts by it.")
+    st.caption(f"{len(found)} of {len(runs)} runs. Click a column header to sort.")
     return found
 
 

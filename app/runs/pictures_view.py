@@ -43,7 +43,7 @@ def show_pictures(chosen: list[PastRun], paths: Paths) -> None:
         "Epochs",
         options,
         default=[BEST],
-        format_func=in_words,
+        format_func=describe_title,
         key="epochs",
         bind="query-params",
         help="Each run is a row and each epoch a column.",
@@ -55,7 +55,7 @@ def show_pictures(chosen: list[PastRun], paths: Paths) -> None:
     show_rows(rows_of(chosen, of_frame, in_order), references_of(of_frame), errors=errors)
 
 
-def in_words(title: str) -> str:
+def describe_title(title: str) -> str:
     """epoch-0003 as people write it."""
     name, _, number = title.partition("-")
     return f"{name} {int(number)}" if number else name
@@ -70,7 +70,7 @@ def rows_of(chosen: list[PastRun], of_frame: Mapping[str, Mapping[str, Path]], e
 def cell_of(run: PastRun, of_run: Mapping[str, Path], epoch: str) -> tuple[str, Path | None]:
     """Title and picture after an epoch; of a run that has no best one, or not yet, after its last."""
     if epoch != BEST:
-        return f"{run.id[:4]} · {in_words(epoch)}", of_run.get(epoch)
+        return f"{run.id[:4]} · {describe_title(epoch)}", of_run.get(epoch)
     if BEST in of_run:
         return f"{run.id[:4]} · best{decibels(run)}", of_run[BEST]
     last = max((title for title in of_run if title.startswith("epoch")), default="")

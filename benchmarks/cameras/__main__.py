@@ -19,7 +19,7 @@ from benchmarks.cameras.real import RealScore, look_at, real_table
 from benchmarks.cameras.scoring import MODES, Scores, as_json, material, score_family
 from benchmarks.cameras.sheet import check_suffix, draw, encoded
 from benchmarks.cameras.tables import mean_gain, names, report, worst_family
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_json
 from pipeline.core.geometry import Frame
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--real", type=Path, nargs="+", default=[], metavar="CLIP", help="real clips, without truth")
     parser.add_argument("--sheet", type=Path, metavar="PICTURE", help="write a contact sheet there, .png or .jpg")
     asked = parser.parse_args(arguments)
-    return in_words(lambda: run(asked))
+    return run_command(lambda: run(asked))
 
 
 def run(asked: argparse.Namespace) -> None:

@@ -26,7 +26,7 @@ from pipeline.core.clips import (
     safe_name,
     unfinished,
 )
-from pipeline.core.command import in_words, only_once, run_stage
+from pipeline.core.command import only_once, run_command, run_stage
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.frames import write_frame
@@ -225,4 +225,4 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.source is None:
         return run_stage("capture", capture)
-    return in_words(lambda: record_by_hand(arguments, Paths()))
+    return run_command(lambda: record_by_hand(arguments, Paths()))

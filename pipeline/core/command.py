@@ -43,7 +43,7 @@ def run_stage(name: str, work: Callable[[Paths, Params], None]) -> int:
         with only_once(name, paths=paths), logged_duration(name, paths=paths):
             work(paths, params)
 
-    return in_words(locked)
+    return run_command(locked)
 
 
 def _terminate(*_: object) -> None:
@@ -51,7 +51,7 @@ def _terminate(*_: object) -> None:
     sys.exit(TERMINATED)
 
 
-def in_words(work: Callable[[], None]) -> int:
+def run_command(work: Callable[[], None]) -> int:
     """Call `work`; what a user can cause becomes one sentence on stderr. Gives the exit status."""
     try:
         work()

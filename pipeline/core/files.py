@@ -40,4 +40,4 @@ def read_json(path: Path, *, made_by: str) -> Any:
     except FileNotFoundError:
         raise SharpcamError(f'No {path}. Run "dvc repro {made_by}" first, or "dvc pull" to fetch it.') from None
     except ValueError:
-        raise SharpcamError(f'{path} is no valid JSON. Delete it and run "dvc repro {made_by}" again.') from None
+        raise SharpcamError(f'{path} is not valid JSON. Delete it and run "dvc repro {made_by}" again.') from None

@@ -14,7 +14,7 @@ import sys
 from io import TextIOWrapper
 from pathlib import Path
 
-from pipeline.core.command import in_words, only_once
+from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
@@ -67,7 +67,9 @@ def enhance_folder(tasks: list[Task], work: Work, output: Path, *, jobs: int, ov
         if manifest.is_done(task, key):
             return Row(task.name, "skipped")
         if task.target.exists() and not (overwrite or manifest.is_ours(task)):
-            raise SharpcamError(f"{task.target} exists already and is none of ours. Add --overwrite, or remove it.")
+            raise SharpcamError(
+                f"{task.target} already exists and was not written by sharpcam. Add --overwrite, or remove it."
+            )
         manifest.begin(task)
         row, measured = work.run(task, advance)
         manifest.add(task, key, measured)
@@ -155,7 +157,7 @@ def enhance(asked: argparse.Namespace) -> None:
         view(asked)
         return
     if asked.output is None:
-        raise SharpcamError("Say where to: -o OUTPUT. Only a camera can do without.")
+        raise SharpcamError("Missing -o OUTPUT. Only a camera can do without.")
     source, output = Path(asked.input), Path(asked.output)
     tasks = find_tasks(source, output)
     if asked.dry_run:
@@ -199,4 +201,4 @@ def main(words: list[str] | None = None) -> int:
         except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise SharpcamError(f"OUTPUT cannot be at {error.filename} ({error.strerror}). Choose another.") from None
 
-    return in_words(work)
+    return run_command(work)

@@ -14,7 +14,7 @@ from pipeline.media.video import look_at
 KILO = 1000  # pixels in one step of the bar
 
 
-class Share:
+class FileProgress:
     """The part of the bar that belongs to one file; `lock` is the bar's."""
 
     def __init__(self, bar: Bar, total_px: int, lock: Lock, leave: Event) -> None:
@@ -53,7 +53,7 @@ def enhance_all(tasks: list[Task], attempt: Callable[[Task, Advance], Row], *, j
     with progress_bar(what="enhance", total=max(1, sum(px // KILO for px in sizes.values())), unit="kpx") as bar:
 
         def with_share(task: Task) -> Row:
-            share = Share(bar, sizes[task], lock, leave)
+            share = FileProgress(bar, sizes[task], lock, leave)
             try:
                 return attempt(task, share.advance)
             finally:

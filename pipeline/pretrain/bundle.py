@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 from pipeline.core.frames import read_frame
@@ -82,7 +82,7 @@ def main() -> int:
         said = bundle(asked.name, asked.weights, asked.frames, asked.folder, estimator=estimator)
         print(f"{asked.name}: {said}")
 
-    return in_words(work)
+    return run_command(work)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import cv2
 import yaml
 
-from pipeline.core.command import in_words
+from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 from pipeline.core.geometry import Frame
@@ -145,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="where the photographs go, about 1 GB")
     parser.add_argument("--packages", nargs="+", choices=table, default=list(table), metavar="NAME")
     asked = parser.parse_args(arguments)
-    return in_words(lambda: collect([table[name] for name in asked.packages], asked.folder))
+    return run_command(lambda: collect([table[name] for name in asked.packages], asked.folder))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from pipeline.core.command import in_words, only_once
+from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.pretrain.evaluate import evaluate
@@ -71,4 +71,4 @@ def main(arguments: list[str] | None = None) -> int:
                 track=start_tracking,
             )
 
-    return in_words(work)
+    return run_command(work)

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pipeline.core.command import in_words, only_once
+from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 from pipeline.core.hashing import sha256
@@ -208,7 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.restorer:
             put_into(asked.restorer, run.average.estimator)
 
-    return in_words(work)
+    return run_command(work)
 
 
 if __name__ == "__main__":

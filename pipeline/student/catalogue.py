@@ -20,7 +20,7 @@ FIRST = "student_m"  # of the bundled ones: where nothing is named it has to be 
 
 @dataclass(frozen=True)
 class Model:
-    """A student by its name. Its ONNX files lie beside the contract once `lay_out` was called."""
+    """A student by its name. Its ONNX files lie beside the contract once `materialize` was called."""
 
     name: str  # "champion", "candidate", "version:3", "student_sr", "bundled:student_m", or a path
     title: str  # for people
@@ -61,11 +61,11 @@ def find(name: str | None, paths: Paths) -> Model:
     if found is None:
         raise SharpcamError(_missing(name, [*registered, *local], problem))
     if found.version is not None:
-        lay_out(found, paths)
+        materialize(found, paths)
     return found
 
 
-def lay_out(model: Model, paths: Paths) -> Path:
+def materialize(model: Model, paths: Paths) -> Path:
     """Put the contract and its files into a folder of weights/registry/ and give that.
 
     Its name is a sha256: of a registered student the float file's, as the registry knows it; of another the contract's,

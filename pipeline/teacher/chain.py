@@ -145,12 +145,12 @@ class Chain:
 
 
 def guarded(step: Step, picture: Picture, *, run: Callable[[Step, Picture], Picture]) -> tuple[Picture, str]:
-    """The step's result; on a glitch once more in its tamed form; else the input at its size, and what was wrong."""
+    """The step's result; on a glitch once more in its fallback form; else the input at its size, and what was wrong."""
     after = run(step, picture)
     problem = _problem(step, picture, after)
-    tamed = step.tamed() if problem else None
-    if tamed is not None:
-        after = run(tamed, picture)
+    fallback = step.fallback_step() if problem else None
+    if fallback is not None:
+        after = run(fallback, picture)
         problem = _problem(step, picture, after)
     return (passed_through(picture, like=after), problem) if problem else (after, "")
 

@@ -116,7 +116,7 @@ class LocalStep(NetworkStep, frozen=True):
 
     tlc_px: TlcPx
 
-    def tamed(self) -> Step | None:
+    def fallback_step(self) -> Step | None:
         return self.settled().model_copy(update={"tlc_px": None}) if self.tlc_px else None
 
     def _tlc_px(self) -> TlcPx:

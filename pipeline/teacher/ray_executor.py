@@ -18,7 +18,7 @@ from pipeline.core.params import RayParams
 from pipeline.teacher.cache import StepCache
 from pipeline.teacher.chain import Chain
 from pipeline.teacher.executor import FRAMES_AT_ONCE, Job, Result
-from pipeline.teacher.ray_workers import Crew, Worker
+from pipeline.teacher.ray_workers import Worker, WorkerPool
 
 KNOCK_S = 10
 
@@ -47,7 +47,7 @@ def ray_results(pending: list[Job], chain: Chain, *, params: RayParams, cache: S
         print(f'teacher: {len(pending)} frames through the chain "{chain.name}", {count} workers of Ray', flush=True)
         at_once = FRAMES_AT_ONCE if chain.uses_gpu else 1
         hire = _hiring(ray, params, chain, cache, at_once)
-        crew = Crew(ray, hire, weights=chain.weight_paths(), count=count, most_in_hand=at_once + 1)
+        crew = WorkerPool(ray, hire, weights=chain.weight_paths(), count=count, most_in_hand=at_once + 1)
         try:
             yield from crew.results(pending)
         finally:

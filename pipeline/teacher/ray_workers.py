@@ -67,7 +67,7 @@ def keep_weights(files: dict[str, bytes]) -> Path:
 
 
 @dataclass(eq=False)
-class Member:
+class WorkerHandle:
     """A worker, as the driver knows it."""
 
     actor: Any
@@ -76,7 +76,7 @@ class Member:
     in_hand: int = 0
 
 
-class Crew:
+class WorkerPool:
     """The workers, what each has in hand, and replacements for those that die."""
 
     def __init__(
@@ -86,13 +86,13 @@ class Crew:
         self.hire = hire
         self.weights = weights
         self.most_in_hand = most_in_hand
-        self.members: list[Member] = []
-        self.starting: dict[Any, Member] = {}
-        self.running: dict[Any, tuple[Member, Job]] = {}
+        self.members: list[WorkerHandle] = []
+        self.starting: dict[Any, WorkerHandle] = {}
+        self.running: dict[Any, tuple[WorkerHandle, Job]] = {}
         self.tries: Counter[str] = Counter()  # by frame: how often a worker died with it in hand
         self.failed_starts = 0
         for _ in range(count):
-            self._start(Member(hire()))
+            self._start(WorkerHandle(hire()))
 
     def results(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """Each job and what became of it, in the order in which they are finished."""
@@ -110,7 +110,7 @@ class Crew:
         for member in [*self.members, *self.starting.values()]:
             self.ray.kill(member.actor)
 
-    def _start(self, member: Member, *sent: Any) -> None:
+    def _start(self, member: WorkerHandle, *sent: Any) -> None:
         self.starting[member.actor.start.remote(*sent)] = member
 
     def _hand_out(self, waiting: deque[Job]) -> None:
@@ -151,7 +151,7 @@ class Crew:
         self.failed_starts += 1
         if self.failed_starts >= MOST_TRIES:
             raise SharpcamError(f"Workers of Ray died {MOST_TRIES} times while they started. Look into Ray's logs.")
-        self._start(Member(self.hire()))
+        self._start(WorkerHandle(self.hire()))
 
     def _finished(self, reference: Any, waiting: deque[Job]) -> Iterator[Result]:
         member, job = self.running.pop(reference)
@@ -162,7 +162,7 @@ class Crew:
             return
         if member in self.members:
             self.members.remove(member)
-            self._start(Member(self.hire()))
+            self._start(WorkerHandle(self.hire()))
         self.tries[job.name] += 1
         if self.tries[job.name] < MOST_TRIES:
             waiting.append(job)

@@ -73,6 +73,6 @@ class Step(BaseModel, frozen=True, extra="forbid"):
         del entry
         return self
 
-    def tamed(self) -> "Step | None":
+    def fallback_step(self) -> "Step | None":
         """The same step in a form that is less sharp and fails less often, if there is one."""
         return None

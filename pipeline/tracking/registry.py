@@ -144,7 +144,7 @@ def drop_alias(alias: str) -> None:
         store.delete_registered_model_alias(NAME, alias)
 
 
-def crown(number: int, *, before: list[int]) -> None:
+def set_champion(number: int, *, before: list[int]) -> None:
     """Make a version the champion, and remember which were it `before`, the last one at the end."""
     with answering() as store, undisturbed():
         model = store.get_registered_model(NAME)

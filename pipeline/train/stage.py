@@ -29,7 +29,7 @@ from pipeline.tracking.student_notes import remember_student
 from pipeline.train.frame_cache import DecodedFrames, decoded_frames
 from pipeline.train.sample_images import Pictures, pictures_of
 from pipeline.train.start_from import for_the_camera, starting_model, starting_weights
-from pipeline.train.trainer import Workplace, best_student, distillation, fingerprint, learn
+from pipeline.train.trainer import RunDirectory, best_student, distillation, fingerprint, learn
 from training import checkpoints, metrics
 from training.distillation import Distillation, Row
 from training.pairs import to_picture
@@ -40,25 +40,27 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # how Lightning, to
 
 def train(paths: Paths, params: Params) -> None:
     """The stage: train (or go on), write the CSV, the student and the plots, log everything to MLflow."""
-    module, validation, workplace = prepare(paths, params)
+    module, validation, run_directory = prepare(paths, params)
     versions = provenance.versions(paths.root)
-    if ended_already(workplace, paths):
+    if ended_already(run_directory, paths):
         print("train: an earlier process has ended this very training already", flush=True)
         return
-    if workplace.student() is not None:
-        shutil.rmtree(workplace.folder)  # a training that is asked for again is a new one
-    workplace.folder.mkdir(parents=True, exist_ok=True)
-    run = start_run(name=params.train.model, params=params.model_dump(), tags=versions, resume_id=workplace.run_id())
-    write_json(workplace.run_file, {"run_id": run.id})
+    if run_directory.student() is not None:
+        shutil.rmtree(run_directory.folder)  # a training that is asked for again is a new one
+    run_directory.folder.mkdir(parents=True, exist_ok=True)
+    run = start_run(
+        name=params.train.model, params=params.model_dump(), tags=versions, resume_id=run_directory.run_id()
+    )
+    write_json(run_directory.run_file, {"run_id": run.id})
     with ended_well(run):
         keep_lock(run, paths)
         log_bicubic(validation, paths, params, run)
-        pictures = pictures_of(validation, run, folder=workplace.folder, epochs=params.train.epochs)
-        learn(module, params, workplace, tell=Log(paths.training_log, run, module, pictures).tell)
+        pictures = pictures_of(validation, run, folder=run_directory.folder, epochs=params.train.epochs)
+        learn(module, params, run_directory, tell=Log(paths.training_log, run, module, pictures).tell)
         finish(best_student(module), module.history, validation, paths, params, run)
         pictures.log(module.model, "best")
-    write_json(workplace.run_file, {"run_id": run.id, "student": sha256(paths.student)})
-    workplace.checkpoint.unlink()
+    write_json(run_directory.run_file, {"run_id": run.id, "student": sha256(paths.student)})
+    run_directory.checkpoint.unlink()
 
 
 def keep_lock(run: Run, paths: Paths) -> None:
@@ -68,14 +70,14 @@ def keep_lock(run: Run, paths: Paths) -> None:
         run.set_tag(LOCK_TAG, lock.name)
 
 
-def take_part(paths: Paths, params: Params) -> None:
+def train_as_worker_rank(paths: Paths, params: Params) -> None:
     """What each process does that trains beside the first one, on a GPU of its own: learn, and write nothing."""
-    module, _, workplace = prepare(paths, params)
-    if not ended_already(workplace, paths):
-        learn(module, params, workplace, tell=lambda *_: None)
+    module, _, run_directory = prepare(paths, params)
+    if not ended_already(run_directory, paths):
+        learn(module, params, run_directory, tell=lambda *_: None)
 
 
-def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, Workplace]:
+def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, RunDirectory]:
     """Who learns from what, the validation frames, and the place to keep it: the same in every process."""
     split = read_json(paths.split, made_by="split")
     frames = decoded_frames(
@@ -87,14 +89,14 @@ def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, 
     model = for_the_camera(starting_model(params, start), training, paths)
     name = fingerprint(params, model, training, validation, start=start)
     module = distillation(model, training, validation, params)
-    return module, validation, Workplace(paths.cache / "training" / name)
+    return module, validation, RunDirectory(paths.cache / "training" / name)
 
 
-def ended_already(workplace: Workplace, paths: Paths) -> bool:
+def ended_already(run_directory: RunDirectory, paths: Paths) -> bool:
     """Whether this training was ended, and its results are still there."""
-    if workplace.student() is None or not (paths.student.exists() and paths.training_log.exists()):
+    if run_directory.student() is None or not (paths.student.exists() and paths.training_log.exists()):
         return False
-    return sha256(paths.student) == workplace.student()
+    return sha256(paths.student) == run_directory.student()
 
 
 @contextmanager
@@ -142,7 +144,9 @@ class Log:
         write_csv(self.file, self.module.history)
         for row in self.module.history:
             if not np.isfinite(list(row.values())).all():
-                raise SharpcamError(f"The loss is no number in epoch {row['epoch']}. Lower train.learning_rate.")
+                raise SharpcamError(
+                    f"The loss became NaN or infinite in epoch {row['epoch']}. Lower train.learning_rate."
+                )
             if int(row["epoch"]) not in self.logged:
                 self.run.log_metrics({name: row[name] for name in COLUMNS[1:]}, step=int(row["epoch"]))
                 self.logged.add(int(row["epoch"]))

@@ -25,7 +25,7 @@ from training.pairs import Crops, Frames, Pairs
 
 
 @dataclass(frozen=True)
-class Workplace:
+class RunDirectory:
     """Where a training keeps what outlives a kill, outside DVC's outputs."""
 
     folder: Path  # keyed by a fingerprint of parameters and data
@@ -101,7 +101,7 @@ def best_student(module: Distillation) -> nn.Module:
 def learn(
     module: Distillation,
     params: Params,
-    workplace: Workplace,
+    run_directory: RunDirectory,
     *,
     tell: Callable[..., None],
     callbacks: Sequence[lightning.Callback] = (),
@@ -109,10 +109,10 @@ def learn(
     """Run the epochs that are left. `tell` is called after each, once its checkpoint is safe."""
 
     def save(trainer: lightning.Trainer) -> None:
-        part = workplace.folder / ".last.ckpt.part"
+        part = run_directory.folder / ".last.ckpt.part"
         trainer.save_checkpoint(part)
         if trainer.is_global_zero:
-            part.replace(workplace.checkpoint)
+            part.replace(run_directory.checkpoint)
 
     quiet_lightning()
     trainer = lightning.Trainer(
@@ -129,10 +129,10 @@ def learn(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
-        default_root_dir=workplace.folder,
+        default_root_dir=run_directory.folder,
         deterministic="warn",
     )
-    resume = workplace.checkpoint if workplace.checkpoint.exists() else None
+    resume = run_directory.checkpoint if run_directory.checkpoint.exists() else None
     if resume is not None:
         print(f"train: going on from {resume}", flush=True)
     trainer.fit(module, ckpt_path=resume, weights_only=True)

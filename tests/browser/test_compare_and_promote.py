@@ -54,7 +54,7 @@ def test_a_candidate_is_promoted_and_taken_back(
     (folder / "student_sr.onnx").write_bytes(b"a student")
     for psnr in (31.0, 33.0):
         make_version(folder, psnr=psnr)
-    registry.crown(1, before=[])
+    registry.set_champion(1, before=[])
     registry.set_alias(registry.CANDIDATE, 2)
     page.goto(f"{dashboard(project)}/models")
     page.get_by_role("button", name="Promote …").click(timeout=PATIENCE_MS)

@@ -71,7 +71,7 @@ def test_stages_are_run_watched_refreshed_and_found_again_after_a_restart(small:
         small.change(train={"epochs": 9})
         expect_state(page, "train", f"train.epochs: {epochs} → 9")
         expect_state(page, "teacher", "fresh")
-        expect(page.get_by_text("A press runs train")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("Run will execute train")).to_be_visible(timeout=PATIENCE_MS)
     finally:
         kill(server)
 

@@ -81,7 +81,7 @@ def test_a_picture_runs_and_its_figures_reach_the_page(live: Page) -> None:
 
 def test_the_picture_is_that_of_python(live: Page, project: Project) -> None:
     frame = photo(120, 160)
-    live.get_by_label("Student reads").select_option("1")
+    live.get_by_label("Input size").select_option("1")
     open_picture(live, frame)
     pictures = snapshot(live)
     assert np.array_equal(pictures["raw.png"], frame)

@@ -4,7 +4,7 @@ import shutil
 
 from making import json_lines, make_clip, photo
 
-from benchmarks.made_up_weights import make_up_restorer
+from benchmarks.random_weights import write_random_restorer
 from pipeline.capture.stage import adopt
 from pipeline.forecast import forecast, in_a_sentence, known_forecast
 from pipeline.teacher.stage import teacher
@@ -38,7 +38,7 @@ def test_new_frames_are_what_the_teacher_then_computes(recorded, capsys):
 
 
 def test_a_chain_with_networks_needs_room_for_their_results(recorded):
-    make_up_restorer(recorded.paths.bundled / "restorer.safetensors", width=8)
+    write_random_restorer(recorded.paths.bundled / "restorer.safetensors", width=8)
     recorded.change(teacher={"chain": "bundled"})
     result = made(recorded)
     assert result.frames == 9

@@ -137,12 +137,12 @@ def test_files_of_a_version_are_fetched_once_and_held_to_their_hashes(trained):
     register(trained.paths)
     shutil.rmtree(trained.paths.registry)
     model = catalogue.find("version:1", trained.paths)
-    folder = catalogue.lay_out(model, trained.paths)
+    folder = catalogue.materialize(model, trained.paths)
     assert folder == trained.paths.registry / sha256(trained.paths.student_onnx)
     onnx = folder / trained.paths.student_onnx.name
     assert onnx.read_bytes() == trained.paths.student_onnx.read_bytes()
     onnx.write_bytes(b"damaged")
-    catalogue.lay_out(model, trained.paths)
+    catalogue.materialize(model, trained.paths)
     assert onnx.read_bytes() == trained.paths.student_onnx.read_bytes()
 
 

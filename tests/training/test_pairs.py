@@ -11,9 +11,9 @@ from training.pairs import (
     Pairs,
     RandomCrops,
     WholeFrames,
-    at_hand,
     cut,
     loader,
+    to_device_if_it_fits,
     to_picture,
 )
 
@@ -126,12 +126,12 @@ def test_crops_are_the_same_wherever_the_frames_lie():
 
 
 def test_without_a_gpu_frames_stay_in_their_memory_map():
-    assert at_hand(PAIRS, CPU) is PAIRS
+    assert to_device_if_it_fits(PAIRS, CPU) is PAIRS
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_on_a_gpu_with_room_crops_are_cut_there_and_are_the_same():
-    there = at_hand(PAIRS, torch.device("cuda:0"))
+    there = to_device_if_it_fits(PAIRS, torch.device("cuda:0"))
     assert there.inputs.store.is_cuda
     batches = [(small.cpu(), large.cpu()) for small, large in loader(dataset(pairs=there), torch.device("cuda:0"))]
     assert same(batches, crops())

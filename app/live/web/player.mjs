@@ -564,7 +564,7 @@ class Player {
     #showProgress({ countdown, rests, done, frames }) {
         const { ui } = this;
         ui.countdown.textContent = countdown ?? "";
-        if (rests) ui.trainingNote.textContent = "The picture rests. The recording goes on with it, or ends after a minute.";
+        if (rests) ui.trainingNote.textContent = "Paused. The recording continues with the picture, or ends after a minute.";
         if (done) {
             Object.assign(ui.progress, { max: frames, value: done });
             ui.trainingNote.textContent = `${done} of ${frames} frames`;

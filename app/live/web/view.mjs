@@ -50,10 +50,10 @@ const MARKUP = `
   <label>Engine <select data-name="engine">
     <option value="auto">Automatic</option><option value="webgpu">WebGPU</option>
     <option value="wasm">WASM</option></select></label>
-  <label>Student reads <select data-name="inputSize">
+  <label>Input size <select data-name="inputSize">
     <option value="auto">Automatic</option><option value="1">Full size</option><option value="0.75">3/4</option>
     <option value="0.5">1/2</option></select></label>
-  <label>Frames a second <select data-name="targetFps">
+  <label>Target frame rate <select data-name="targetFps">
     <option>6</option><option>10</option><option>15</option><option>24</option><option>30</option></select></label>
 </div>
 <details class="training" data-name="training" hidden>

@@ -23,7 +23,7 @@ const CAMERA = {
 };
 
 export const INSECURE =
-    "A browser gives its camera only to pages with https, or of this very machine. Open the page that way, or play the sample.";
+    "Browsers allow camera access only over https or on localhost. Open the page that way, or play the sample.";
 
 /** Why there is no camera. */
 export function cameraSentence(error) {

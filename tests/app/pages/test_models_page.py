@@ -70,7 +70,7 @@ def test_a_candidate_is_promoted_and_the_way_back_is_offered(versions, project):
 
 
 def test_an_objection_is_said_before_it_is_overruled(versions, project):
-    registry.crown(2, before=[])
+    registry.set_champion(2, before=[])
     page = run_page()
     assert "Version 1 is 2.000 dB worse than the champion, version 2." in text(page)
     assert page.button(key="promote").label == "Promote all the same"

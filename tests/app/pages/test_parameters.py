@@ -96,7 +96,7 @@ def test_what_an_editor_changed_meanwhile_is_taken_when_nothing_is_edited(versio
     assert not page.warning
 
 
-@pytest.mark.parametrize(("button", "seed"), [("Keep both: put mine on top", 99), ("Drop mine", 7)])
+@pytest.mark.parametrize(("button", "seed"), [("Reapply my changes", 99), ("Discard my changes", 7)])
 def test_what_an_editor_changed_meanwhile_is_never_lost(versioned, button, seed):
     page = run_page()
     page.number_input(key="param:seed").set_value(99).run()
@@ -174,6 +174,6 @@ def test_what_a_change_will_cost_is_said_before_it_is_saved(versioned):
     durations.write_text("\n".join(json.dumps(line) for line in lines))
     page = run_page()
     page.number_input(key="param:split.gap_frames").set_value(5).run()
-    assert "A run takes about 20 s, as last time." in words(page)
+    assert "Duration of a run: about 20 s last time." in words(page)
     page.number_input(key="param:capture.demo.frames").set_value(4).run()
-    assert "A run takes about 2 min, as last time; teacher never ended here before" in words(page)
+    assert "Duration of a run: about 2 min last time; teacher has never finished on this machine" in words(page)

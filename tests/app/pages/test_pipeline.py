@@ -50,7 +50,7 @@ def past_job(paths: Paths, number: int, **state: object) -> Path:
 @pytest.mark.usefixtures("small")
 def test_a_fresh_clone_sees_the_stages_and_what_a_press_would_run() -> None:
     page = run_page()
-    assert "A press runs **capture, teacher, train**" in said(page)
+    assert "**Run** will execute **capture, teacher, train**" in said(page)
     assert "never run" in said(page)
     assert "No job yet" in said(page)
     assert "hours and gigabytes the teacher will take: ask the page Data" in said(page)
@@ -73,10 +73,10 @@ def test_scope_stage_and_force_change_what_a_press_would_run(small: Project) -> 
     page = run_page()
     page.segmented_control("scope").set_value("from").run()
     page.selectbox("stage").set_value("teacher").run()
-    assert "A press runs **teacher, train**" in said(page)
+    assert "**Run** will execute **teacher, train**" in said(page)
     assert "teacher would read what capture left, which is not fresh" in said(page)
     page.segmented_control("scope").set_value("this").run()
-    assert "A press runs **teacher**:" in said(page)
+    assert "**Run** will execute **teacher** (" in said(page)
 
 
 def test_a_press_starts_one_job_which_is_shown_stopped_and_kept(small: Project) -> None:

@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 from making import kill, until
 
-from pipeline.core.command import in_words, none_runs, only_once, process_is_gone
+from pipeline.core.command import none_runs, only_once, process_is_gone, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 
@@ -126,7 +126,7 @@ def fails_with(error):
 
 
 def test_an_error_of_the_user_is_one_sentence_and_status_1(capsys):
-    assert in_words(fails_with(SharpcamError("Nothing there. Bring something."))) == 1
+    assert run_command(fails_with(SharpcamError("Nothing there. Bring something."))) == 1
     assert capsys.readouterr().err == "sharpcam: Nothing there. Bring something.\n"
 
 
@@ -142,7 +142,7 @@ def test_an_error_of_the_user_is_one_sentence_and_status_1(capsys):
     ],
 )
 def test_an_error_of_the_disk_is_one_sentence_and_status_1(number, words, capsys):
-    assert in_words(fails_with(OSError(number, os.strerror(number), "data/raw"))) == 1
+    assert run_command(fails_with(OSError(number, os.strerror(number), "data/raw"))) == 1
     sentence = capsys.readouterr().err
     assert sentence.startswith("sharpcam: Could not write data/raw: ")
     assert words in sentence
@@ -150,13 +150,13 @@ def test_an_error_of_the_disk_is_one_sentence_and_status_1(number, words, capsys
 
 def test_an_error_of_ours_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
-        in_words(fails_with(ZeroDivisionError()))
+        run_command(fails_with(ZeroDivisionError()))
     with pytest.raises(IsADirectoryError):
-        in_words(fails_with(IsADirectoryError(errno.EISDIR, "is a folder")))
+        run_command(fails_with(IsADirectoryError(errno.EISDIR, "is a folder")))
 
 
 def test_ctrl_c_is_said_in_words(capsys):
-    assert in_words(fails_with(KeyboardInterrupt())) == 130
+    assert run_command(fails_with(KeyboardInterrupt())) == 130
     assert "run again to go on" in capsys.readouterr().err
 
 

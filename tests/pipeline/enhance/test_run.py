@@ -116,7 +116,7 @@ def test_a_link_to_an_input_is_an_input(link, tmp_path, capsys):
         (["no.png", "-o", "x.png"], "There is no no.png"),
         (["params.yaml", "-o", "x.png"], "is no picture that can be read"),
         (["{picture}", "-o", "x.bmp"], "names no format that is written"),
-        (["{picture}"], "Say where to"),
+        (["{picture}"], "Missing -o OUTPUT"),
         (["{picture}", "-o", "x.png", "--model", "unknown"], 'no model "unknown"'),
         (["{picture}", "-o", "x.png", "--engine", "unknown"], 'no engine "unknown"'),
         (["{picture}", "-o", "x.png", "--codec", "unknown"], 'no codec "unknown"; there are: h264'),
@@ -236,7 +236,7 @@ def test_an_output_inside_the_input_is_no_input_and_foreign_files_stay(album, ca
     (album / "broken.png").unlink()
     foreign = picture(out / "a.png", seed=5).read_bytes()
     assert main([str(album), "-o", str(out), *ENGINE]) == 1
-    assert "is none of ours" in capsys.readouterr().err
+    assert "was not written by sharpcam" in capsys.readouterr().err
     assert (out / "a.png").read_bytes() == foreign
     assert set(rows(out)) == {"a.png", "d.tif", "deep/c.webp", "deep/down/b.jpg"}
     assert main([str(album), "-o", str(album), *ENGINE]) == 1

@@ -113,12 +113,12 @@ def test_a_named_file_is_of_its_kind_and_its_contract_names_it(trained):
 
 def test_what_is_laid_out_is_whole_and_is_renewed_with_its_contract(trained):
     model = catalogue.find("student_sr", trained.paths)
-    assert load_student(catalogue.lay_out(model, trained.paths) / "student_sr.json")
+    assert load_student(catalogue.materialize(model, trained.paths) / "student_sr.json")
     rewrite_contract(trained)
-    folder = catalogue.lay_out(model, trained.paths)
+    folder = catalogue.materialize(model, trained.paths)
     assert read_json(folder / "student_sr.json", made_by="export")["data"] == {}
     (folder / "student_sr.onnx").write_bytes(b"damaged")
-    assert catalogue.lay_out(model, trained.paths) == folder
+    assert catalogue.materialize(model, trained.paths) == folder
     assert load_student(folder / "student_sr.json")
 
 
@@ -132,7 +132,7 @@ def test_a_registered_student_keeps_its_contract_whatever_the_same_network_gets_
     registered = trained.paths.contract.read_bytes()
     register(trained.paths)
     rewrite_contract(trained)
-    here = catalogue.lay_out(catalogue.find("student_sr", trained.paths), trained.paths)
+    here = catalogue.materialize(catalogue.find("student_sr", trained.paths), trained.paths)
     version = catalogue.find("version:1", trained.paths)
     assert version.contract.read_bytes() == registered
     assert (here / "student_sr.json").read_bytes() == trained.paths.contract.read_bytes()
@@ -146,17 +146,17 @@ def test_a_registered_student_keeps_its_contract_whatever_the_same_network_gets_
         (lambda paths: paths.contract.write_text("[]"), "is no contract of a student"),
         (lambda paths: paths.contract.write_text('{"files": {}}'), "is no contract of a student"),
         (lambda paths: paths.contract.write_text('{"files": {"../a.onnx": "b"}}'), "is no contract of a student"),
-        (lambda paths: paths.contract.write_text("no JSON"), "is no valid JSON"),
+        (lambda paths: paths.contract.write_text("no JSON"), "is not valid JSON"),
     ],
     ids=["changed", "missing", "list", "no files", "a path", "no JSON"],
 )
 def test_what_is_not_as_its_contract_says_is_not_laid_out(trained, harm, sentence):
     harm(trained.paths)
     with pytest.raises(SharpcamError, match=sentence):
-        catalogue.lay_out(catalogue.find("student_sr", trained.paths), trained.paths)
+        catalogue.materialize(catalogue.find("student_sr", trained.paths), trained.paths)
     assert not list(trained.paths.registry.rglob("*.json"))
 
 
 def test_a_full_disk_is_one_sentence(trained, full_disk):
     with pytest.raises(SharpcamError, match=r"could not be laid out in .*registry \(No space left.*\. Fix that"):
-        catalogue.lay_out(catalogue.find("student_sr", trained.paths), trained.paths)
+        catalogue.materialize(catalogue.find("student_sr", trained.paths), trained.paths)

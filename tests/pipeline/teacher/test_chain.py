@@ -53,7 +53,7 @@ class Troubled(Step, frozen=True):
         }
         return answers[self.first]
 
-    def tamed(self):
+    def fallback_step(self):
         return Troubled(first=self.second) if self.second else None
 
 

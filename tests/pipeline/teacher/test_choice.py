@@ -13,7 +13,7 @@ import pytest
 import torch
 from making import ROOT, make_clip, photo
 
-from benchmarks.made_up_weights import made_up_weights, make_up_restorer
+from benchmarks.random_weights import random_weights, write_random_restorer
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
 from pipeline.core.frames import read_frame
@@ -66,7 +66,7 @@ def _soon(monkeypatch):
 @pytest.fixture
 def engine(tmp_path):
     """A restorer of random weights, and no note yet."""
-    make_up_restorer(tmp_path / "restorer.safetensors", width=8)
+    write_random_restorer(tmp_path / "restorer.safetensors", width=8)
     return Engine(tmp_path, tmp_path, "cpu", "auto", tmp_path / "cache")
 
 
@@ -117,7 +117,7 @@ def test_a_choice_is_measured_once_for_processor_libraries_weights_and_precision
         assert chosen(engine) == first
         patch.setattr(choice, "machine", lambda libraries: ["another processor", *libraries])
         assert chosen(engine) == "measured again"
-    make_up_restorer(engine.bundled / "restorer.safetensors", width=12)
+    write_random_restorer(engine.bundled / "restorer.safetensors", width=12)
     assert chosen(engine) in BACKENDS
     assert len(notes(engine)) == 2
 
@@ -178,7 +178,7 @@ def brittle(engine, monkeypatch):
     """A network that half precision hurts: it computes with numbers from 5 to 6 and takes the 5 away at the end."""
     arguments = {"num_feat": 3, "num_conv": 1, "upscale": 4}
     monkeypatch.setitem(NETWORKS, RealEsrgan.network, replace(NETWORKS[RealEsrgan.network], arguments=arguments))
-    with made_up_weights([RealEsrgan.network], folder=engine.bundled):
+    with random_weights([RealEsrgan.network], folder=engine.bundled):
         state = {key: torch.zeros_like(value) for key, value in SRVGG(**arguments).state_dict().items()}
         for channel in range(3):
             state["body.0.weight"][channel, channel, 1, 1] = 1
@@ -212,7 +212,7 @@ def test_networks_that_cannot_be_converted_stay_in_torch_with_a_sentence(engine,
     unet = {"width": 4, "enc_blk_nums": (1,), "middle_blk_num": 1, "dec_blk_nums": (1,)}
     name = NafnetDeblur.network
     monkeypatch.setitem(NETWORKS, name, replace(NETWORKS[name], arguments=unet))
-    with made_up_weights([name], folder=engine.downloads):
+    with random_weights([name], folder=engine.downloads):
         assert chosen(engine, NafnetDeblur(tlc_px=(16, 24))).startswith("torch-")
         said = capsys.readouterr().err
         assert "openvino-fp32 is left out: its local converter depends on a picture's size, which" in said
@@ -265,7 +265,7 @@ def clips(project, monkeypatch):
     """One clip, a small restorer, and a choice that a test can make: `clips.chosen`."""
     settings = {"chain": "mine", "device": "cpu", "chains": {"mine": CHAIN}}
     project.change(teacher=settings, capture={"source": "inbox"})
-    make_up_restorer(project.paths.bundled / "restorer.safetensors", width=8)
+    write_random_restorer(project.paths.bundled / "restorer.safetensors", width=8)
     make_clip(project.paths, "a", FRAMES[:2])
     project.chosen = "torch-bf16"
     monkeypatch.setattr(network_steps, "chosen_backend", lambda *_, **__: project.chosen)

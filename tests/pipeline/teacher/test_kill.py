@@ -7,7 +7,7 @@ import time
 import pytest
 from making import kill, make_clip, photo, tree
 
-from benchmarks.made_up_weights import make_up_restorer
+from benchmarks.random_weights import write_random_restorer
 from pipeline.core.files import write_json
 from pipeline.teacher.choice import note_file
 from pipeline.teacher.network_steps import Restorer
@@ -22,7 +22,7 @@ CHAIN = [{"crop": {}}, {"restorer": {}}, {"resize": {}}, {"unsharp": {}}]
 def clips(project):
     """Two clips, and a restorer that takes some 40 ms for a frame."""
     project.change(teacher={"chain": "mine", "device": "cpu", "chains": {"mine": CHAIN}})
-    make_up_restorer(project.paths.bundled / "restorer.safetensors", width=32)
+    write_random_restorer(project.paths.bundled / "restorer.safetensors", width=32)
     write_json(note_of(project), {"chosen": "torch-fp32"})  # converting it would take each process seconds
     for clip in range(2):
         make_clip(project.paths, f"clip{clip}", [photo(90, 120, seed=100 * clip + i) for i in range(FRAMES // 2)])

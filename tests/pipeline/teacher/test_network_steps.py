@@ -12,7 +12,7 @@ import torch
 from making import ROOT, make_clip, photo, tree
 from skimage.metrics import peak_signal_noise_ratio
 
-from benchmarks.made_up_weights import made_up_weights, make_up_restorer
+from benchmarks.random_weights import random_weights, write_random_restorer
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
 from pipeline.core.frames import read_frame
@@ -66,7 +66,7 @@ def _tiny(monkeypatch):
 @pytest.fixture
 def engine(tmp_path):
     """All weights in one folder, fp32 on the CPU."""
-    with made_up_weights([*TINY, "restorer"], folder=tmp_path / "weights"):
+    with random_weights([*TINY, "restorer"], folder=tmp_path / "weights"):
         yield Engine(tmp_path / "weights", tmp_path / "weights", "cpu", "fp32")
 
 
@@ -77,8 +77,8 @@ def with_weights(project):
     project.change(teacher={"precision": "fp32"})
     bundled = [RealEsrgan.network, Restorer.network]
     with (
-        made_up_weights([name for name in TINY if name not in bundled], folder=project.paths.downloads),
-        made_up_weights(bundled, folder=project.paths.bundled),
+        random_weights([name for name in TINY if name not in bundled], folder=project.paths.downloads),
+        random_weights(bundled, folder=project.paths.bundled),
     ):
         yield project
 
@@ -141,14 +141,14 @@ def test_a_step_gives_what_its_network_gives_at_the_size_it_announces(step, engi
         np.testing.assert_allclose(given, answer(model(step.network, engine, **arguments), PICTURE), atol=1e-5)
 
 
-def test_the_tamed_form_is_the_network_without_tlc(engine):
+def test_the_fallback_is_the_network_without_tlc(engine):
     step = NafnetDeblur(tlc_px=(16, 16)).placed(engine)
-    tamed = step.tamed()
-    assert tamed.tamed() is None
-    assert RealEsrgan().tamed() is None
+    fallback = step.fallback_step()
+    assert fallback.fallback_step() is None
+    assert RealEsrgan().fallback_step() is None
     plain = answer(model(step.network, engine), PICTURE)
-    np.testing.assert_allclose(tamed.run(PICTURE, geometry=GEOMETRY), plain, atol=1e-5)
-    difference = np.abs(step.run(PICTURE, geometry=GEOMETRY) - tamed.run(PICTURE, geometry=GEOMETRY))
+    np.testing.assert_allclose(fallback.run(PICTURE, geometry=GEOMETRY), plain, atol=1e-5)
+    difference = np.abs(step.run(PICTURE, geometry=GEOMETRY) - fallback.run(PICTURE, geometry=GEOMETRY))
     assert difference.max() > 1e-6
 
 
@@ -161,7 +161,7 @@ def test_a_network_that_fails_with_tlc_alone_is_used_without(engine):
 
     given, problem = guarded(step, PICTURE, run=run)
     assert problem == ""
-    np.testing.assert_array_equal(given, step.tamed().run(PICTURE, geometry=GEOMETRY))
+    np.testing.assert_array_equal(given, step.fallback_step().run(PICTURE, geometry=GEOMETRY))
 
 
 @pytest.mark.parametrize("step", STEPS_OF_NETWORKS, ids=str)
@@ -205,7 +205,7 @@ def test_weights_precision_and_arguments_are_in_the_fingerprint(engine):
     seen += [fingerprint({"nafssr": {"tlc_px": tlc}}) for tlc in (None, [30, 90], [32, 90])]
     seen += [fingerprint({"restorer": changed}) for changed in ({"self_ensemble": 2}, {"keep_light": True})]
     seen += [fingerprint({"nafssr": {"views": "same_view", "tlc_px": None}})]
-    make_up_restorer(engine.bundled / "restorer.safetensors", width=8)
+    write_random_restorer(engine.bundled / "restorer.safetensors", width=8)
     seen.append(fingerprint(ours))
     assert len(set(seen)) == len(seen)
 
@@ -228,16 +228,16 @@ def test_a_restorer_may_keep_the_light_of_the_frame(engine):
     np.testing.assert_array_equal(kept, with_light_of(PICTURE, plain))
 
 
-def test_a_network_is_read_once_and_shared_with_its_tamed_form(engine, monkeypatch):
+def test_a_network_is_read_once_and_shared_with_its_fallback(engine, monkeypatch):
     reads = []
     real = inference.load_network
     monkeypatch.setattr(inference, "load_network", lambda *args, **rest: reads.append(args) or real(*args, **rest))
     step = NafnetDenoise(tlc_px=(16, 16)).placed(engine)
-    for form in (step, step, step.tamed()):
+    for form in (step, step, step.fallback_step()):
         form.run(PICTURE, geometry=GEOMETRY)
     assert len(reads) == 1
     with_tlc, without = (
-        inference.loaded(form.source(), device="cpu", tlc_px=form.tlc_px) for form in (step, step.tamed())
+        inference.loaded(form.source(), device="cpu", tlc_px=form.tlc_px) for form in (step, step.fallback_step())
     )
     assert with_tlc.intro.weight.data_ptr() == without.intro.weight.data_ptr()
 
@@ -390,7 +390,7 @@ from pathlib import Path
 from benchmarks.teacher import built, noisy_frame
 from pipeline.core.params import load_params
 
-with built("original", load_params(Path("params.yaml")), made_up=True) as chain:
+with built("original", load_params(Path("params.yaml")), random=True) as chain:
     assert chain.enhance(noisy_frame((640, 480))).frame.shape == (1024, 1280, 3)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """

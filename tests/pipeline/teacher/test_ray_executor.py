@@ -12,7 +12,7 @@ from making import make_clip, photo, tree, until
 
 import pipeline
 import training
-from benchmarks.made_up_weights import make_up_restorer
+from benchmarks.random_weights import write_random_restorer
 from pipeline.core.clips import find_clips
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import decode_frame
@@ -21,7 +21,7 @@ from pipeline.teacher.cache import StepCache
 from pipeline.teacher.chain import build_chain
 from pipeline.teacher.executor import Finished, Job, local_results
 from pipeline.teacher.ray_executor import ray_results
-from pipeline.teacher.ray_workers import Crew, keep_weights
+from pipeline.teacher.ray_workers import WorkerPool, keep_weights
 from pipeline.teacher.stage import build_engine, find_jobs, teacher
 
 try:
@@ -53,7 +53,7 @@ def cluster():
 def clips(project):
     """Two clips of six frames, and a small restorer."""
     project.change(teacher={"chain": "mine", "executor": "ray", "device": "cpu", "chains": {"mine": CHAIN}})
-    make_up_restorer(project.paths.bundled / "restorer.safetensors", width=8)
+    write_random_restorer(project.paths.bundled / "restorer.safetensors", width=8)
     for clip in range(2):
         make_clip(project.paths, f"clip{clip}", [photo(60, 80, seed=10 * clip + i) for i in range(6)])
     return project
@@ -244,7 +244,7 @@ def jobs(tmp_path):
 
 def test_a_frame_over_which_every_worker_dies_fails_alone(jobs):
     cluster = Cluster(finish=lambda name: "dies" if name.endswith("3.png") else "done")
-    crew = Crew(cluster, cluster.hire, weights=[], count=2, most_in_hand=2)
+    crew = WorkerPool(cluster, cluster.hire, weights=[], count=2, most_in_hand=2)
     outcomes = {job.raw.name: outcome for job, outcome in crew.results(jobs)}
     assert len(outcomes) == 6
     assert "3 workers of Ray died over it" in str(outcomes.pop("3.png"))
@@ -255,10 +255,10 @@ def test_a_frame_over_which_every_worker_dies_fails_alone(jobs):
 def test_workers_that_die_at_the_start_end_the_stage(jobs):
     cluster = Cluster(start=lambda: "dies")
     with pytest.raises(SharpcamError, match="died 3 times while they started"):
-        list(Crew(cluster, cluster.hire, weights=[], count=2, most_in_hand=2).results(jobs))
+        list(WorkerPool(cluster, cluster.hire, weights=[], count=2, most_in_hand=2).results(jobs))
 
 
 def test_what_hinders_a_worker_is_said(jobs):
     cluster = Cluster(start=lambda: "the GPU has no bf16.")
     with pytest.raises(SharpcamError, match="A worker of Ray cannot start: the GPU has no bf16"):
-        list(Crew(cluster, cluster.hire, weights=[], count=2, most_in_hand=2).results(jobs))
+        list(WorkerPool(cluster, cluster.hire, weights=[], count=2, most_in_hand=2).results(jobs))

@@ -190,7 +190,7 @@ def test_an_exception_fails_the_run_and_the_next_start_goes_on_in_it(ready):
 
 
 def test_a_training_that_diverges_says_what_to_change(ready):
-    with pytest.raises(SharpcamError, match=r"no number in epoch 0. Lower train.learning_rate"):
+    with pytest.raises(SharpcamError, match=r"The loss became NaN or infinite in epoch 0. Lower train.learning_rate"):
         train(ready.paths, ready.change(train={"learning_rate": 1e30}))
     assert [run.info.status for run in runs()] == ["FAILED"]
 

@@ -24,7 +24,7 @@ STORED = {"nafssr": {"views": 2}}  # checkpoints hold what joins the views
 
 
 @contextmanager
-def made_up_weights(networks: list[str], *, folder: Path) -> Iterator[None]:
+def random_weights(networks: list[str], *, folder: Path) -> Iterator[None]:
     """While the body runs, random weights of `networks` lie in `folder` and are taken for the known ones."""
     known = dict(weight_files.FILES)
     try:
@@ -40,7 +40,7 @@ def make_up(name: str, *, folder: Path) -> None:
     """Write random weights of one network, or of the bundled restorer, to `folder`, and have them taken for known."""
     folder.mkdir(parents=True, exist_ok=True)
     if name == "restorer":
-        make_up_restorer(folder / "restorer.safetensors")
+        write_random_restorer(folder / "restorer.safetensors")
         return
     path = folder / NETWORKS[name].file
     torch.save({"params": random_state(NETWORKS[name])}, path)
@@ -50,7 +50,7 @@ def make_up(name: str, *, folder: Path) -> None:
     weight_files.FILES[path.name] = known
 
 
-def make_up_restorer(path: Path, **arguments: Any) -> None:
+def write_random_restorer(path: Path, **arguments: Any) -> None:
     """Write a bundled restorer of random weights; `arguments` are those of its model."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -69,10 +69,10 @@ def random_state(network: Network) -> dict[str, Tensor]:
             f"body.{max((int(key.split('.')[1]) for key in state if key.startswith('body.')), default=0)}."
         )
         last_layers = LAST_LAYERS if network.model != "srvgg" else (last_convolution,)
-        return {key: _made_up(key, value, small=key.startswith(last_layers)) for key, value in state.items()}
+        return {key: _random(key, value, small=key.startswith(last_layers)) for key, value in state.items()}
 
 
-def _made_up(key: str, value: Tensor, *, small: bool) -> Tensor:
+def _random(key: str, value: Tensor, *, small: bool) -> Tensor:
     if key.endswith(("beta", "gamma")):
         return torch.randn_like(value) * 0.1
     return value * SMALL if small else value
