@@ -60,7 +60,7 @@ def test_what_came_after_the_list_was_shown_stays(cluttered):
 
 def test_while_a_stage_runs_nothing_is_removed(cluttered):
     make_list(cluttered.paths)
-    (cluttered.paths.cache / "locks").mkdir()
+    (cluttered.paths.cache / "locks").mkdir(parents=True, exist_ok=True)
     with FileLock(cluttered.paths.cache / "locks/train.lock"), pytest.raises(SharpcamError, match='"train" runs'):
         remove(["frames"], cluttered.paths)
     assert (cluttered.paths.cache / "frames/a.npy").exists()
