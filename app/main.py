@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from pipeline import __version__
+
 PAGES = Path(__file__).with_name("pages")
 TITLES = {  # file in pages/ -> title and icon, in the order of the menu
     "home.py": ("Home", ":material/home:"),
@@ -22,4 +24,5 @@ STYLE = """<style>.stButtonGroup button[data-variant="segmented_control"] { colo
 # A file of its own: an icon from Streamlit's set would be fetched from a server elsewhere.
 st.set_page_config(page_title="sharpcam", page_icon=str(PAGES.with_name("icon.svg")), layout="wide")
 st.html(STYLE)
+st.sidebar.caption(f"sharpcam {__version__}")
 st.navigation([st.Page(PAGES / name, title=title, icon=icon) for name, (title, icon) in TITLES.items()]).run()

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pipeline import __version__
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_bytes, write_json
 from pipeline.core.frames import read_frame
@@ -232,6 +233,7 @@ def contract(trained: Trained, made: Built) -> dict[str, Any]:
     tensor = {"layout": "NCHW", "type": "float32", "channels": "RGB", "range": [0, 1]}
     return {
         "format": 1 if made.dials is None else 2,
+        "made_by": f"sharpcam {__version__}",
         "model": trained.recipe["model"],
         "scale": geometry.scale,
         "multiple_of": 2,

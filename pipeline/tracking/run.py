@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
 
+from pipeline import __version__
 from pipeline.core.command import process_is_gone
 from pipeline.core.paths import Paths
 from pipeline.tracking.client import mlflow_client
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "sharpcam"
 SAMPLES = "samples"  # folder of a run: pictures of its training
 LOCK_TAG = "data.lock"  # the artifact of a run that says which data it was made of
+VERSION_TAG = "sharpcam.version"
 PROCESS_TAGS = ("sharpcam.host", "sharpcam.pid", "sharpcam.born")
 HELD_BACK = (signal.SIGTERM, signal.SIGINT)
 LONGEST_VALUE = 6000  # characters, MLflow's limit on a parameter
@@ -108,7 +110,7 @@ def start_run(
     run = _resumed(store, resume_id) or Run(
         store.create_run(experiment_id(store, experiment), run_name=name).info.run_id, store
     )
-    for tag, value in {**_process_tags(), **(tags or {})}.items():
+    for tag, value in {VERSION_TAG: __version__, **_process_tags(), **(tags or {})}.items():
         run.set_tag(tag, value)
     known = store.get_run(run.id).data.params
     for key, value in flatten(params).items():
