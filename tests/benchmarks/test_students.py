@@ -10,7 +10,9 @@ import torch
 from making import ROOT
 from torch import nn
 
-from benchmarks.students import count, front, main
+from benchmarks.contestants import count
+from benchmarks.students import main
+from benchmarks.students_report import front
 from benchmarks.timing import Job, in_own_process, timed
 from pipeline.core.files import read_json
 from pipeline.export.stage import to_onnx
