@@ -16,7 +16,7 @@ import yaml
 from app.changed_files import latest
 from app.dvc_files import last_runs, outputs, recipes
 from app.jobs.job import Job, newest
-from app.jobs.progress import Progress, current_stage, failed_stage, read_progress
+from app.jobs.progress import Progress
 from app.last_run import differences
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import load_params
@@ -204,20 +204,20 @@ def _as_jobs_left_it(
     """Running, failed or blocked go before what the files say."""
     if stage.name in running:
         job = running[stage.name]
-        return replace(stage, state="running", reasons=(), progress=read_progress(job.tail()) if job else None)
+        return replace(stage, state="running", reasons=(), progress=job.standing.progress if job else None)
     blockers = [name for name in stage.needs if before[name].state in ("failed", "blocked")]
     if blockers:
         return replace(stage, state="blocked", reasons=(f"waits for {', '.join(blockers)}",))
     for job in recent:
         if not job.over or (job.started or 0.0) + job.seconds <= since:
             continue
-        text = job.tail()
-        if job.state in ("cancelled", "killed") and current_stage(text) == stage.name:
+        standing = job.standing
+        if standing.stage != stage.name or standing.ended_well or job.state == "done":
+            continue
+        if job.state in ("cancelled", "killed"):
             return replace(stage, reasons=(f"stopped before its end in job {job.number}", *stage.reasons))
-        if failed_stage(text) == stage.name or (job.state == "vanished" and current_stage(text) == stage.name):
-            reasons = (f"job {job.number} {'vanished' if job.state == 'vanished' else 'failed'} in it",)
-            last = "\n".join(text.rstrip().splitlines()[-LAST_LINES:])
-            return replace(stage, state="failed", reasons=reasons, last_lines=last)
+        last = "\n".join(job.tail().rstrip().splitlines()[-LAST_LINES:])
+        return replace(stage, state="failed", reasons=(f"job {job.number} {job.state} in it",), last_lines=last)
     return stage
 
 
@@ -225,7 +225,7 @@ def _running(known: dict[str, Any], recent: list[Job], paths: Paths) -> dict[str
     """The stages that run, each with its job; None where it was started in a terminal."""
     found: dict[str, Job | None] = {name: None for name in known if _holds_its_lock(name, paths)}
     for job in recent:
-        stage = current_stage(job.tail()) if job.state == "running" else None
+        stage = job.standing.running if job.state == "running" else None
         if stage in known:
             found[stage] = job
     return found

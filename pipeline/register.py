@@ -16,6 +16,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
+from pipeline.core.progress import progress_bar
 from pipeline.student import catalogue
 from pipeline.tracking import registry
 from pipeline.tracking.client import store_exists, tracking_uri
@@ -32,14 +33,17 @@ def register(paths: Paths) -> None:
     if note.exists() and read_json(note, made_by="train") == state and store_exists():
         print(f"register: {NAME} holds this student already")
         return
-    with only_once("register", paths=paths):
+    with only_once("register", paths=paths), progress_bar(what="register", total=3, unit="step") as bar:
         judged = evaluation_of(student, paths)
         run = run_of_student(contract["weights_sha256"], paths)
         if run is not None and judged is not None and not run.logged_steps("evaluation.student.teacher.psnr"):
             log_evaluation(run, judged, paths)
+        bar.update()
         known = next((known for known in registry.versions(paths) if known.onnx_sha256 == student), None)
         number = _settle(known, contract, judged, run, paths)
-        catalogue.find(f"version:{number}", paths)  # laid out while MLflow is at hand: no page waits for it
+        bar.update()
+        catalogue.find(f"version:{number}", paths)  # materialized while MLflow is at hand: no page waits for it
+        bar.update()
         print(f"register: {_in_words(number, known, judged)}")
         write_json(note, state)
 

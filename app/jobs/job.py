@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.jobs import commands
+from app.jobs.progress import Standing, read_standing
 from pipeline.core.command import process_is_gone
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
@@ -65,6 +66,15 @@ class Job:
     @property
     def stop_file(self) -> Path:
         return self.folder / "stop"
+
+    @property
+    def progress_file(self) -> Path:
+        return self.folder / "progress.json"
+
+    @property
+    def standing(self) -> Standing:
+        """How far it is."""
+        return read_standing(self.progress_file)
 
     @property
     def over(self) -> bool:

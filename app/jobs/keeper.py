@@ -31,6 +31,7 @@ from app.jobs.screen import Screen
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_json
 from pipeline.core.paths import Paths
+from pipeline.core.progress import PROGRESS_FILE
 from pipeline.core.stop import STOP_FILE
 
 LOOK_S = 0.25  # how often it looks whether it is its turn, or is to stop
@@ -145,6 +146,7 @@ def environment(job: Job) -> dict[str, str]:
         "DVC_NO_ANALYTICS": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         STOP_FILE: str(job.stop_file),
+        PROGRESS_FILE: str(job.progress_file),
     }
 
 

@@ -1,18 +1,9 @@
-"""How far a job is, read from the bars in its log: those of tqdm (every stage, DVC) and of Lightning's training."""
+"""How far a job is: what its command reports in the file that `pipeline.core.progress` writes."""
 
-import re
+import json
 from dataclasses import dataclass
-
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-STAGE = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
-FAILED = re.compile(r"failed to reproduce '([^']+)'")
-TQDM = re.compile(
-    r"^(?P<what>[^|\n]*?):?\s+\d+%\|.*\| *(?P<done>\d+)/(?P<total>\d+) \[.*?<(?P<left>[\d:?]+)", re.MULTILINE
-)
-EPOCH = re.compile(
-    r"^Epoch (?P<epoch>\d+)/(?P<last>\d+) .*? (?P<done>\d+)/(?P<total>\d+) (?P<spent>[\d:]+) . (?P<left>[\d:-]+)",
-    re.MULTILINE,
-)
+from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -24,46 +15,35 @@ class Progress:
     left_s: float | None  # None where the bar does not know yet
 
 
-def current_stage(log: str) -> str | None:
-    """The stage that DVC began last."""
-    found = STAGE.findall(log)
-    return found[-1] if found else None
+@dataclass(frozen=True)
+class Standing:
+    """The stage that began last, how it ended, and its bar."""
+
+    stage: str | None = None
+    status: int | None = None  # exit status; None: it runs, or was killed
+    progress: Progress | None = None
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether that stage is done."""
+        return self.status == 0
+
+    @property
+    def running(self) -> str | None:
+        """The stage, unless it has ended."""
+        return self.stage if self.status is None else None
 
 
-def failed_stage(log: str) -> str | None:
-    """The stage with which DVC gave up."""
-    found = FAILED.findall(log)
-    return found[-1] if found else None
+def read_standing(file: Path) -> Standing:
+    """What was reported last. Nothing, where nothing was, or the file is broken."""
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+        return Standing(known["stage"], known.get("status"), _bar(known))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Standing()
 
 
-def read_progress(log: str) -> Progress | None:
-    """The last bar of the current stage; None where it has none yet."""
-    text = COLOUR.sub("", STAGE.split(log)[-1])
-    bars = [*((found.start(), _frames(found)) for found in TQDM.finditer(text))]
-    bars += [(found.start(), _epochs(found)) for found in EPOCH.finditer(text)]
-    return max(bars, key=lambda bar: bar[0])[1] if bars else None
-
-
-def _frames(bar: "re.Match[str]") -> Progress:
-    share = int(bar["done"]) / max(1, int(bar["total"]))
-    return Progress(bar["what"].strip(), share, _seconds(bar["left"]))
-
-
-def _epochs(bar: "re.Match[str]") -> Progress:
-    """Lightning counts epochs from 0 and shows the bar of one; the whole training is wanted."""
-    epoch, epochs = int(bar["epoch"]), int(bar["last"]) + 1
-    share = (epoch + int(bar["done"]) / max(1, int(bar["total"]))) / epochs
-    left, spent = _seconds(bar["left"]), _seconds(bar["spent"])
-    if left is not None and spent is not None:
-        left += (epochs - epoch - 1) * (left + spent)
-    return Progress(f"epoch {epoch + 1} of {epochs}", share, left)
-
-
-def _seconds(clock: str) -> float | None:
-    """Seconds of "1:02:03" or "02:03"; None of "-:--:--" or "?"."""
-    if not re.fullmatch(r"[\d:]+", clock):
+def _bar(known: dict[str, Any]) -> Progress | None:
+    if not known.get("total"):
         return None
-    seconds = 0
-    for part in clock.split(":"):
-        seconds = seconds * 60 + int(part)
-    return float(seconds)
+    return Progress(str(known["what"]), min(1.0, known["done"] / known["total"]), known["left_s"])

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from app.jobs.job import SENTENCES, Job, find
 from app.jobs.launch import cancel, kill
-from app.jobs.progress import current_stage, read_progress
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.core.progress import in_hours
@@ -48,7 +47,7 @@ def _show(before: Job, paths: Paths) -> None:
     log = job.tail()
     st.markdown(f"{ICONS[job.state]} **{job.title}** · {_standing(job)}")
     if not job.over:
-        _bar(log, job)
+        _bar(job)
         _buttons(job)
     show_log(log)
 
@@ -63,9 +62,9 @@ def _standing(job: Job) -> str:
     return f"{sentence}, {in_hours(job.seconds)}" if job.started else sentence
 
 
-def _bar(log: str, job: Job) -> None:
-    progress = read_progress(log)
-    stage = current_stage(log)
+def _bar(job: Job) -> None:
+    standing = job.standing
+    progress, stage = standing.progress, standing.running
     if progress is None:
         if job.state == "running":
             st.progress(0.0, text=f"{stage}: begins" if stage else "begins")

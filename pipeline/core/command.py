@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
+from pipeline.core.progress import Bar, report
 from pipeline.core.stop import stop_if_asked
 
 FAILED = 1
@@ -43,7 +44,11 @@ def run_stage(name: str, work: Callable[[Paths, Params], None]) -> int:
         with only_once(name, paths=paths), logged_duration(name, paths=paths):
             work(paths, params)
 
-    return run_command(locked)
+    Bar.stage = name
+    report(stage=name, status=None)
+    status = run_command(locked)
+    report(stage=name, status=status)
+    return status
 
 
 def _terminate(*_: object) -> None:

@@ -1,25 +1,54 @@
-"""The progress bar with ETA of everything that takes more than two seconds."""
+"""The progress bar with ETA of everything that takes more than two seconds.
 
+Who runs a command may name a file in the environment: the bar that moves is written there, as data, for pages to show.
+"""
+
+import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sized
-from contextlib import ExitStack
-from typing import TypeVar
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
 from tqdm import tqdm
 
+from pipeline.core.files import write_json
 from pipeline.core.stop import stop_if_asked
+
+PROGRESS_FILE = "SHARPCAM_PROGRESS_FILE"  # environment variable: where to write how far this process is
+WRITE_S = 0.5  # between two writes
 
 T = TypeVar("T")
 
 
-class Bar(tqdm):  # type: ignore[type-arg]
-    """tqdm's bar, at each step of which the stage can be stopped."""
+def report(**known: Any) -> None:
+    """Write what is known of the progress of this process to the file that the environment names, if it does."""
+    if asked := os.environ.get(PROGRESS_FILE):
+        with suppress(OSError):  # a full disk ends no stage by its bar
+            write_json(Path(asked), known)
+
+
+class Bar(tqdm):  # type: ignore[type-arg]  # tqdm's stubs have it generic, tqdm itself does not
+    """tqdm's bar, at each step of which the stage can be stopped. It reports itself as it moves."""
+
+    stage: ClassVar[str | None] = None  # that this process runs
+    _written_s = 0.0
 
     def update(self, n: float | None = 1) -> bool | None:
         """Count `n` more frames."""
         drawn = super().update(n)
+        if self.n == self.total or time.monotonic() - self._written_s >= WRITE_S:
+            self._written_s = time.monotonic()
+            report(stage=self.stage, what=self.desc, done=self.n, total=self.total, left_s=self._left_s())
         stop_if_asked()
         return drawn
+
+    def _left_s(self) -> float | None:
+        seen = self.format_dict
+        done, rate = self.n - self.initial, seen["rate"]
+        rate = rate or (done / seen["elapsed"] if seen["elapsed"] else 0)
+        return (self.total - self.n) / rate if self.total and rate else None
 
 
 def progress(frames: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.core.frames import read_frame
 from pipeline.core.params import Params
 from pipeline.core.paths import Paths
+from pipeline.core.progress import progress
 from pipeline.evaluate.scores import Students, methods
 from pipeline.student.runtime import load_student
 
@@ -27,7 +28,9 @@ def speed(places: list[tuple[str, str]], students: Students, paths: Paths, param
     compared = methods(students, params.geometry) | {"student_fastest": fastest.enhance}
     square = np.ones((CALIBRATION_SIDE, CALIBRATION_SIDE), np.float32)
     return {
-        "median_ms": {name: _median_ms(partial(run, raw), runs) for name, run in compared.items()},
+        "median_ms": {
+            name: _median_ms(partial(compared[name], raw), runs) for name in progress(compared, what="speed")
+        },
         "fastest": {"engine": fastest.engine, "threads": fastest.threads},
         "calibration_ms": _median_ms(lambda: square @ square, runs),
         "threads": THREADS,

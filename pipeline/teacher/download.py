@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from tqdm import tqdm
-
 from pipeline.core.errors import SharpcamError
+from pipeline.core.progress import Bar
 
 TIMEOUT_S = 30.0
 BLOCK_BYTES = 1 << 20
@@ -166,8 +165,8 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _byte_bar(name: str, *, done: int, whole: int) -> "tqdm[NoReturn]":
-    return tqdm(
+def _byte_bar(name: str, *, done: int, whole: int) -> Bar:
+    return Bar(
         desc=name,
         initial=done,
         total=whole or None,

@@ -14,7 +14,6 @@ from small_pipeline import HELD_FRAME, ended, give_pipeline, hold, waits_in
 from app.jobs import Job, cancel, find, jobs, kill, start, unfinished
 from app.jobs.keeper import is_over
 from app.jobs.other_dvc import other_dvc
-from app.jobs.progress import current_stage, failed_stage, read_progress
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 
@@ -39,7 +38,7 @@ def test_a_job_runs_to_its_end_and_keeps_its_log(paths: Paths) -> None:
     job = ended(start("repro", ["--single-item", "capture"], paths=paths), paths)
     assert (job.state, job.status) == ("done", 0)
     assert job.seconds > 0
-    assert current_stage(job.tail()) == "capture"
+    assert (job.standing.stage, job.standing.ended_well) == ("capture", True)
     assert "\x1b[32mgreen words" in job.tail()
     bars = [line for line in job.tail().splitlines() if line.startswith("capture:")]
     assert len(bars) == 1  # drawn many times, left once
@@ -55,8 +54,8 @@ def test_who_presses_twice_gets_one_job_and_others_queue(paths: Paths) -> None:
     tool = start("doctor", paths=paths)
     until(lambda: waits_in("capture", paths))
     assert ended(tool, paths).started  # not behind the pipeline
-    until(lambda: read_progress(find(first.number, paths).tail()))
-    progress = read_progress(find(first.number, paths).tail())
+    until(lambda: find(first.number, paths).standing.progress)
+    progress = find(first.number, paths).standing.progress
     assert progress is not None
     assert progress.what == "capture"
     assert 0 <= progress.share < 1
@@ -178,7 +177,7 @@ def test_a_failure_is_kept_with_its_exit_status_and_last_words(paths: Paths) -> 
     job = ended(start("repro", paths=paths), paths)
     assert job.state == "failed"
     assert job.status not in (0, None)
-    assert failed_stage(job.tail()) == "capture"
+    assert (job.standing.stage, job.standing.status) == ("capture", 1)
     assert "as it was told to" in job.tail()
 
 

@@ -1,69 +1,76 @@
-"""Progress is read from the very bars that tqdm and Lightning's rich bar draw."""
+"""Progress is what commands report, as data: the stage, how it ended, and the bar that moves."""
 
-import io
+import json
+from pathlib import Path
 
 import pytest
-from rich.console import Console
-from tqdm import tqdm
 
-from app.jobs.progress import current_stage, failed_stage, read_progress
-
-
-def tqdm_bar(done: int, total: int) -> str:
-    drawn = io.StringIO()
-    with tqdm(total=total, desc="teacher", unit="frame", file=drawn, ncols=100, initial=0) as bar:
-        bar.update(done)
-        bar.refresh()
-    return drawn.getvalue().split("\r")[-1]
+from app.jobs.progress import Progress, Standing, read_standing
+from pipeline.core.command import run_stage
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+from pipeline.core.progress import PROGRESS_FILE, Bar, progress
 
 
-def test_a_bar_of_tqdm() -> None:
-    progress = read_progress(f"Running stage 'teacher':\n> python -m pipeline.teacher\n{tqdm_bar(45, 100)}")
-    assert progress is not None
-    assert (progress.what, progress.share) == ("teacher", 0.45)
-    assert progress.left_s is not None
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(PROGRESS_FILE, str(tmp_path / "progress.json"))
+    monkeypatch.setattr(Bar, "stage", None)
+    return tmp_path / "progress.json"
 
 
-def lightning_bar(epoch: int, done: int) -> str:
-    from pytorch_lightning.callbacks.progress.rich_progress import (
-        BatchesProcessedColumn,
-        CustomBarColumn,
-        CustomProgress,
-        CustomTimeColumn,
-        ProcessingSpeedColumn,
-    )
-    from rich.progress import TextColumn
-
-    console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    columns = (
-        TextColumn("[progress.description]{task.description}"),
-        CustomBarColumn(complete_style="red", finished_style="red", pulse_style="red"),
-        BatchesProcessedColumn(style="white"),
-        CustomTimeColumn(style="dim"),
-        ProcessingSpeedColumn(style="dim"),
-    )
-    progress = CustomProgress(*columns, console=console)
-    progress.add_task(f"Epoch {epoch}/4", total=20, completed=done)
-    console.print(progress.get_renderable())
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+def test_a_bar_reports_how_far_it_is_and_how_long_it_will_take(file: Path) -> None:
+    frames = progress(range(4), what="teacher")
+    for _ in range(3):  # the third is asked for once two are done
+        next(frames)
+    standing = read_standing(file)
+    assert standing.stage is None
+    assert standing.progress is not None
+    assert (standing.progress.what, standing.progress.share) == ("teacher", 0.25)  # one write in half a second
+    assert standing.progress.left_s is not None
+    assert list(frames) == [3]
+    assert read_standing(file).progress == Progress("teacher", 1.0, 0.0)
 
 
-def test_a_bar_of_lightning_counts_for_the_whole_training() -> None:
-    progress = read_progress(lightning_bar(2, 10))
-    assert progress is not None
-    assert progress.what == "epoch 3 of 5"
-    assert progress.share == pytest.approx(0.5)
+@pytest.mark.usefixtures("project")
+def test_a_stage_reports_its_beginning_and_its_end(file: Path) -> None:
+    seen = []
+    assert run_stage("split", lambda *_: seen.append(read_standing(file))) == 0
+    assert seen == [Standing("split")]
+    assert seen[0].running == "split"
+    after = read_standing(file)
+    assert (after.stage, after.ended_well, after.running) == ("split", True, None)
 
 
-def test_the_bar_of_an_earlier_stage_is_not_taken_for_that_of_the_current_one() -> None:
-    log = f"Running stage 'capture':\n{tqdm_bar(100, 100)}\nRunning stage 'split':\n> python -m pipeline.split\n"
-    assert current_stage(log) == "split"
-    assert read_progress(log) is None
+@pytest.mark.usefixtures("project")
+def test_a_stage_that_fails_reports_its_exit_status(file: Path) -> None:
+    def fail(paths: Paths, _: object) -> None:
+        raise SharpcamError(f"{paths.raw} is empty.")
+
+    assert run_stage("split", fail) == 1
+    assert (read_standing(file).stage, read_standing(file).status) == ("split", 1)
 
 
-def test_the_stage_that_failed_is_named_by_dvc() -> None:
-    assert (
-        failed_stage("\x1b[31mERROR\x1b[39m: failed to reproduce 'train': failed to run: x, exited with 1") == "train"
-    )
-    assert failed_stage("all is well") is None
+@pytest.mark.parametrize("content", ["", "[]", "3", '{"what": "teacher"}', '{"stage": 1, "total": "many"}'])
+def test_what_is_not_there_or_broken_reports_nothing(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "progress.json"
+    assert read_standing(file) == Standing()
+    file.write_text(content)
+    assert read_standing(file) == Standing()
+
+
+def test_without_a_file_to_report_to_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PROGRESS_FILE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert list(progress(range(3), what="teacher")) == [0, 1, 2]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_ends_no_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROGRESS_FILE, str(tmp_path / "no folder/progress.json"))
+    assert list(progress(range(3), what="teacher")) == [0, 1, 2]
+
+
+def test_reports_are_whole_json(file: Path) -> None:
+    list(progress(range(3), what="teacher"))
+    assert json.loads(file.read_text())["total"] == 3
