@@ -48,7 +48,7 @@ def test_what_never_ran_is_told_as_such_and_everything_would_run(small: Project)
     pipeline = read_pipeline(small.paths)
     assert {stage.state for stage in pipeline.stages} == {"never run"}
     assert [stage.name for stage in pipeline.plan("all", "", force=False)] == ["capture", "teacher", "train"]
-    assert "not known" in estimate(pipeline.stages)
+    assert "unknown" in estimate(pipeline.stages)
 
 
 def test_why_a_stage_is_stale_is_said_and_only_what_follows_it_is_stale_too(fresh: Project) -> None:
