@@ -9,7 +9,7 @@ import pytest
 from aligned import QUARTER, moved, shift_between
 from making import ROOT, Project, make_clip, photo, tiny_project, tree, until
 
-from pipeline.capture import demo
+from pipeline.capture import demo, wall
 from pipeline.capture.demo import SimulatedClip
 from pipeline.capture.stage import capture
 from pipeline.core.clips import find_clips, find_frames
@@ -90,11 +90,11 @@ def test_the_truth_never_enlarges_a_photograph(index):
 
 
 def test_the_wall_hangs_photographs_side_by_side_without_scaling_them():
-    wall = demo.hang_wall(simulated(0).generator(2)).numpy()
-    for _, names in demo.ROWS[:2]:
-        patch = demo._hang_photo(names[0], 300)[100:140, 100:140].astype(np.float32) / 255
+    hung = wall.hang_wall(simulated(0).generator(2)).numpy()
+    for _, names in wall.ROWS[:2]:
+        patch = wall._hang_photo(names[0], 300)[100:140, 100:140].astype(np.float32) / 255
         linear_patch = np.ascontiguousarray(patch**camera.SCENE_GAMMA)
-        found = cv2.matchTemplate(np.ascontiguousarray(wall.transpose(1, 2, 0)), linear_patch, cv2.TM_SQDIFF)
+        found = cv2.matchTemplate(np.ascontiguousarray(hung.transpose(1, 2, 0)), linear_patch, cv2.TM_SQDIFF)
         assert found.min() < 1e-2
 
 

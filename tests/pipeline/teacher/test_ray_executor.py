@@ -16,7 +16,7 @@ from benchmarks.random_weights import write_random_restorer
 from pipeline.core.clips import find_clips
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import decode_frame
-from pipeline.teacher import ray_executor
+from pipeline.teacher import ray_workers
 from pipeline.teacher.cache import StepCache
 from pipeline.teacher.chain import build_chain
 from pipeline.teacher.executor import Finished, Job, local_results
@@ -189,9 +189,9 @@ def test_without_ray_the_stage_says_what_to_install_and_writes_nothing(clips, mo
 def test_weights_that_a_worker_lacks_are_sent_to_it(clips, tmp_path, monkeypatch):
     chain, jobs = work(clips)
     away = clips.paths.bundled.rename(tmp_path / "away")
-    monkeypatch.setattr(ray_executor.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(ray_workers.tempfile, "gettempdir", lambda: str(tmp_path))
     expected = chain.moved(away).fingerprint()
-    worker = ray_executor.Worker(chain, cache=StepCache(tmp_path / "none/teacher", 0), fingerprint=expected, threads=2)
+    worker = ray_workers.Worker(chain, cache=StepCache(tmp_path / "none/teacher", 0), fingerprint=expected, threads=2)
     assert "No " in worker.start()
     content = (away / "restorer.safetensors").read_bytes()
     assert worker.start(("restorer.safetensors",), b"other weights")
