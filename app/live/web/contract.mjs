@@ -1,19 +1,19 @@
 // What a student is: its contract, its file, its known answer. Nothing is guessed and nothing runs unchecked.
 
 import { DIALS, fitsFile, invalid, isSetting, readDials } from "./dials.mjs";
+import { UserError } from "./messages.mjs";
 import { unpackPicture } from "./pixels.mjs";
-import { Said } from "./words.mjs";
 
 const FORMATS = [1, 2]; // 2: with dials
 
-/** The parts of a contract that a browser needs. Throws Said for what is none. */
+/** The parts of a contract that a browser needs. Throws UserError for what is none. */
 export function readContract(json, title) {
     const missing = ["scale", "multiple_of", "input", "output", "geometry", "files", "golden"].filter((key) => !json?.[key]);
     if (!FORMATS.includes(json?.format) || missing.length > 0) {
-        throw new Said(`${title} has no contract that this page can read. Export the student again.`);
+        throw new UserError(`${title} has no contract that this page can read. Export the student again.`);
     }
     const file = Object.keys(json.files).find((name) => !name.endsWith("_int8.onnx"));
-    if (!file) throw new Said(`The contract of ${title} names no float model. Export the student again.`);
+    if (!file) throw new UserError(`The contract of ${title} names no float model. Export the student again.`);
     return {
         network: json.model,
         multiple: json.multiple_of,
@@ -60,7 +60,7 @@ export async function loadModel(model, fetching = fetch, digest = globalThis.cry
     if (checked) {
         const hash = hex(await digest.digest("SHA-256", bytes));
         if (hash !== contract.sha256 || (model.sha256 && hash !== model.sha256)) {
-            throw new Said(
+            throw new UserError(
                 `The file of ${title} is not the one of its contract (its hash differs). Export or register it again.`,
             );
         }
@@ -77,15 +77,15 @@ async function get(url, title, fetching, read) {
         if (!answer.ok) throw await refusal(answer);
         return await read(answer);
     } catch (error) {
-        if (error instanceof Said) throw error;
-        throw new Said(`${title} could not be fetched (${error.message}). Is the server still running? Reload the page.`);
+        if (error instanceof UserError) throw error;
+        throw new UserError(`${title} could not be fetched (${error.message}). Is the server still running? Reload the page.`);
     }
 }
 
 /** The server's own sentence, where it says one. */
 async function refusal(answer) {
     const { error } = await answer.json().catch(() => ({}));
-    return error ? new Said(error) : new Error(`status ${answer.status}`);
+    return error ? new UserError(error) : new Error(`status ${answer.status}`);
 }
 
 function hex(buffer) {

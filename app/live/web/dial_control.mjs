@@ -2,7 +2,7 @@
 
 import { CameraReading } from "./camera_reading.mjs";
 import { DIALS, amounts, describe } from "./dials.mjs";
-import { firstLine } from "./words.mjs";
+import { firstLine } from "./messages.mjs";
 
 export const AUTOMATIC = "auto";
 const TAKEN_OVER_BY = { blur: "sharpen", noise: "denoise" }; // the viewer's setting, of dials that have one

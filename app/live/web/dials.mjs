@@ -1,7 +1,7 @@
 // Dials: four numbers that describe the camera, and that fold into a student's weights and biases. The same arithmetic as
 // pipeline/student/dials.py, in doubles: sums, products, maxima and quotients only. Tests hold the bytes to Python's.
 
-import { Said } from "./words.mjs";
+import { UserError } from "./messages.mjs";
 
 export const DIALS = ["blur", "noise", "sharpening", "compression"]; // each 0 (none) to 1 (as much as cameras do)
 const ADJECTIVES = ["blurred", "noisy", "sharpened", "compressed"];
@@ -28,7 +28,7 @@ export function amounts(dials) {
 /**
  * The dials of a contract of format 2, checked: {neutral, hidden, bias, out, layers}.
  *
- * @throws {Said} naming what is not valid
+ * @throws {UserError} naming what is not valid
  */
 export function readDials({ dials }, title) {
     const check = (right, problem) => {
@@ -63,7 +63,7 @@ export function isSetting(dials) {
 
 /** A sentence on dials that are not valid, to be thrown. */
 export function invalid(title, problem) {
-    return new Said(`The dials in the contract of ${title} are not valid (${problem}). Export the student again.`);
+    return new UserError(`The dials in the contract of ${title} are not valid (${problem}). Export the student again.`);
 }
 
 function readLayers(layers, check) {

@@ -1,13 +1,13 @@
 // The page's side of a worker: one engine with its canvas, and the choice between engines.
 
-import { Said, sentence } from "./words.mjs";
+import { UserError, sentence } from "./messages.mjs";
 
 const MEASURED_RUNS = 3; // where there is a choice
 const CLOSED = "The engine was closed.";
 
 /** A worker with a canvas of its own (a canvas can be given away only once), opened and held to its known answers. */
 export class Engine {
-    /** Throws Said where the engine cannot run the models, or runs them wrongly. */
+    /** Throws UserError where the engine cannot run the models, or runs them wrongly. */
     static async open({ engine, models, base, automatic, threads, wrapWorker = (url) => new Worker(url, { type: "module" }) }) {
         const opened = new Engine(wrapWorker(new URL("worker.mjs", base.web)));
         const canvas = opened.canvas.transferControlToOffscreen();
@@ -32,12 +32,12 @@ export class Engine {
         worker.onerror = (event) => this.#fail(`The engine's worker stopped (${event.message ?? "it could not be loaded"}).`);
     }
 
-    /** What the worker answers to a call of its own. Throws Said with its sentence. */
+    /** What the worker answers to a call of its own. Throws UserError with its sentence. */
     call(name, args = {}, transfer = []) {
         this.calls += 1;
         const id = this.calls;
         return new Promise((resolve, reject) => {
-            if (this.closed) throw new Said(CLOSED);
+            if (this.closed) throw new UserError(CLOSED);
             this.waiting.set(id, { resolve, reject });
             this.worker.postMessage({ id, call: name, args }, transfer);
         });
@@ -57,7 +57,7 @@ export class Engine {
         }
         const call = this.waiting.get(id);
         this.waiting.delete(id);
-        if (error) call?.reject(new Said(error)); // none waits for what failed already
+        if (error) call?.reject(new UserError(error)); // none waits for what failed already
         else call?.resolve(value);
     }
 
@@ -67,7 +67,7 @@ export class Engine {
     }
 
     #reject(reason) {
-        for (const { reject } of this.waiting.values()) reject(new Said(reason));
+        for (const { reject } of this.waiting.values()) reject(new UserError(reason));
         this.waiting.clear();
     }
 }
@@ -82,7 +82,7 @@ export function candidates(wanted) {
  * that can be trusted.
  *
  * @returns {Promise<{engine: object, refused: string[]}>} the engine with its `fullMs`; sentences on those left out
- * @throws {Said} where none can be trusted
+ * @throws {UserError} where none can be trusted
  */
 export async function choose({ names, open, enoughMs }) {
     let best = null;
@@ -95,7 +95,7 @@ export async function choose({ names, open, enoughMs }) {
         best = better ? engine : best;
         if (best.fullMs <= enoughMs) break;
     }
-    if (!best) throw new Said([...new Set(refused)].join(" "));
+    if (!best) throw new UserError([...new Set(refused)].join(" "));
     return { engine: best, refused };
 }
 

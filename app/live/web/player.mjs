@@ -1,18 +1,18 @@
-// The live page's player: a source, an engine and a pump between them, and the page's controls around.
+// The live page's player: a source, an engine and a frame loop between them, and the page's controls around.
 
+import { SHARES, AdaptiveSize, firstShare } from "./adaptive_size.mjs";
 import { loadModel } from "./contract.mjs";
 import { AUTOMATIC, DialControl } from "./dial_control.mjs";
 import { DialPanel } from "./dial_panel.mjs";
 import { Engine, candidates, choose } from "./engine.mjs";
+import { FrameLoop } from "./frame_loop.mjs";
 import { studentInput } from "./geometry.mjs";
-import { Film, fileName, shoot } from "./keep.mjs";
-import { Pump } from "./pump.mjs";
+import { build, figureLines, fill, offer } from "./markup.mjs";
+import { UserError, sentence, sizeSentence } from "./messages.mjs";
+import { Film, fileName, shoot } from "./recorder.mjs";
 import { cameras, openCamera, openFile, openSample } from "./source.mjs";
-import { SHARES, Stepper, firstShare } from "./stepping.mjs";
 import { Window } from "./timing.mjs";
 import { Inbox, record, refusal } from "./training.mjs";
-import { build, figureLines, fill, offer } from "./view.mjs";
-import { Said, sentence, sizeSentence } from "./words.mjs";
 
 const REPORT_MS = 2000;
 const FIGURES_MS = 500;
@@ -157,7 +157,7 @@ class Player {
         this.pump?.stop();
         this.#newPace();
         const work = (frame) => this.#frame(frame);
-        this.pump = new Pump({ source, work, failed: (error) => this.#fallBack(sentence(error), engine) });
+        this.pump = new FrameLoop({ source, work, failed: (error) => this.#fallBack(sentence(error), engine) });
         this.#flow();
         this.#refresh(); // by the new engine
         this.#showNotes();
@@ -228,7 +228,7 @@ class Player {
         const names = compareWith === "bicubic" || compareWith === model ? [model] : [model, compareWith];
         return names.map((name) => {
             const found = this.options.models.find((one) => one.name === name);
-            if (!found) throw new Said(`There is no student ${name ?? ""} here. Train one, or choose another one.`);
+            if (!found) throw new UserError(`There is no student ${name ?? ""} here. Train one, or choose another one.`);
             return found;
         });
     }
@@ -294,7 +294,7 @@ class Player {
         const { inputSize, targetFps } = this.settings;
         const first = firstShare(this.engine.fullMs, targetFps);
         const share = inputSize === "auto" ? first : Number(inputSize);
-        this.stepper = new Stepper({ targetFps, share: SHARES.includes(share) ? share : 1, now: performance.now() });
+        this.stepper = new AdaptiveSize({ targetFps, share: SHARES.includes(share) ? share : 1, now: performance.now() });
         this.window.clear();
     }
 
@@ -552,7 +552,7 @@ class Player {
     }
 
     #runningSource() {
-        if (!this.source) throw new Said("The camera was stopped; nothing was kept.");
+        if (!this.source) throw new UserError("The camera was stopped; nothing was kept.");
         return this.source;
     }
 

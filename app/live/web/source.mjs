@@ -1,13 +1,13 @@
 // Where frames come from: the viewer's camera, the sample, or a file of the viewer's own. All go the same way.
 
-import { INSECURE, Said, UNDECODABLE, cameraSentence } from "./words.mjs";
+import { INSECURE, UNDECODABLE, UserError, cameraSentence } from "./messages.mjs";
 
 const PATIENCE_MS = 15_000; // for the first frame
 const STILL_MS = 250; // a photograph is shown anew this often, so that it is treated as any clip
 
 /** The camera. `deviceId` or else `facing` ("user", "environment"); `size` {width, height} is asked for, not demanded. */
 export async function openCamera({ deviceId, facing, size }) {
-    if (!navigator.mediaDevices?.getUserMedia) throw new Said(INSECURE);
+    if (!navigator.mediaDevices?.getUserMedia) throw new UserError(INSECURE);
     const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: { ideal: facing } };
     const asked = {
         ...which,
@@ -20,7 +20,7 @@ export async function openCamera({ deviceId, facing, size }) {
     try {
         stream = await navigator.mediaDevices.getUserMedia({ video: asked, audio: false });
     } catch (error) {
-        throw new Said(cameraSentence(error));
+        throw new UserError(cameraSentence(error));
     }
     const [track] = stream.getVideoTracks();
     const { facingMode, deviceId: id } = track.getSettings();
@@ -63,7 +63,7 @@ async function playing(attributes, release, refusal) {
         if (video.videoWidth === 0) throw new Error("no picture");
     } catch {
         source.stop();
-        throw new Said(refusal);
+        throw new UserError(refusal);
     }
     source.watch();
     return source;
@@ -118,7 +118,7 @@ async function still(file) {
     try {
         bitmap = await createImageBitmap(file);
     } catch {
-        throw new Said(UNDECODABLE);
+        throw new UserError(UNDECODABLE);
     }
     return new StillSource(bitmap);
 }

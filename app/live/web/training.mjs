@@ -1,6 +1,6 @@
 // Frames of the viewer's camera for training: lossless, at an even pace, sent one by one to the server's inbox.
 
-import { Said } from "./words.mjs";
+import { UserError } from "./messages.mjs";
 
 const COUNTDOWN_S = 3;
 const REST_MS = 200;
@@ -33,7 +33,7 @@ export function dueMs(index, perSecond) {
  * @param {object} wish {name, frames, perSecond}
  * @param {{progress: Function, wait: Function, now: Function, signal: AbortSignal}} clock
  * @returns {Promise<object>} what the server calls the clip
- * @throws {Said} where it was refused, cut off or cancelled; then the server has kept nothing
+ * @throws {UserError} where it was refused, cut off or cancelled; then the server has kept nothing
  */
 export async function record(camera, wish, inbox, clock) {
     const { progress, wait, now, signal } = clock;
@@ -56,7 +56,7 @@ export async function record(camera, wish, inbox, clock) {
             const late = now() - started - dueMs(index, wish.perSecond);
             if (late > dueMs(1, wish.perSecond)) started += late; // after a rest nothing is caught up with
             if (index > 0) shot = await camera.shoot();
-            if (shot.width !== width || shot.height !== height) throw new Said("The camera changed its size. Record again.");
+            if (shot.width !== width || shot.height !== height) throw new UserError("The camera changed its size. Record again.");
             await inbox.put(id, index, shot.blob);
             progress({ done: index + 1, frames: wish.frames });
         }
@@ -76,7 +76,7 @@ async function moving(camera, { progress, wait, signal }) {
 }
 
 function stopIf(signal) {
-    if (signal.aborted) throw new Said("The recording was cancelled; nothing was kept.");
+    if (signal.aborted) throw new UserError("The recording was cancelled; nothing was kept.");
 }
 
 /** The server's side of it. */
@@ -111,10 +111,10 @@ export class Inbox {
                 headers: { ...headers, "X-Sharpcam-Token": this.token },
             });
         } catch {
-            throw new Said("The line to the server was cut; it keeps no half of a clip. Record again.");
+            throw new UserError("The line to the server was cut; it keeps no half of a clip. Record again.");
         }
         const said = await answer.json().catch(() => ({}));
-        if (!answer.ok) throw new Said(said.error ?? `The server refused the recording (status ${answer.status}).`);
+        if (!answer.ok) throw new UserError(said.error ?? `The server refused the recording (status ${answer.status}).`);
         return said;
     }
 }

@@ -1,18 +1,18 @@
 // The frame's way on the graphics processor: frame, tensors and canvas stay there. The same steps as in wasm.mjs.
 
 import { cropBox, layout, resizing, studentInput } from "./geometry.mjs";
+import { UserError } from "./messages.mjs";
 import { picture } from "./pixels.mjs";
 import * as shaders from "./shaders.mjs";
-import { Said } from "./words.mjs";
 
 const UNTOUCHED = new Uint32Array([0x7f7fffff, 0, 0, 0]); // a Sample before anything was looked at
 
 export class WebgpuBackend {
     static async open({ ort: folder, automatic, canvas }) {
         const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-        if (!adapter) throw new Said("This browser offers no WebGPU to this page.");
+        if (!adapter) throw new UserError("This browser offers no WebGPU to this page.");
         if (automatic && (adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter)) {
-            throw new Said("WebGPU is only emulated by the processor here.");
+            throw new UserError("WebGPU is only emulated by the processor here.");
         }
         const ort = await import(`${folder}ort.webgpu.bundle.min.mjs`);
         ort.env.wasm.wasmPaths = { wasm: `${folder}ort-wasm-simd-threaded.asyncify.wasm` };

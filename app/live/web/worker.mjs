@@ -3,12 +3,12 @@
 
 import { Estimator } from "./estimator.mjs";
 import { stepped, studentInput } from "./geometry.mjs";
+import { TOLERANCE, checkFolding, openSession, setDials, wrong } from "./inference.mjs";
+import { UserError, firstLine, sentence } from "./messages.mjs";
 import { fault, largestDifference, picture } from "./pixels.mjs";
-import { TOLERANCE, checkFolding, openSession, setDials, wrong } from "./sessions.mjs";
 import { quantile } from "./timing.mjs";
 import { WasmBackend } from "./wasm.mjs";
 import { WebgpuBackend } from "./webgpu.mjs";
-import { Said, firstLine, sentence } from "./words.mjs";
 
 const BACKENDS = { wasm: WasmBackend, webgpu: WebgpuBackend };
 const CHECK_EVERY = 30; // frames
@@ -150,7 +150,7 @@ async function answerOf({ title, session, contract }, { width, height }) {
     const answer = (await session.run({ [contract.input]: backend.feed() }))[contract.output];
     const [answerHeight, answerWidth] = answer.dims.slice(2);
     if (answerWidth !== width || answerHeight !== height) {
-        throw new Said(
+        throw new UserError(
             `${title} gives ${answerWidth}x${answerHeight} where ${width}x${height} is shown. Take students of the same scale.`,
         );
     }

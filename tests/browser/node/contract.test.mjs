@@ -3,7 +3,7 @@ import { createHash, webcrypto } from "node:crypto";
 import { test } from "node:test";
 
 import { loadModel, readContract } from "../../../app/live/web/contract.mjs";
-import { INSECURE, Said, cameraSentence, sentence, sizeSentence } from "../../../app/live/web/words.mjs";
+import { INSECURE, UserError, cameraSentence, sentence, sizeSentence } from "../../../app/live/web/messages.mjs";
 
 const bytes = new TextEncoder().encode("a model");
 const sha256 = createHash("sha256").update(bytes).digest("hex");
@@ -36,9 +36,9 @@ test("a contract gives the float file's hash and the known answer as pictures", 
 
 test("what is no contract is said so", () => {
     for (const wrong of [null, {}, { ...contract, format: 2 }, { ...contract, golden: undefined }]) {
-        assert.throws(() => readContract(wrong, "Student S"), (error) => error instanceof Said && /Student S/.test(error.message));
+        assert.throws(() => readContract(wrong, "Student S"), (error) => error instanceof UserError && /Student S/.test(error.message));
     }
-    assert.throws(() => readContract({ ...contract, files: { "s_int8.onnx": "0" } }, "s"), Said);
+    assert.throws(() => readContract({ ...contract, files: { "s_int8.onnx": "0" } }, "s"), UserError);
 });
 
 const floats = (...shape) => ({
@@ -75,7 +75,7 @@ test("what is wrong with dials is a sentence with the student's name", async () 
         { ...dialled, estimator: { prior_weights: [1, 1, 1, 1] } },
     ];
     for (const json of wrong) {
-        const says = (error) => error instanceof Said && /^The dials in the contract of Student S are not valid \(/.test(error.message);
+        const says = (error) => error instanceof UserError && /^The dials in the contract of Student S are not valid \(/.test(error.message);
         assert.throws(() => readContract(json, "Student S"), says, JSON.stringify(json));
     }
     await assert.rejects(loadModel(model, answers({ "s.json": dialled }), webcrypto.subtle), /beyond the end of the float file/);
@@ -92,7 +92,7 @@ test("a model is taken with its hash, and no other", async () => {
 
 test("why the server has no such model is said in its own words", async () => {
     const refusing = async () => ({ ok: false, status: 502, json: async () => ({ error: "Version 3 holds no student." }) });
-    const isItsOwn = (error) => error instanceof Said && error.message === "Version 3 holds no student.";
+    const isItsOwn = (error) => error instanceof UserError && error.message === "Version 3 holds no student.";
     await assert.rejects(loadModel(model, refusing, webcrypto.subtle), isItsOwn);
 });
 
@@ -109,7 +109,7 @@ test("each failure of a camera has its words", () => {
 });
 
 test("an error that is no sentence becomes one", () => {
-    assert.equal(sentence(new Said("So.")), "So.");
+    assert.equal(sentence(new UserError("So.")), "So.");
     assert.match(sentence(new TypeError("x is undefined\n at y")), /\(x is undefined\)\. Reload/);
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { DialControl } from "../../../app/live/web/dial_control.mjs";
-import { Said } from "../../../app/live/web/words.mjs";
+import { UserError } from "../../../app/live/web/messages.mjs";
 
 const neutral = [0.25, 0.25, 0.15, 0.25];
 const model = { contract: { dials: { neutral }, estimator: { prior: [1, 1, 1, 1] } } };
@@ -15,7 +15,7 @@ function engine({ says = camera, measures = true, blind = null, fails = {} } = {
     made.call = async (name, args) => {
         made.calls.push(name === "turn" ? `turn ${args.setting}` : name);
         await settle(1);
-        if (fails[name]) throw new Said(fails[name]);
+        if (fails[name]) throw new UserError(fails[name]);
         return name === "look" ? { count: 4, ms: 1 } : { values: made.says, weights: [1, 1, 1, 1].map(() => 100), ms: 5 };
     };
     return made;

@@ -4,9 +4,9 @@ import { test } from "node:test";
 
 import { pooled } from "../../../app/live/web/camera_reading.mjs";
 import { amounts, describe, fitsFile, fold, readDials } from "../../../app/live/web/dials.mjs";
+import { UserError } from "../../../app/live/web/messages.mjs";
 import { unpackPicture } from "../../../app/live/web/pixels.mjs";
 import { detailedWindows } from "../../../app/live/web/windows.mjs";
-import { Said } from "../../../app/live/web/words.mjs";
 
 const pythons = JSON.parse(readFileSync(process.env.PYTHONS_DIALS, "utf8"));
 const bytes = Uint8Array.from(Buffer.from(pythons.bytes, "base64"));
@@ -78,11 +78,11 @@ test("dials that are not valid are one sentence that says what is wrong", () => 
         "layers: head": { layers: [{ ...section.layers[0], float: { weight: -1 } }] },
     };
     for (const [what, changes] of Object.entries(wrong)) {
-        const says = (error) => error instanceof Said && error.message.includes(`Student S are not valid (${what}`);
+        const says = (error) => error instanceof UserError && error.message.includes(`Student S are not valid (${what}`);
         assert.throws(() => readDials({ dials: { ...section, ...changes } }, "Student S"), says, what);
     }
     for (const dials of [null, undefined, 1, "dials", { ...section, layers: [null] }, { ...section, perceptron: null }]) {
-        assert.throws(() => readDials({ dials }, "s"), Said);
+        assert.throws(() => readDials({ dials }, "s"), UserError);
     }
 });
 

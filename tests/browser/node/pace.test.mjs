@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { AdaptiveSize, firstShare } from "../../../app/live/web/adaptive_size.mjs";
 import { candidates, choose } from "../../../app/live/web/engine.mjs";
-import { Pump } from "../../../app/live/web/pump.mjs";
-import { Stepper, firstShare } from "../../../app/live/web/stepping.mjs";
+import { FrameLoop } from "../../../app/live/web/frame_loop.mjs";
+import { UserError } from "../../../app/live/web/messages.mjs";
 import { Window, quantile } from "../../../app/live/web/timing.mjs";
-import { Said } from "../../../app/live/web/words.mjs";
 
 const parts = { capture: 1, before: 2, run: 30, after: 4, draw: 1 };
 
@@ -24,38 +24,38 @@ test("quantiles of few", () => {
 });
 
 /** Frames of `fullMs` at full input, for `spanMs`: the shares that were used. */
-function run(stepper, fullMs, spanMs, start = 0) {
+function run(size, fullMs, spanMs, start = 0) {
     const shares = [];
     let now = start;
     while (now < start + spanMs) {
-        const ms = fullMs(now) * stepper.share ** 2;
+        const ms = fullMs(now) * size.share ** 2;
         now += ms;
-        shares.push(stepper.add(ms, now));
+        shares.push(size.add(ms, now));
     }
     return shares;
 }
 
 test("too slow a network gets a smaller input, and no smaller than needed", () => {
-    const shares = run(new Stepper({ targetFps: 15 }), () => 100, 60_000);
+    const shares = run(new AdaptiveSize({ targetFps: 15 }), () => 100, 60_000);
     assert.equal(shares.at(-1), 3 / 4);
     assert.ok(shares.indexOf(3 / 4) < 20);
 });
 
 test("what is too slow for every size stays at the smallest", () => {
-    assert.equal(run(new Stepper({ targetFps: 30 }), () => 400, 60_000).at(-1), 1 / 2);
+    assert.equal(run(new AdaptiveSize({ targetFps: 30 }), () => 400, 60_000).at(-1), 1 / 2);
 });
 
 test("a larger input comes back when there is room for it", () => {
-    const stepper = new Stepper({ targetFps: 15 });
-    run(stepper, () => 200, 10_000);
-    assert.equal(stepper.share, 1 / 2);
-    run(stepper, () => 20, 60_000, 10_000);
-    assert.equal(stepper.share, 1);
+    const size = new AdaptiveSize({ targetFps: 15 });
+    run(size, () => 200, 10_000);
+    assert.equal(size.share, 1 / 2);
+    run(size, () => 20, 60_000, 10_000);
+    assert.equal(size.share, 1);
 });
 
 test("on the edge it does not swing to and fro", () => {
     for (const fullMs of [60, 66, 70, 74, 80, 100, 118, 130]) {
-        const shares = run(new Stepper({ targetFps: 15 }), (now) => fullMs * (1 + 0.1 * Math.sin(now / 700)), 120_000);
+        const shares = run(new AdaptiveSize({ targetFps: 15 }), (now) => fullMs * (1 + 0.1 * Math.sin(now / 700)), 120_000);
         const changes = shares.filter((share, index) => index > 0 && share !== shares[index - 1]).length;
         assert.ok(changes <= 4, `${changes} changes in two minutes at ${fullMs} ms`);
     }
@@ -85,8 +85,8 @@ test("one frame is in flight, and the newest wins", async () => {
     const seen = [];
     let finish;
     const work = (frame) => new Promise((resolve) => { seen.push(frame); finish = resolve; });
-    const pump = new Pump({ source: camera, work, failed: assert.fail });
-    pump.start();
+    const loop = new FrameLoop({ source: camera, work, failed: assert.fail });
+    loop.start();
     for (let i = 0; i < 5; i += 1) camera.show();
     await settle();
     assert.deepEqual(seen, [1]);
@@ -96,34 +96,34 @@ test("one frame is in flight, and the newest wins", async () => {
     finish();
     await settle();
     assert.deepEqual(seen, [1, 5], "without a new frame there is nothing to do");
-    assert.equal(pump.dropped, 3);
+    assert.equal(loop.dropped, 3);
 });
 
 test("a failure is told once and lets go", async () => {
     const camera = source();
     const failures = [];
-    const pump = new Pump({ source: camera, work: async () => { throw new Error("no"); }, failed: (error) => failures.push(error) });
-    pump.start();
+    const loop = new FrameLoop({ source: camera, work: async () => { throw new Error("no"); }, failed: (error) => failures.push(error) });
+    loop.start();
     camera.show();
     await settle();
     camera.show();
     await settle();
     assert.equal(failures.length, 1);
-    assert.equal(pump.busy, false);
+    assert.equal(loop.busy, false);
 });
 
-test("a stopped pump takes nothing", async () => {
+test("a stopped loop takes nothing", async () => {
     const camera = source();
-    const pump = new Pump({ source: camera, work: assert.fail, failed: assert.fail });
-    pump.start();
-    pump.stop();
+    const loop = new FrameLoop({ source: camera, work: assert.fail, failed: assert.fail });
+    loop.start();
+    loop.stop();
     camera.show();
     await settle();
     assert.equal(camera.taken, 0);
 });
 
 const engines = (times, closed = []) => async (name) => {
-    if (typeof times[name] === "string") throw new Said(times[name]);
+    if (typeof times[name] === "string") throw new UserError(times[name]);
     return { name, call: async () => times[name], close: () => closed.push(name) };
 };
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fileName } from "../../../app/live/web/keep.mjs";
+import { UserError } from "../../../app/live/web/messages.mjs";
+import { fileName } from "../../../app/live/web/recorder.mjs";
 import { Inbox, dueMs, record, refusal } from "../../../app/live/web/training.mjs";
-import { Said } from "../../../app/live/web/words.mjs";
 
 const limits = { frames: 500, bytes: 1e9, per_second: 10 };
 const wish = { name: "desk-1", frames: 5, perSecond: 2 };
@@ -15,7 +15,7 @@ function world({ cutAt = Infinity, shotMs = 0 } = {}) {
     const inbox = {
         begin: async (about) => { log.push(["begin", about.frames]); return { id: "7" }; },
         put: async (id, index) => {
-            if (index >= cutAt) throw new Said("cut");
+            if (index >= cutAt) throw new UserError("cut");
             log.push(["put", index, clock.now]);
         },
         end: async () => ({ clip: "desk-1" }),
@@ -95,7 +95,7 @@ test("frames are due one interval apart", () => assert.deepEqual([0, 1, 4].map((
 
 test("the server's own sentence is passed on, and a cut line has one", async () => {
     const answer = (ok, body) => new Inbox({ url: "/capture", token: "t" }, async () => ({ ok, status: 403, json: async () => body }));
-    await assert.rejects(answer(false, { error: "No." }).begin(wish), (error) => error instanceof Said && error.message === "No.");
+    await assert.rejects(answer(false, { error: "No." }).begin(wish), (error) => error instanceof UserError && error.message === "No.");
     await assert.rejects(answer(false, {}).begin(wish), /403/);
     assert.deepEqual(await answer(true, { id: "7" }).begin(wish), { id: "7" });
     const cut = new Inbox({ url: "/capture", token: "t" }, async () => { throw new TypeError("network"); });

@@ -16,7 +16,7 @@ export function firstShare(fullMs, targetFps) {
 }
 
 /** Chooses a share of SHARES while frames come in. */
-export class Stepper {
+export class AdaptiveSize {
     constructor({ targetFps, share = 1, now = 0 }) {
         this.targetFps = targetFps;
         this.patience = PATIENCE_MS;

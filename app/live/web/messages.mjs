@@ -1,11 +1,11 @@
 // What goes wrong, in words that say what to do next.
 
 /** An error whose message is a sentence for the viewer. */
-export class Said extends Error {}
+export class UserError extends Error {}
 
 /** The sentence of any error. */
 export function sentence(error) {
-    return error instanceof Said ? error.message : `Something went wrong (${firstLine(error)}). Reload the page.`;
+    return error instanceof UserError ? error.message : `Something went wrong (${firstLine(error)}). Reload the page.`;
 }
 
 /** An error's first line, short. */

@@ -1,21 +1,21 @@
 // Sessions of a student in the worker: the network as it is shipped, and with its dials set. None is used unchecked.
 
 import { fold } from "./dials.mjs";
+import { FAULTS, UserError, firstLine } from "./messages.mjs";
 import { fault, fromBatch, largestDifference, picture, sampleOf, toBatch } from "./pixels.mjs";
-import { FAULTS, Said, firstLine } from "./words.mjs";
 
 export const TOLERANCE = 1; // grey levels, of a known answer
 
-/** A session of the ONNX file of `bytes`. Throws Said where the backend cannot run it. */
+/** A session of the ONNX file of `bytes`. Throws UserError where the backend cannot run it. */
 export async function openSession(backend, title, bytes) {
     try {
         return await backend.ort.InferenceSession.create(new Uint8Array(bytes), backend.sessionOptions);
     } catch (error) {
-        throw new Said(`${backend.name} cannot run ${title} (${firstLine(error)}). Export it again, or take another model.`);
+        throw new UserError(`${backend.name} cannot run ${title} (${firstLine(error)}). Export it again, or take another model.`);
     }
 }
 
-/** Hold the folding of a student's dials to its known answer; nothing where it has none. Throws Said where it fails. */
+/** Hold the folding of a student's dials to its known answer; nothing where it has none. Throws UserError where it fails. */
 export async function checkFolding(backend, { title, contract, bytes }) {
     if (!contract.dials) return;
     const session = await openSession(backend, title, fold(bytes, contract.dials, contract.strong.setting));
@@ -30,7 +30,7 @@ export async function checkFolding(backend, { title, contract, bytes }) {
     }
 }
 
-/** Let `student` run with its dials at `setting` from now on. Throws Said, and changes nothing, where that goes wrong. */
+/** Let `student` run with its dials at `setting` from now on. Throws UserError, and changes nothing, where that goes wrong. */
 export async function setDials(backend, student, setting) {
     const { title, contract, bytes } = student;
     if (!contract.dials) return;
@@ -45,7 +45,7 @@ export async function setDials(backend, student, setting) {
 
 /** A sentence on a student whose answers are not to be trusted. */
 export function wrong(backend, title, what) {
-    return new Said(`${title} ${FAULTS[what]} on ${backend.name}. Take another model, or export it again.`);
+    return new UserError(`${title} ${FAULTS[what]} on ${backend.name}. Take another model, or export it again.`);
 }
 
 /** What a session makes of the contract's small picture, as floats; apart from the frame that is shown just now. */

@@ -1,11 +1,11 @@
 // One frame in flight, and the newest wins: nothing queues up, so nothing is ever late by more than one frame's time.
 
 /** Takes frames from a source as fast as `work` finishes them. */
-export class Pump {
+export class FrameLoop {
     /**
      * @param {{onframe: Function, grab: () => Promise<object>}} source calls `onframe(count)` for new frames
      * @param {(frame: object) => Promise<void>} work owns the frame it is given
-     * @param {(error: Error) => void} failed is told why the pump stopped
+     * @param {(error: Error) => void} failed is told why the loop stopped
      */
     constructor({ source, work, failed }) {
         Object.assign(this, { source, work, failed });

@@ -1,6 +1,6 @@
 // What the viewer takes home: pictures and a film, both made in the browser.
 
-import { Said } from "./words.mjs";
+import { UserError } from "./messages.mjs";
 
 const TYPES = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
 const BITS_PER_SECOND = 12_000_000;
@@ -10,7 +10,7 @@ const CHUNK_MS = 1000;
 export class Film {
     constructor({ width, height }) {
         const type = TYPES.find((one) => globalThis.MediaRecorder?.isTypeSupported(one));
-        if (!type) throw new Said("This browser cannot record.");
+        if (!type) throw new UserError("This browser cannot record.");
         this.type = type.split(";")[0];
         this.canvas = Object.assign(document.createElement("canvas"), { width, height });
         this.context = this.canvas.getContext("2d", { alpha: false });
