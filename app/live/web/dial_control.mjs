@@ -17,7 +17,7 @@ export class DialControl {
      * @param {object} settings of the viewer, read whenever it matters: {strength, denoise, sharpen}
      * @param {() => void} changed there is something else to show
      * @param {() => void} turned frames look different from now on
-     * @param {(error: Error, engine: object) => void} failed the engine cannot run with its dials set
+     * @param {(error: Error) => void} failed the engine cannot run with its dials set
      */
     constructor({ settings, changed, turned, failed }) {
         Object.assign(this, { settings, changed, turned, failed, run: null, reading: null, source: 0 });
@@ -101,7 +101,7 @@ export class DialControl {
                 if (run === this.run) this.turned();
             }
         } catch (error) {
-            if (run === this.run) this.failed(error, run.engine);
+            if (run === this.run) this.failed(error);
         } finally {
             run.turning = false;
         }

@@ -7,9 +7,10 @@ const CLOSED = "The engine was closed.";
 
 /** A worker with a canvas of its own (a canvas can be given away only once), opened and held to its known answers. */
 export class Engine {
-    /** Throws UserError where the engine cannot run the models, or runs them wrongly. */
-    static async open({ engine, models, base, automatic, threads, wrapWorker = (url) => new Worker(url, { type: "module" }) }) {
-        const opened = new Engine(wrapWorker(new URL("worker.mjs", base.web)));
+    /** Throws UserError where the engine cannot run the models, or runs them wrongly. Tests bring parts of their own. */
+    static async open({ engine, models, base, automatic, threads, ...parts }) {
+        const worker = parts.worker ?? new Worker(new URL("worker.mjs", base.web), { type: "module" });
+        const opened = new Engine(worker, parts.canvas ?? document.createElement("canvas"));
         const canvas = opened.canvas.transferControlToOffscreen();
         try {
             const ort = String(new URL(base.ort, base.web));
@@ -21,9 +22,9 @@ export class Engine {
         }
     }
 
-    constructor(worker) {
-        this.worker = worker;
-        this.canvas = document.createElement("canvas");
+    constructor(worker, canvas) {
+        Object.assign(this, { worker, canvas });
+        this.last = null; // what is said of the frame on the canvas
         this.waiting = new Map();
         this.calls = 0;
         this.closed = false;

@@ -102,15 +102,7 @@ export function offer(place, files) {
     );
 }
 
-/** The figures as lines of text. */
-export function figureLines({ fps, p50_ms, p95_ms, parts, dropped, backend, threads, input, output, title }) {
-    const ms = (value) => (value === null ? "-" : value < 9.95 ? value.toFixed(1) : value.toFixed(0));
-    return [
-        `${title} · ${backend}${threads ? `, ${threads} thread${threads > 1 ? "s" : ""}` : ""}`,
-        `${fps === null ? "-" : fps.toFixed(1)} fps · p50 ${ms(p50_ms)} ms · p95 ${ms(p95_ms)} ms · ${dropped} dropped`,
-        Object.entries(parts)
-            .map(([part, value]) => `${part} ${ms(value)}`)
-            .join(" · "),
-        `${input.join("x")} to ${output.join("x")}`,
-    ];
+/** Change a text where it differs: what is set anew is read out anew. */
+export function setText(place, text) {
+    if (place.textContent !== text) place.textContent = text;
 }

@@ -1,4 +1,6 @@
-// What goes wrong, in words that say what to do next.
+// What the viewer is told: what goes wrong in words that say what to do next.
+
+import { studentInput } from "./geometry.mjs";
 
 /** An error whose message is a sentence for the viewer. */
 export class UserError extends Error {}
@@ -38,6 +40,23 @@ export const FAULTS = {
     plain: "gave a picture without content",
     answer: "fails its known-answer test",
 };
+
+export const LOADING = "The student is being loaded and tested…";
+export const NO_PICTURE = "There is no picture yet: the student is being loaded. Try again when it shows one.";
+
+/** What is said while students run: what was refused, what is missing, and how the source fits. */
+export function runningSentences({ engine, source, models, refused }) {
+    const { crossOriginIsolated } = globalThis;
+    return [
+        ...refused,
+        refused.length > 0 ? `${engine.backend} is used.` : null,
+        engine.threads === 1 && !crossOriginIsolated ? "Without its two headers this page has one thread." : null,
+        models.some(({ checked }) => !checked) ? "Without https the model's hash cannot be checked here." : null,
+        sizeSentence(source.size, studentInput(models[0].contract.geometry)),
+    ]
+        .filter(Boolean)
+        .join(" ");
+}
 
 /** What is said of a camera or file whose frames are far from what the student learned; or null. */
 export function sizeSentence(frame, input) {

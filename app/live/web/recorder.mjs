@@ -1,13 +1,78 @@
 // What the viewer takes home: pictures and a film, both made in the browser.
 
-import { UserError } from "./messages.mjs";
+import { offer } from "./markup.mjs";
+import { NO_PICTURE, UserError, sentence } from "./messages.mjs";
 
 const TYPES = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
 const BITS_PER_SECOND = 12_000_000;
 const CHUNK_MS = 1000;
 
+/** The buttons for it, and the links to what was made. */
+export class Recorder {
+    /** @param {AbortSignal} signal ends the listening, and takes the links back */
+    constructor(ui, session, signal) {
+        Object.assign(this, { ui, session, signal, film: null });
+        ui.snapshot.addEventListener("click", () => this.#snapshot(), { signal });
+        ui.film.addEventListener("click", () => (this.film ? this.end() : this.#begin()), { signal });
+        signal.addEventListener("abort", () => offer(ui.kept, []));
+    }
+
+    /** A frame is on the canvas. */
+    add() {
+        this.film?.add(this.session.engine.canvas, this.session.mirrored);
+    }
+
+    /** The film is over, if there is one. */
+    async end() {
+        const { film } = this;
+        if (!film) return;
+        this.film = null;
+        this.#show();
+        const blob = await film.end();
+        const extension = blob.type === "video/mp4" ? "mp4" : "webm";
+        if (!this.signal.aborted) offer(this.ui.kept, [{ title: "Film", name: fileName("film", extension), blob }]);
+    }
+
+    #begin() {
+        if (!this.#hasPicture()) return;
+        try {
+            const { width, height } = this.session.engine.canvas;
+            this.film = new Film({ width, height });
+            this.#show();
+        } catch (error) {
+            this.session.say({ error: sentence(error) });
+        }
+    }
+
+    async #snapshot() {
+        if (!this.#hasPicture()) return;
+        try {
+            const { engine, models } = this.session;
+            const [student, compared] = models;
+            const pictures = await engine.call("pictures");
+            const titles = { raw: "Raw", bicubic: "Bicubic", compared: compared?.title, student: student.title };
+            const kept = Object.entries(titles).filter(([what]) => pictures[what]);
+            offer(this.ui.kept, kept.map(([what, title]) => ({ title, name: fileName(what, "png"), blob: pictures[what] })));
+        } catch (error) {
+            this.session.say({ error: sentence(error) });
+        }
+    }
+
+    /** Whether there is a picture to keep; where there is none, that is said. */
+    #hasPicture() {
+        const has = Boolean(this.session.engine?.last);
+        if (!has) this.session.say({ notes: NO_PICTURE });
+        return has;
+    }
+
+    #show() {
+        this.ui.film.setAttribute("aria-pressed", String(Boolean(this.film)));
+        this.ui.film.textContent = this.film ? "Stop recording" : "Record";
+    }
+}
+
 /** A film of what is shown, mirrored as it is shown. */
-export class Film {
+class Film {
     constructor({ width, height }) {
         const type = TYPES.find((one) => globalThis.MediaRecorder?.isTypeSupported(one));
         if (!type) throw new UserError("This browser cannot record.");
@@ -41,7 +106,7 @@ export class Film {
 }
 
 /** A frame as the camera gave it: {blob: PNG, width, height}. */
-export async function shoot(source) {
+export async function grabPng(source) {
     const frame = await source.grab();
     try {
         const { width, height } = frame.visibleRect ?? frame;

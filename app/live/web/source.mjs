@@ -5,14 +5,18 @@ import { INSECURE, UNDECODABLE, UserError, cameraSentence } from "./messages.mjs
 const PATIENCE_MS = 15_000; // for the first frame
 const STILL_MS = 250; // a photograph is shown anew this often, so that it is treated as any clip
 
-/** The camera. `deviceId` or else `facing` ("user", "environment"); `size` {width, height} is asked for, not demanded. */
-export async function openCamera({ deviceId, facing, size }) {
+/**
+ * The camera: "user" and "environment" are the one that faces so, anything else a device's id. The resolution, as
+ * "640x480", is asked for, not demanded.
+ */
+export async function openCamera({ camera, resolution }) {
     if (!navigator.mediaDevices?.getUserMedia) throw new UserError(INSECURE);
-    const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: { ideal: facing } };
+    const faces = ["user", "environment"].includes(camera);
+    const [width, height] = resolution.split("x").map(Number);
     const asked = {
-        ...which,
-        width: { ideal: size.width },
-        height: { ideal: size.height },
+        ...(faces ? { facingMode: { ideal: camera } } : { deviceId: { exact: camera } }),
+        width: { ideal: width },
+        height: { ideal: height },
         frameRate: { ideal: 30 },
         resizeMode: { ideal: "none" }, // no browser shall cut or scale what the camera gives
     };

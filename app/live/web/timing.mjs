@@ -7,10 +7,12 @@ export class Window {
     constructor(span = 3000) {
         this.span = span;
         this.frames = [];
+        this.dropped = 0;
     }
 
-    /** A frame was done at `now`, after `total` ms; `parts` in ms. */
-    add({ now, total, parts }) {
+    /** A frame was done at `now`, after `total` ms; `parts` in ms; `dropped` so far, however long ago. */
+    add({ now, total, parts, dropped = 0 }) {
+        this.dropped = dropped;
         this.frames.push({ now, total, parts });
         this.#forget(now);
     }
@@ -19,14 +21,14 @@ export class Window {
         this.frames = [];
     }
 
-    /** {fps, p50_ms, p95_ms, parts} at `now`; nulls before there is anything to say. */
+    /** {fps, p50_ms, p95_ms, parts, dropped} at `now`; nulls before there is anything to say. */
     summary(now) {
         this.#forget(now);
         const totals = this.frames.map((frame) => frame.total).sort((a, b) => a - b);
         const parts = Object.fromEntries(
             PARTS.map((part) => [part, quantile(this.frames.map((frame) => frame.parts[part]).sort((a, b) => a - b), 0.5)]),
         );
-        return { fps: this.#fps(), p50_ms: quantile(totals, 0.5), p95_ms: quantile(totals, 0.95), parts };
+        return { fps: this.#fps(), p50_ms: quantile(totals, 0.5), p95_ms: quantile(totals, 0.95), parts, dropped: this.dropped };
     }
 
     #fps() {

@@ -116,8 +116,8 @@ def test_strength_goes_from_bicubic_to_the_student(open_player: Open, unmeasured
     comes_to_show(page, full)
     slide(page, "Strength", 0)
     comes_to_show(page, BICUBIC)
-    page.evaluate("player.window.clear()")
-    page.wait_for_function("player.window.summary(performance.now()).parts.run < 0.5")  # no network runs
+    page.evaluate("player.session.window.clear()")
+    page.wait_for_function("player.session.window.summary(performance.now()).parts.run < 0.5")  # no network runs
     slide(page, "Strength", 0.4)
     comes_to_show(page, blend(BICUBIC, full, 0.4))
     page.get_by_role("button", name="Pause").click()

@@ -145,8 +145,8 @@ def test_two_thousand_frames_make_nothing_grow(open_player: Open, tiny: Path) ->
     start_camera(page)
     page.evaluate("""() => {
         states.frames = 0;
-        const add = player.window.add.bind(player.window);
-        player.window.add = (frame) => { states.frames += 1; add(frame); };
+        const add = player.session.window.add.bind(player.session.window);
+        player.session.window.add = (frame) => { states.frames += 1; add(frame); };
     }""")
     measured = []
     for wanted in (200, 2200):

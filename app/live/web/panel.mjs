@@ -1,0 +1,42 @@
+// The selects below the picture: they offer what there is, and tell what the viewer chose.
+
+import { fill } from "./markup.mjs";
+import { cameras } from "./source.mjs";
+
+const FIXED = ["view", "camera", "resolution", "mirror", "engine", "inputSize", "targetFps"]; // their choices are known
+const FACING = [
+    ["user", "Front"],
+    ["environment", "Rear"],
+];
+
+export class SettingsPanel {
+    /**
+     * @param {object} ui see markup.mjs
+     * @param {(changes: object) => void} onchange is told the settings that the viewer changed
+     * @param {AbortSignal} signal ends the listening
+     */
+    constructor(ui, settings, onchange, signal) {
+        Object.assign(this, { ui, settings });
+        for (const name of ["model", "compareWith", ...FIXED]) {
+            ui[name].addEventListener("change", () => onchange({ [name]: ui[name].value }), { signal });
+        }
+    }
+
+    /** Offer these students and show the settings. A student that is there no more is chosen no more. */
+    show(students) {
+        const { ui, settings } = this;
+        const models = students.map(({ name, title }) => [name, title]);
+        fill(ui.model, models, settings.model);
+        settings.model = ui.model.value || undefined;
+        const others = models.filter(([name]) => name !== settings.model);
+        fill(ui.compareWith, [["bicubic", "Bicubic"], ...others], settings.compareWith);
+        settings.compareWith = ui.compareWith.value;
+        for (const name of FIXED) ui[name].value = String(settings[name]);
+    }
+
+    /** Offer the cameras by name, once the viewer has allowed one. */
+    async showCameras() {
+        const known = (await cameras()).map(({ deviceId, label }) => [deviceId, label]);
+        fill(this.ui.camera, [...FACING, ...known], this.settings.camera);
+    }
+}

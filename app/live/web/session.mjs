@@ -1,0 +1,219 @@
+// What runs: a source, an engine and the frames between them. A state machine that knows no page.
+//
+//   idle ── play ──> starting ──> running <──> changing (another source or engine is on its way)
+//     ^                 │            │            │
+//     └──── stop, or nothing that can go on ──────┘          leave: from any of them to left, for good
+
+import { DialControl } from "./dial_control.mjs";
+import { candidates, choose } from "./engine.mjs";
+import { JobQueue } from "./job_queue.mjs";
+import { LOADING, runningSentences, sentence } from "./messages.mjs";
+import { Playback } from "./playback.mjs";
+import { NEW_CAMERA, NEW_PACE, viewOf } from "./settings.mjs";
+import { Window } from "./timing.mjs";
+
+export class Session {
+    /**
+     * @param {object} settings of the viewer, read whenever they matter
+     * @param {object} students {addresses, load}: see students.mjs
+     * @param {() => Promise<object>} openCamera as the settings ask for it
+     * @param {(about: {engine: string, models: object[], automatic: boolean}) => Promise<object>} openEngine
+     * @param {() => boolean} isSeen whether anyone can see the picture
+     * @param {object} on {changed: there is something else to show; drawn: a frame is on the canvas; dials: they changed;
+     *     source: one was opened, and its engine waits for this}
+     */
+    constructor({ settings, students, openCamera, openEngine, isSeen, on }) {
+        Object.assign(this, { settings, students, openCamera, openEngine, isSeen, on });
+        Object.assign(this, { state: "idle", busy: false, paused: false, error: "", notes: "" });
+        Object.assign(this, { source: null, engine: null, playback: null });
+        this.window = new Window();
+        this.jobs = new JobQueue({
+            busy: (busy) => this.say(busy ? { busy, error: "" } : { busy }),
+            failed: (error) => this.stop(sentence(error)),
+        });
+        this.dials = new DialControl({
+            settings,
+            changed: on.dials,
+            turned: () => this.refresh(),
+            failed: (error) => this.#fallBack(sentence(error)),
+        });
+    }
+
+    /** Whether a picture is on the screen, also while another source or engine is on its way. */
+    get isShowing() {
+        return this.state === "running" || this.state === "changing";
+    }
+
+    get mirrored() {
+        const { mirror } = this.settings;
+        return mirror === "auto" ? Boolean(this.source?.front && this.source.kind === "camera") : mirror === "on";
+    }
+
+    /** Whether frames are wanted and seen. */
+    get flows() {
+        return !this.paused && this.isSeen();
+    }
+
+    /** What an engine is opened for. */
+    get #wanted() {
+        return [this.students.addresses, this.settings.engine, this.settings.threads].join(" ");
+    }
+
+    // -- what may be asked for, in any order
+
+    /** Play what `open` gives, in place of what plays. */
+    play(open) {
+        this.jobs.add(async (signal) => {
+            if (this.state === "idle") this.state = "starting";
+            this.#letSourceGo();
+            const source = await open();
+            if (signal.aborted) return source.stop();
+            this.source = source;
+            this.dials.newSource();
+            source.onend = (why) => this.stop(why);
+            await this.on.source();
+            if (signal.aborted) return;
+            if (this.engine && this.opened === this.#wanted) this.#run();
+            else await this.#runOn(candidates(this.settings.engine), signal);
+        });
+    }
+
+    /** Settings of these `names` have changed. */
+    follow(names) {
+        if (this.state === "idle") return;
+        if (names.some((name) => NEW_CAMERA.has(name)) && this.source?.kind === "camera") this.play(this.openCamera);
+        if (names.some((name) => NEW_PACE.has(name))) this.playback?.newPace();
+        this.renew();
+        this.dials.apply();
+        this.redraw();
+    }
+
+    /** Take another engine where another one is asked for, or other students. */
+    renew() {
+        if (this.state === "idle" || this.opened === this.#wanted) return;
+        this.jobs.add(async (signal) => {
+            if (this.opened === this.#wanted) return; // opened meanwhile, or asked for no more
+            await this.#runOn(candidates(this.settings.engine), signal);
+        });
+    }
+
+    pause(paused) {
+        this.paused = paused;
+        this.flow();
+        this.on.changed();
+    }
+
+    /** Frames flow while they are wanted and seen. */
+    flow() {
+        this.playback?.flow(this.flows);
+        if (this.flows) this.source?.resume();
+        else this.source?.pause();
+    }
+
+    /** A picture that rests is made anew. */
+    refresh() {
+        if (!this.flows) this.playback?.refresh();
+    }
+
+    /** The last frame is drawn anew, as it is to be viewed now. */
+    async redraw() {
+        const { engine, settings, mirrored } = this;
+        if (!engine?.last) return;
+        const nothing = () => {}; // the next frame says what is wrong
+        await engine.call("redraw", { view: viewOf(settings, mirrored) }).catch(nothing);
+        if (engine === this.engine) this.on.drawn();
+    }
+
+    /** Let everything go, and say why. */
+    stop(why = "") {
+        if (this.state === "left") return;
+        this.jobs.drop();
+        this.#letAllGo("idle");
+        this.say({ error: why, notes: "" });
+    }
+
+    /** Let everything go; whatever is asked for afterwards is not done. */
+    leave() {
+        this.jobs.close();
+        this.#letAllGo("left");
+    }
+
+    say(sentences) {
+        Object.assign(this, sentences);
+        this.on.changed();
+    }
+
+    // -- how it comes about
+
+    /** Open the first of these engines that does, and go on with it. */
+    async #runOn(names, signal, refusedBefore = []) {
+        this.#closeEngine();
+        this.say({ notes: LOADING });
+        this.opened = this.#wanted;
+        const models = await this.students.load();
+        const automatic = this.settings.engine === "auto";
+        const open = (engine) => this.openEngine({ engine, models, automatic });
+        const enoughMs = automatic ? 1000 / this.settings.targetFps : Infinity; // what is asked for by name need not be fast
+        const { engine, refused } = await choose({ names, open, enoughMs });
+        if (signal.aborted) return engine.close();
+        const others = names.slice(names.indexOf(engine.engine) + 1); // to fall back to
+        Object.assign(this, { engine, models, others, refused: [...refusedBefore, ...refused] });
+        this.dials.attach(engine, models);
+        engine.onlost = (why) => this.#fallBack(why);
+        this.#run();
+    }
+
+    #run() {
+        const { source, engine, settings, window } = this;
+        const view = () => viewOf(settings, this.mirrored);
+        const drawn = (now) => this.#drawn(now);
+        const failed = (error) => this.#fallBack(sentence(error));
+        this.playback = new Playback({ source, engine, settings, window, view, drawn, failed });
+        this.state = "running";
+        this.flow();
+        this.refresh(); // by the new engine
+        this.say({ notes: runningSentences(this) });
+    }
+
+    #drawn(now) {
+        this.on.drawn();
+        this.dials.afterFrame(now);
+    }
+
+    /** The engine failed: the next one goes on with the same source. */
+    #fallBack(why) {
+        this.#closeEngine();
+        if (!this.source) return; // the one that is being opened gets an engine of its own
+        if (this.others.length === 0) return this.stop(why);
+        this.jobs.add(async (signal) => {
+            if (this.engine) return; // another one was asked for meanwhile
+            await this.#runOn(this.others, signal, [why]);
+        });
+    }
+
+    #letSourceGo() {
+        this.#endPlayback();
+        this.source?.stop();
+        this.source = null;
+        this.pause(false); // that was said of its picture
+    }
+
+    #closeEngine() {
+        this.#endPlayback();
+        this.engine?.close();
+        this.engine = null;
+        this.dials.detach();
+    }
+
+    #endPlayback() {
+        this.playback?.end();
+        this.playback = null;
+        if (this.state === "running") this.state = "changing";
+    }
+
+    #letAllGo(state) {
+        this.#letSourceGo();
+        this.#closeEngine();
+        this.state = state;
+    }
+}

@@ -1,0 +1,33 @@
+// The viewer's settings: what they are at first, and what has to begin anew when one of them changes.
+
+import { AUTOMATIC } from "./dial_control.mjs";
+
+export const DEFAULTS = {
+    compareWith: "bicubic",
+    view: "split",
+    camera: "user",
+    resolution: "640x480",
+    mirror: "auto",
+    engine: "auto",
+    inputSize: "auto",
+    targetFps: 15,
+    figures: true,
+    lens: false,
+    split: 0.5,
+    threads: 0, // as many as there are
+    strength: 1,
+    denoise: AUTOMATIC,
+    sharpen: AUTOMATIC,
+};
+export const NEW_CAMERA = new Set(["camera", "resolution"]);
+export const NEW_PACE = new Set(["inputSize", "targetFps"]);
+
+/** The settings that say something: what comes from Python may hold nulls. */
+export function given(settings) {
+    return Object.fromEntries(Object.entries(settings ?? {}).filter(([, value]) => value !== null && value !== undefined));
+}
+
+/** How a frame is to be drawn by them. */
+export function viewOf({ view, split, strength }, mirror) {
+    return { view, split, strength: Number(strength), mirror };
+}

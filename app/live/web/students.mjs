@@ -1,0 +1,40 @@
+// The students that the settings name, out of those that the page offers.
+
+import { loadModel } from "./contract.mjs";
+import { UserError } from "./messages.mjs";
+
+export class Students {
+    /** @param {object} settings of the viewer, read whenever it matters: {model, compareWith} */
+    constructor(settings) {
+        this.settings = settings;
+        this.offered = []; // {name, title, contract, onnx, sha256}
+        this.loaded = new Map(); // by the address of the contract
+    }
+
+    /** Where those named come from: another text means other students, also where one was trained anew under its name. */
+    get addresses() {
+        return this.#named.map((name) => this.#offer(name)?.contract).join(" ");
+    }
+
+    /** Those named, the one that is shown first. Throws UserError where one is missing or cannot be used. */
+    load() {
+        return Promise.all(this.#named.map((name) => this.#load(name)));
+    }
+
+    get #named() {
+        const { model, compareWith } = this.settings;
+        return compareWith === "bicubic" || compareWith === model ? [model] : [model, compareWith];
+    }
+
+    #offer(wanted) {
+        return this.offered.find(({ name }) => name === wanted);
+    }
+
+    async #load(name) {
+        const offer = this.#offer(name);
+        if (!offer) throw new UserError(`There is no student ${name ?? ""} here. Train one, or choose another one.`);
+        const key = offer.contract;
+        if (!this.loaded.has(key)) this.loaded.set(key, await loadModel(offer));
+        return { ...this.loaded.get(key), name, title: offer.title };
+    }
+}
