@@ -28,7 +28,7 @@ export class AdaptiveSize {
         this.times.push(ms);
         if (this.times.length < WARM_UP + FRAMES) return this.share;
         this.times = this.times.slice(-WARM_UP - FRAMES);
-        const median = quantile(this.times.slice(WARM_UP).sort((a, b) => a - b), 0.5);
+        const median = quantile(this.times.slice(WARM_UP), 0.5);
         const [smaller, larger] = [SHARES[SHARES.indexOf(this.share) + 1], SHARES[SHARES.indexOf(this.share) - 1]];
         const budget = 1000 / this.targetFps;
         if (smaller && median > TOO_SLOW * budget) this.#down(smaller, now);

@@ -24,10 +24,9 @@ export class Window {
     /** {fps, p50_ms, p95_ms, parts, dropped} at `now`; nulls before there is anything to say. */
     summary(now) {
         this.#forget(now);
-        const totals = this.frames.map((frame) => frame.total).sort((a, b) => a - b);
-        const parts = Object.fromEntries(
-            PARTS.map((part) => [part, quantile(this.frames.map((frame) => frame.parts[part]).sort((a, b) => a - b), 0.5)]),
-        );
+        const totals = this.frames.map((frame) => frame.total);
+        const timesOf = (part) => this.frames.map(({ parts }) => parts[part]);
+        const parts = Object.fromEntries(PARTS.map((part) => [part, quantile(timesOf(part), 0.5)]));
         return { fps: this.#fps(), p50_ms: quantile(totals, 0.5), p95_ms: quantile(totals, 0.95), parts, dropped: this.dropped };
     }
 
@@ -43,8 +42,9 @@ export class Window {
     }
 }
 
-/** The quantile of a sorted list (nearest rank), or null of none. */
-export function quantile(sorted, share) {
-    if (sorted.length === 0) return null;
+/** The quantile of a list of numbers (nearest rank), or null of none. */
+export function quantile(values, share) {
+    if (values.length === 0) return null;
+    const sorted = [...values].sort((a, b) => a - b);
     return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))];
 }

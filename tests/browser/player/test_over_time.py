@@ -75,6 +75,7 @@ def test_a_snapshot_or_film_of_a_student_that_is_still_being_loaded_is_a_sentenc
     until(lambda: held or page.wait_for_timeout(50))
     held[0].continue_()
     expect(page.locator(".notes")).not_to_contain_text("loaded")
+    expect(page.locator(".figures")).to_contain_text("second")  # its first frame is there
     snapshot(page)
 
 
