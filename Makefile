@@ -49,12 +49,14 @@ test-all: setup ## every test
 	python tests/support/chromium.py
 	python -m pytest
 
-check: setup ## ruff, mypy, import-linter, pip check
+check: setup ## ruff, mypy, import-linter, pip check; eslint and prettier for JavaScript
 	ruff check
 	ruff format --check
 	mypy
 	lint-imports
 	pip check
+	npx --no-install eslint app/live/web tests/browser/node
+	npx --no-install prettier --check app/live/web/*.mjs tests/browser/node/*.mjs *.mjs
 
 bench: setup ## the students beside others, and speed of the teacher's chain
 	python -m benchmarks.students

@@ -90,8 +90,7 @@ function unpackFloats(packed) {
 /** Whether every layer's weights and biases lie within a float file of `length` bytes. */
 export function fitsFile({ layers }, length) {
     return layers.every(
-        ({ channels, fanIn, weight, bias }) =>
-            weight + WORD * channels * fanIn <= length && bias + WORD * channels <= length,
+        ({ channels, fanIn, weight, bias }) => weight + WORD * channels * fanIn <= length && bias + WORD * channels <= length,
     );
 }
 

@@ -58,7 +58,8 @@ export class Engine {
         }
         const call = this.waiting.get(id);
         this.waiting.delete(id);
-        if (error) call?.reject(new UserError(error)); // none waits for what failed already
+        // none waits for what failed already
+        if (error) call?.reject(new UserError(error));
         else call?.resolve(value);
     }
 

@@ -12,7 +12,9 @@ export function sentence(error) {
 
 /** An error's first line, short. */
 export function firstLine(error) {
-    return String(error?.message ?? error).split("\n")[0].slice(0, 200);
+    return String(error?.message ?? error)
+        .split("\n")[0]
+        .slice(0, 200);
 }
 
 const CAMERA = {
@@ -32,8 +34,7 @@ export function cameraSentence(error) {
     return CAMERA[error?.name] ?? `The camera did not start (${firstLine(error)}). Try another one.`;
 }
 
-export const UNDECODABLE =
-    "This browser cannot show that file. Take a photograph, or a video as .mp4 (H.264) or .webm.";
+export const UNDECODABLE = "This browser cannot show that file. Take a photograph, or a video as .mp4 (H.264) or .webm.";
 
 export const FAULTS = {
     numbers: "gave values that are no numbers",

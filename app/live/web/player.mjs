@@ -169,8 +169,9 @@ class Player {
     /** The canvas of an engine that was left stays until there is another one. */
     #showScreen() {
         const { ui, session } = this;
+        const canvas = session.engine?.canvas;
         if (!session.isShowing) for (const part of [ui.screen, ui.figures]) part.replaceChildren();
-        else if (session.engine && ui.screen.firstChild !== session.engine.canvas) ui.screen.replaceChildren(session.engine.canvas);
+        else if (canvas && ui.screen.firstChild !== canvas) ui.screen.replaceChildren(canvas);
     }
 
     #showView() {

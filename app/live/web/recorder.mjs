@@ -52,7 +52,8 @@ export class Recorder {
             const pictures = await engine.call("pictures");
             const titles = { raw: "Raw", bicubic: "Bicubic", compared: compared?.title, student: student.title };
             const kept = Object.entries(titles).filter(([what]) => pictures[what]);
-            offer(this.ui.kept, kept.map(([what, title]) => ({ title, name: fileName(what, "png"), blob: pictures[what] })));
+            const files = kept.map(([what, title]) => ({ title, name: fileName(what, "png"), blob: pictures[what] }));
+            offer(this.ui.kept, files);
         } catch (error) {
             this.session.say({ error: sentence(error) });
         }

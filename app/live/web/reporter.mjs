@@ -49,7 +49,8 @@ export class Reporter {
         const { engine, source, models, settings } = this.session;
         if (!engine?.last || !source || !settings.figures) return;
         const lines = figureLines({ ...this.#state(), title: models[0].title });
-        this.ui.figures.replaceChildren(...lines.map((text) => Object.assign(document.createElement("div"), { textContent: text })));
+        const asLine = (text) => Object.assign(document.createElement("div"), { textContent: text });
+        this.ui.figures.replaceChildren(...lines.map(asLine));
     }
 }
 

@@ -30,9 +30,15 @@ test("many looks find the camera", () => {
 test("what moves by no more than 0.05 is held", () => {
     const readings = looking(camera);
     const { held } = readings;
-    looking(camera.map((dial) => dial + 0.04), { readings, looks: 100 });
+    looking(
+        camera.map((dial) => dial + 0.04),
+        { readings, looks: 100 },
+    );
     assert.equal(readings.held, held);
-    looking(camera.map((dial) => dial + 0.1), { readings, looks: 100 });
+    looking(
+        camera.map((dial) => dial + 0.1),
+        { readings, looks: 100 },
+    );
     assert.notEqual(readings.held, held);
 });
 

@@ -21,11 +21,13 @@ const contract = {
 };
 const model = { name: "s", title: "Student S", contract: "s.json", onnx: "s.onnx", sha256 };
 
-const answers = (changes = {}) => async (url) => {
-    const body = { "s.json": contract, "s.onnx": bytes, ...changes }[url];
-    if (body === undefined) return { ok: false, status: 404, json: async () => JSON.parse("Not Found") };
-    return { ok: true, json: async () => body, arrayBuffer: async () => body.buffer.slice(0) };
-};
+const answers =
+    (changes = {}) =>
+    async (url) => {
+        const body = { "s.json": contract, "s.onnx": bytes, ...changes }[url];
+        if (body === undefined) return { ok: false, status: 404, json: async () => JSON.parse("Not Found") };
+        return { ok: true, json: async () => body, arrayBuffer: async () => body.buffer.slice(0) };
+    };
 
 test("a contract gives the float file's hash and the known answer as pictures", () => {
     const read = readContract(contract, "s");
@@ -36,7 +38,10 @@ test("a contract gives the float file's hash and the known answer as pictures", 
 
 test("what is no contract is said so", () => {
     for (const wrong of [null, {}, { ...contract, format: 2 }, { ...contract, golden: undefined }]) {
-        assert.throws(() => readContract(wrong, "Student S"), (error) => error instanceof UserError && /Student S/.test(error.message));
+        assert.throws(
+            () => readContract(wrong, "Student S"),
+            (error) => error instanceof UserError && /Student S/.test(error.message),
+        );
     }
     assert.throws(() => readContract({ ...contract, files: { "s_int8.onnx": "0" } }, "s"), UserError);
 });
@@ -75,7 +80,8 @@ test("what is wrong with dials is a sentence with the student's name", async () 
         { ...dialled, estimator: { prior_weights: [1, 1, 1, 1] } },
     ];
     for (const json of wrong) {
-        const says = (error) => error instanceof UserError && /^The dials in the contract of Student S are not valid \(/.test(error.message);
+        const says = (error) =>
+            error instanceof UserError && /^The dials in the contract of Student S are not valid \(/.test(error.message);
         assert.throws(() => readContract(json, "Student S"), says, JSON.stringify(json));
     }
     await assert.rejects(loadModel(model, answers({ "s.json": dialled }), webcrypto.subtle), /beyond the end of the float file/);

@@ -22,14 +22,19 @@ function engine({ says = camera, measures = true, blind = null, fails = {} } = {
 }
 
 const settle = (turns = 40) =>
-    Array.from({ length: turns }).reduce((done) => done.then(() => new Promise((resolve) => setImmediate(resolve))), Promise.resolve());
+    Array.from({ length: turns }).reduce(
+        (done) => done.then(() => new Promise((resolve) => setImmediate(resolve))),
+        Promise.resolve(),
+    );
 
 function control(settings = {}) {
     const seen = { turned: 0, failed: [] };
     const made = new DialControl({
         settings,
         changed: () => {},
-        turned: () => { seen.turned += 1; },
+        turned: () => {
+            seen.turned += 1;
+        },
         failed: (error) => seen.failed.push(error.message),
     });
     return Object.assign(made, { seen });
@@ -43,7 +48,10 @@ test("a look between frames turns the dials to what was found, once", async () =
     dials.afterFrame(1e6); // one is on its way
     await settle();
     assert.deepEqual(running.calls, ["look", "read", "read", "read", "read", "turn 0.5,0.8,0.15,0.25"]);
-    assert.equal(dials.camera, "Camera: blurred, very noisy, a little sharpened, a little compressed (blur 0.50, noise 0.80, sharpening 0.15, compression 0.25)");
+    assert.equal(
+        dials.camera,
+        "Camera: blurred, very noisy, a little sharpened, a little compressed (blur 0.50, noise 0.80, sharpening 0.15, compression 0.25)",
+    );
     dials.afterFrame(performance.now());
     assert.equal(running.calls.length, 6, "it is not time for another one");
     dials.afterFrame(performance.now() + 501);

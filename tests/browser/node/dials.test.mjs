@@ -17,7 +17,10 @@ function taken(file) {
     const [rest, view] = [file.slice(), new DataView(file.buffer)];
     const numbers = [];
     for (const { channels, fanIn, weight, bias } of dials.layers) {
-        for (const [start, count] of [[weight, channels * fanIn], [bias, channels]]) {
+        for (const [start, count] of [
+            [weight, channels * fanIn],
+            [bias, channels],
+        ]) {
             for (let at = start; at < start + 4 * count; at += 4) numbers.push(view.getFloat32(at, true));
             rest.fill(0, start, start + 4 * count);
         }
@@ -30,7 +33,9 @@ test("a folded file is Python's, number by number", () => {
         const [ours, theirs] = [fold(bytes, dials, setting), Uint8Array.from(Buffer.from(packed, "base64"))].map(taken);
         assert.deepEqual(ours.rest, theirs.rest);
         assert.equal(ours.numbers.length, theirs.numbers.length);
-        const far = ours.numbers.filter((value, i) => Math.abs(value - theirs.numbers[i]) > 2 ** -22 * Math.abs(theirs.numbers[i]));
+        const far = ours.numbers.filter(
+            (value, i) => Math.abs(value - theirs.numbers[i]) > 2 ** -22 * Math.abs(theirs.numbers[i]),
+        );
         assert.deepEqual(far, [], "more than the last bit of a float differs");
         const odd = ours.numbers.filter((value, i) => value !== theirs.numbers[i]).length;
         assert.ok(odd <= ours.numbers.length / 1000, `${odd} numbers differ in their last bit`); // sums in another order

@@ -62,7 +62,10 @@ test("on the edge it does not swing to and fro", () => {
 });
 
 test("the first share is the largest that keeps the rate", () => {
-    assert.deepEqual([20, 100, 200, 2000].map((ms) => firstShare(ms, 15)), [1, 3 / 4, 1 / 2, 1 / 2]);
+    assert.deepEqual(
+        [20, 100, 200, 2000].map((ms) => firstShare(ms, 15)),
+        [1, 3 / 4, 1 / 2, 1 / 2],
+    );
 });
 
 function source() {
@@ -84,7 +87,11 @@ test("one frame is in flight, and the newest wins", async () => {
     const camera = source();
     const seen = [];
     let finish;
-    const work = (frame) => new Promise((resolve) => { seen.push(frame); finish = resolve; });
+    const work = (frame) =>
+        new Promise((resolve) => {
+            seen.push(frame);
+            finish = resolve;
+        });
     const loop = new FrameLoop({ source: camera, work, failed: assert.fail });
     loop.start();
     for (let i = 0; i < 5; i += 1) camera.show();
@@ -102,7 +109,13 @@ test("one frame is in flight, and the newest wins", async () => {
 test("a failure is told once and lets go", async () => {
     const camera = source();
     const failures = [];
-    const loop = new FrameLoop({ source: camera, work: async () => { throw new Error("no"); }, failed: (error) => failures.push(error) });
+    const loop = new FrameLoop({
+        source: camera,
+        work: async () => {
+            throw new Error("no");
+        },
+        failed: (error) => failures.push(error),
+    });
     loop.start();
     camera.show();
     await settle();
@@ -122,10 +135,12 @@ test("a stopped loop takes nothing", async () => {
     assert.equal(camera.taken, 0);
 });
 
-const engines = (times, closed = []) => async (name) => {
-    if (typeof times[name] === "string") throw new UserError(times[name]);
-    return { name, call: async () => times[name], close: () => closed.push(name) };
-};
+const engines =
+    (times, closed = []) =>
+    async (name) => {
+        if (typeof times[name] === "string") throw new UserError(times[name]);
+        return { name, call: async () => times[name], close: () => closed.push(name) };
+    };
 
 test("the first engine that is fast enough is taken, and the second never opened", async () => {
     const { engine } = await choose({ names: ["webgpu", "wasm"], open: engines({ webgpu: 20, wasm: "never" }), enoughMs: 66 });
@@ -135,7 +150,11 @@ test("the first engine that is fast enough is taken, and the second never opened
 
 test("of two slow engines the faster is taken and the other closed", async () => {
     const closed = [];
-    const { engine } = await choose({ names: ["webgpu", "wasm"], open: engines({ webgpu: 300, wasm: 100 }, closed), enoughMs: 66 });
+    const { engine } = await choose({
+        names: ["webgpu", "wasm"],
+        open: engines({ webgpu: 300, wasm: 100 }, closed),
+        enoughMs: 66,
+    });
     assert.equal(engine.name, "wasm");
     assert.deepEqual(closed, ["webgpu"]);
 });

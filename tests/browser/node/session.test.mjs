@@ -22,7 +22,8 @@ class FakeWorker {
         this.calls.push(call);
         setImmediate(() => {
             const answer = this.answers[call]?.(args);
-            if (!this.ended) this.onmessage({ data: answer instanceof Error ? { id, error: answer.message } : { id, value: answer } });
+            if (!this.ended)
+                this.onmessage({ data: answer instanceof Error ? { id, error: answer.message } : { id, value: answer } });
         });
     }
 
@@ -123,9 +124,18 @@ function world({ settings = {}, broken = {} } = {}) {
 }
 
 function assertAllIsLetGo({ workers, sources, frames }) {
-    assert.ok(workers.every(({ ended }) => ended), "workers are ended");
-    assert.ok(sources.every(({ stopped }) => stopped), "cameras are stopped");
-    assert.ok(frames.every(({ closed }) => closed), "frames are closed");
+    assert.ok(
+        workers.every(({ ended }) => ended),
+        "workers are ended",
+    );
+    assert.ok(
+        sources.every(({ stopped }) => stopped),
+        "cameras are stopped",
+    );
+    assert.ok(
+        frames.every(({ closed }) => closed),
+        "frames are closed",
+    );
 }
 
 async function started(about) {
@@ -158,7 +168,9 @@ test("a start opens the source, then an engine, and frames flow", async () => {
 
 test("a camera that is refused is said, and the next start works", async () => {
     const made = world();
-    made.session.play(async () => { throw new UserError("The camera was refused."); });
+    made.session.play(async () => {
+        throw new UserError("The camera was refused.");
+    });
     await settle();
     assert.deepEqual([made.session.state, made.session.error, made.session.busy], ["idle", "The camera was refused.", false]);
     made.start();
@@ -425,7 +437,9 @@ test("in any order there is one camera and one engine at most, and in the end no
         frame: ({ show }) => show(),
         lost: ({ workers }) => workers.at(-1)?.lose(),
         crashed: ({ workers }) => workers.at(-1)?.onerror?.({ message: "out of memory" }),
-        broken: ({ broken }, roll) => { broken.webgpu = roll(2) ? { frame: () => new Error("It failed.") } : {}; },
+        broken: ({ broken }, roll) => {
+            broken.webgpu = roll(2) ? { frame: () => new Error("It failed.") } : {};
+        },
         gone: ({ sources }) => sources.at(-1)?.onend("The camera went away."),
         stop: ({ session }) => session.stop(),
     };

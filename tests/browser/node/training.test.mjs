@@ -13,20 +13,33 @@ function world({ cutAt = Infinity, shotMs = 0 } = {}) {
     const log = [];
     const clock = { now: 0 };
     const inbox = {
-        begin: async (about) => { log.push(["begin", about.frames]); return { id: "7" }; },
+        begin: async (about) => {
+            log.push(["begin", about.frames]);
+            return { id: "7" };
+        },
         put: async (id, index) => {
             if (index >= cutAt) throw new UserError("cut");
             log.push(["put", index, clock.now]);
         },
         end: async () => ({ clip: "desk-1" }),
-        abort: async (id) => { log.push(["abort", id]); },
+        abort: async (id) => {
+            log.push(["abort", id]);
+        },
     };
-    const camera = { shoot: async () => { clock.now += shotMs; return { blob: "png", width: 640, height: 480 }; }, rests: () => false };
+    const camera = {
+        shoot: async () => {
+            clock.now += shotMs;
+            return { blob: "png", width: 640, height: 480 };
+        },
+        rests: () => false,
+    };
     const abort = new AbortController();
     const seen = [];
     const hooks = {
         progress: (step) => seen.push(step),
-        wait: async (ms) => { clock.now += ms; },
+        wait: async (ms) => {
+            clock.now += ms;
+        },
         now: () => clock.now,
         signal: abort.signal,
     };
@@ -36,9 +49,15 @@ function world({ cutAt = Infinity, shotMs = 0 } = {}) {
 test("frames are taken at an even pace after a countdown", async () => {
     const { log, inbox, camera, hooks, seen } = world();
     assert.deepEqual(await record(camera, wish, inbox, hooks), { clip: "desk-1" });
-    assert.deepEqual(seen.slice(0, 3).map(({ countdown }) => countdown), [3, 2, 1]);
+    assert.deepEqual(
+        seen.slice(0, 3).map(({ countdown }) => countdown),
+        [3, 2, 1],
+    );
     const times = log.filter(([what]) => what === "put").map(([, , at]) => at);
-    assert.deepEqual(times.map((at) => at - times[0]), [0, 500, 1000, 1500, 2000]);
+    assert.deepEqual(
+        times.map((at) => at - times[0]),
+        [0, 500, 1000, 1500, 2000],
+    );
     assert.deepEqual(seen.at(-1), { done: 5, frames: 5 });
 });
 
@@ -46,7 +65,10 @@ test("a slow line makes the pace slower, never a queue", async () => {
     const { log, inbox, camera, hooks } = world({ shotMs: 800 });
     await record(camera, wish, inbox, hooks);
     const times = log.filter(([what]) => what === "put").map(([, , at]) => at);
-    assert.deepEqual(times.slice(1).map((at, index) => at >= times[index] + 800), [true, true, true, true]);
+    assert.deepEqual(
+        times.slice(1).map((at, index) => at >= times[index] + 800),
+        [true, true, true, true],
+    );
 });
 
 test("while the picture rests so does the recording, and nothing is caught up with", async () => {
@@ -54,7 +76,10 @@ test("while the picture rests so does the recording, and nothing is caught up wi
     camera.rests = () => hooks.now() > 3400 && hooks.now() < 9000;
     await record(camera, wish, inbox, hooks);
     const times = log.filter(([what]) => what === "put").map(([, , at]) => at);
-    assert.deepEqual(times.slice(1).map((at, index) => at - times[index] >= 500), [true, true, true, true]);
+    assert.deepEqual(
+        times.slice(1).map((at, index) => at - times[index] >= 500),
+        [true, true, true, true],
+    );
     assert.ok(times[1] >= 9000);
     assert.ok(seen.some(({ rests }) => rests));
 
@@ -88,17 +113,28 @@ test("wishes beyond the limits are refused in words", () => {
     assert.match(refusal({ ...wish, frames: 0 }, limits), /500/);
     assert.match(refusal({ ...wish, frames: 1.5 }, limits), /500/);
     assert.match(refusal({ ...wish, perSecond: 11 }, limits), /10/);
-    for (const name of ["", "../up", "a b", "-x", ".hidden", "x".repeat(65)]) assert.match(refusal({ ...wish, name }, limits), /name/);
+    for (const name of ["", "../up", "a b", "-x", ".hidden", "x".repeat(65)])
+        assert.match(refusal({ ...wish, name }, limits), /name/);
 });
 
-test("frames are due one interval apart", () => assert.deepEqual([0, 1, 4].map((index) => dueMs(index, 4)), [0, 250, 1000]));
+test("frames are due one interval apart", () =>
+    assert.deepEqual(
+        [0, 1, 4].map((index) => dueMs(index, 4)),
+        [0, 250, 1000],
+    ));
 
 test("the server's own sentence is passed on, and a cut line has one", async () => {
-    const answer = (ok, body) => new Inbox({ url: "/capture", token: "t" }, async () => ({ ok, status: 403, json: async () => body }));
-    await assert.rejects(answer(false, { error: "No." }).begin(wish), (error) => error instanceof UserError && error.message === "No.");
+    const answer = (ok, body) =>
+        new Inbox({ url: "/capture", token: "t" }, async () => ({ ok, status: 403, json: async () => body }));
+    await assert.rejects(
+        answer(false, { error: "No." }).begin(wish),
+        (error) => error instanceof UserError && error.message === "No.",
+    );
     await assert.rejects(answer(false, {}).begin(wish), /403/);
     assert.deepEqual(await answer(true, { id: "7" }).begin(wish), { id: "7" });
-    const cut = new Inbox({ url: "/capture", token: "t" }, async () => { throw new TypeError("network"); });
+    const cut = new Inbox({ url: "/capture", token: "t" }, async () => {
+        throw new TypeError("network");
+    });
     await assert.rejects(cut.put("7", 0, "png"), /cut/);
 });
 
