@@ -28,7 +28,7 @@ photograph of the demo trained it.
 Held out, to measure on: the photographs whose names begin with {held_out}.
 
 ## Recipe
-`python -m pipeline.pretrain {model} --photos FOLDER`, settings in `pipeline/recipes/{model}.yaml`:
+`python -m pipeline.pretrain {model} --photos FOLDER`, settings in `pipeline/pretrain/recipes/{model}.yaml`:
 {steps:,} steps of {batch_size} crops of {crop_px}x{crop_px}{minutes}.
 
 ## Measured
@@ -40,9 +40,10 @@ PSNR against the truth on {frames} simulated frames of the held-out photographs
 | {bicubic:.2f} dB | **{psnr:.2f} dB** |
 
 ## What it is not good at
-It gives the mean of what may be true: texture that the camera lost stays lost, it is not invented. It is trained on
-the blur, noise and JPEG of the simulated camera; a camera far from it, or one that sharpens its own picture, is better
-served by a student fine-tuned on it (`train.start_from: bundled`).
+It gives the mean of what may be true: texture that the camera lost stays lost, it is not invented. How much it undoes
+is set by its dials, which are estimated: from one picture less surely than from a clip. It is trained on the cameras of
+`training/camera`; one that is like none of them is better served by a student fine-tuned on it
+(`train.start_from: bundled`).
 """
 
 
