@@ -119,7 +119,7 @@ def committed(unbroken: tuple[Path, dict[str, str]], tmp_path_factory: pytest.Te
 
 def run_statuses(folder: Path) -> list[str]:
     code = (
-        "from pipeline import tracking; store = tracking.client(); "
+        "from pipeline.tracking.client import mlflow_client; store = mlflow_client(); "
         "found = [e.experiment_id for e in store.search_experiments()]; "
         "print(' '.join(run.info.status for run in store.search_runs(found)))"
     )
