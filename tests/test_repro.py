@@ -31,6 +31,7 @@ RESULTS = (
 )
 LEFT_OUT = ("tests/", "docs/", "dvc.lock", "metrics/", "training_logs/", "data/split.json", "dvc_plots/")
 LONGEST_S = 300
+SEED = int(os.environ.get("SHARPCAM_SEED", time.time_ns() % 1_000_000))  # of the moments of the kills; printed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -145,7 +146,9 @@ def test_a_killed_repro_ends_with_the_same_files(
     start_over_at(folder, stage)
     process = start_repro(folder)
     child = wait_for_stage(process, stage)
-    time.sleep(random.uniform(0, 12 if stage == "train" else 3))
+    moment_s = random.Random(f"{SEED} {stage} {with_stage}").uniform(0, 12 if stage == "train" else 3)
+    print(f"killed {moment_s:.2f} s into {stage}; SHARPCAM_SEED={SEED} kills there again")
+    time.sleep(moment_s)
     process.send_signal(signal.SIGKILL)
     if with_stage:
         for victim in (*family(child), child):
