@@ -74,7 +74,7 @@ def show_form(paths: Paths) -> None:
         model = st.selectbox("Model", list(models), format_func=models.__getitem__, width=260)
         fit = st.selectbox("Size", list(SIZES), format_func=SIZES.__getitem__, width=180)
         others = [NOTHING, "bicubic", "lanczos", "teacher", *(name for name in models if name != model)]
-        other = st.selectbox("Beside it", others, width=180, help="Writes [other | student], and a table of both.")
+        other = st.selectbox("Compare with", others, width=180, help="Writes [other | student], and a table of both.")
     options = show_options()
     if st.button("Enhance", type="primary", icon=":material/auto_awesome:", disabled=not files, key="enhance"):
         try:

@@ -68,7 +68,7 @@ def run_command(work: Callable[[], None]) -> int:
         where = error.filename or "the working folder"
         return _complain(f"Could not write {where}: {DISK_ERRORS[error.errno]} and run again; what is done is kept.")
     except KeyboardInterrupt:
-        print("\nStopped. What is done is kept; run again to go on.", file=sys.stderr)
+        print("\nStopped. What is done is kept; run again to resume.", file=sys.stderr)
         return INTERRUPTED
     return 0
 

@@ -35,7 +35,7 @@ def decode_frame(data: bytes, *, name: str) -> NDArray[np.uint8]:
 def _complaint(data: bytes) -> str:
     """What is wrong with the header of a frame's file, or nothing (PNG, third edition, sections 5.2 and 11.2.1)."""
     if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < HEADER_BYTES:
-        return "is no PNG file"
+        return "is not a PNG file"
     depth, colour = data[24], data[25]
     if depth == 16:
         return "has 16 bits per channel"

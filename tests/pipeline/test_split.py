@@ -152,7 +152,7 @@ def test_a_picture_of_another_size_than_the_target_is_named(project):
 def test_a_file_that_is_no_png_is_named(project):
     add_clip(project, "a", 3)
     (project.paths.raw / "a" / "000001.png").write_text("a text")
-    refused(project, "raw/a/000001.png is no PNG file")
+    refused(project, "raw/a/000001.png is not a PNG file")
 
 
 def test_clips_of_different_sizes_go_together(project):

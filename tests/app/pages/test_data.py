@@ -124,7 +124,7 @@ def test_broken_files_are_sentences(desk):
     (desk.paths.raw / "empty").mkdir()
     page = run_page()
     assert "params.yaml is not valid YAML" in page.warning[0].value
-    assert "000000.png is no PNG file" in page.error[0].value
+    assert "000000.png is not a PNG file" in page.error[0].value
     page.selectbox(key="data-clip").set_value("empty").run()
     assert "holds no frame" in words(page)
     press(page, "Leave out of training")

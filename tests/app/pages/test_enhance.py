@@ -90,7 +90,7 @@ def test_dropped_files_become_a_job_and_come_back_enhanced(trained: Project):
 def test_two_models_beside_each_other_give_a_table(trained: Project):
     page = run_page()
     page.file_uploader[0].set_value([("a.png", png(), "image/png")])
-    box(page, "Beside it").set_value("bicubic")
+    box(page, "Compare with").set_value("bicubic")
     page.run()
     page.button("enhance").click().run()
     (job,) = jobs(trained.paths)

@@ -238,7 +238,7 @@ def test_a_bad_picture_fails_the_recording_by_name_and_leaves_what_was_there(pro
     before = tree(project.root / "data")
     write_frame(tmp_path / "shots" / "a.png", FRAMES[0])
     (tmp_path / "shots" / "b.png").write_text("text")
-    with pytest.raises(SharpcamError, match=r"b\.png is no PNG file; frames are 8-bit RGB PNG. Convert or remove"):
+    with pytest.raises(SharpcamError, match=r"b\.png is not a PNG file; frames are 8-bit RGB PNG. Convert or remove"):
         capture_from(project, tmp_path / "shots")
     assert tree(project.root / "data") == before
 

@@ -157,7 +157,7 @@ def test_an_error_of_ours_keeps_its_traceback():
 
 def test_ctrl_c_is_said_in_words(capsys):
     assert run_command(fails_with(KeyboardInterrupt())) == 130
-    assert "run again to go on" in capsys.readouterr().err
+    assert "run again to resume" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -75,15 +75,15 @@ def header_alone(path):
 
 
 BAD = {
-    text: "is no PNG file",
+    text: "is not a PNG file",
     sixteen_bits: "has 16 bits per channel",
     grey: "is grey",
     grey_and_transparent: "is grey",
     transparent: "is transparent",
     transparent_by_a_chosen_colour: "is transparent",
     cut_off: "is cut off",
-    empty: "is no PNG file",
-    jpeg_named_png: "is no PNG file",
+    empty: "is not a PNG file",
+    jpeg_named_png: "is not a PNG file",
     header_alone: "is a broken PNG file",
 }
 

@@ -208,7 +208,7 @@ def test_ctrl_c_ends_a_folder_soon_and_the_next_call_goes_on(at_student, tmp_pat
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
-    assert "run again to go on" in said
+    assert "run again to resume" in said
     assert "enhanced_bytes" not in (out / MANIFEST).read_text()  # the picture at hand was not waited for
     assert not list(out.glob(".*.part"))
 

@@ -154,7 +154,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(without_network):
 def test_a_broken_frame_fails_by_name_after_the_others_are_done(without_network):
     clips = without_network
     (clips.paths.raw / "clip0" / "000003.png").write_bytes(b"no picture")
-    with pytest.raises(SharpcamError, match=r"1 of 12 frames failed: .*clip0/000003\.png is no PNG file"):
+    with pytest.raises(SharpcamError, match=r"1 of 12 frames failed: .*clip0/000003\.png is not a PNG file"):
         teacher(clips.paths, clips.params)
     assert len(list(clips.paths.teacher.rglob("*.png"))) == 11
 

@@ -116,7 +116,9 @@ def test_a_change_of_the_last_step_does_not_run_the_networks_again(clips):
 
 def test_a_broken_frame_fails_the_stage_by_name_after_the_others_are_done(clips, capsys):
     (clips.paths.raw / "a" / "000001.png").write_text("no picture")
-    with pytest.raises(SharpcamError, match=r"1 of 4 frames failed: .*a/000001\.png is no PNG file.*Convert or remove"):
+    with pytest.raises(
+        SharpcamError, match=r"1 of 4 frames failed: .*a/000001\.png is not a PNG file.*Convert or remove"
+    ):
         teacher(clips.paths, clips.params)
     assert "3 computed" in capsys.readouterr().out
     assert len(list(clips.paths.teacher.rglob("*.png"))) == 3
