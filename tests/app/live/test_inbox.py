@@ -113,8 +113,8 @@ def png(picture: np.ndarray) -> bytes:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"text", "no PNG"),
-        (b"", "no PNG"),
+        (b"text", "not a PNG file"),
+        (b"", "not a PNG file"),
         (encode_frame(FRAMES[0])[:-100], "cut off"),
         (encode_frame(FRAMES[0])[:200] + bytes(100) + encode_frame(FRAMES[0])[300:], "broken"),
         (encode_frame(photo(30, 41)), "41x30"),
