@@ -21,19 +21,20 @@ def new_run(recipe: Recipe, device: torch.device, start: Path | None = None) -> 
 def started_from(start: Path, recipe: Recipe) -> nn.Module:
     """The network at `start`, ready to be trained on. Raises SharpcamError where it is not that of `recipe`."""
     model, found = read_weights(start, option="--start")
-    if found["model"] != recipe.model or found["arguments"] not in (recipe.arguments, without_dials(recipe)):
+    if found["model"] != recipe.model or core(found["arguments"]) != core(recipe.arguments):
         raise SharpcamError(
             f"{start} holds {found['model']} with {found['arguments']}, and the recipe asks for {recipe.model} with "
             f"{recipe.arguments}. Name weights of that shape with --start."
         )
     started = recipe.new_model()
-    started.load_state_dict({**started.state_dict(), **model.state_dict()})  # dials that are new begin neutral
+    fresh, given = started.state_dict(), model.state_dict()
+    started.load_state_dict({name: given.get(name, value) for name, value in fresh.items()})
     return started
 
 
-def without_dials(recipe: Recipe) -> dict[str, Any]:
-    """The recipe's arguments for a network that knows no dials: one that does may start from it."""
-    return {name: value for name, value in recipe.arguments.items() if name != "dials"}
+def core(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`arguments` without those of parts that add nothing until they are trained, or that are trained by themselves."""
+    return {name: value for name, value in arguments.items() if name not in ("dials", "fine", "estimator")}
 
 
 def read_weights(path: Path, *, option: str) -> tuple[nn.Module, dict[str, Any]]:

@@ -62,16 +62,44 @@ class Stage(nn.ModuleList):
         return x
 
 
+class FineBranch(nn.Module):
+    """Gated blocks on the input's own grid; adds nothing until it is trained."""
+
+    def __init__(self, width: int, count: int, *, dials: bool) -> None:
+        super().__init__()
+        self.intro = nn.Conv2d(3, width, 3, padding=1)
+        self.rise = nn.Conv2d(width, FOLD**2 * width, 1, bias=False)
+        self.blocks = Stage(width, count)
+        self.ending = nn.Conv2d(width, 3 * SCALE**2, 3, padding=1)
+        for parameter in self.ending.parameters():
+            nn.init.zeros_(parameter)
+        self.dials = DialPerceptron([2 * width] * count) if dials else None
+
+    def forward(self, frames: Tensor, features: Tensor, dials: Tensor | None) -> Tensor:
+        """What to add (N, 3, 2H, 2W), from `frames` (N, 3, H, W) and `features` (N, width, H / 2, W / 2)."""
+        turns = repeat(straight) if dials is None or self.dials is None else self.dials(dials)
+        risen = F.pixel_shuffle(self.rise(features), FOLD)
+        x = self.intro(frames.contiguous(memory_format=torch.channels_last)) + risen
+        return F.pixel_shuffle(self.ending(self.blocks(x, turns)), SCALE)
+
+
 class Restorer(nn.Module):
     """A U-shape of gated blocks on the folded grid, added to the bicubic doubling of its input.
 
     `width` channels on the half grid, doubled at each level; `blocks` gated blocks a level, on the way down and again
     on the way up. With `dials` it is a function of the camera, too: they act on what each block's `spread` gives.
-    With an `estimator` it reads them from each frame itself, where none are given.
+    With an `estimator` it reads them from each frame itself, where none are given. `fine` gated blocks more work on the
+    input's own grid, on the frame and on what the U-shape found: what is sharp already is lost on half the grid.
     """
 
     def __init__(
-        self, *, width: int = 32, blocks: Sequence[int] = (2, 3, 4), dials: bool = False, estimator: bool = False
+        self,
+        *,
+        width: int = 32,
+        blocks: Sequence[int] = (2, 3, 4),
+        dials: bool = False,
+        estimator: bool = False,
+        fine: int = 0,
     ) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(len(blocks))]
@@ -88,6 +116,7 @@ class Restorer(nn.Module):
         spreads = [block.spread.out_channels for stage in in_order for block in stage]
         self.dials = DialPerceptron(spreads) if dials else None
         self.estimator = Estimator() if estimator else None
+        self.fine = FineBranch(width, fine, dials=dials) if fine else None
 
     def forward(self, frames: Tensor, dials: Tensor | None = None) -> Tensor:
         """Restore `frames` (N, 3, H, W) in 0..1, any H and W, to (N, 3, 2H, 2W), not clamped.
@@ -99,12 +128,16 @@ class Restorer(nn.Module):
         turns = repeat(straight) if dials is None or self.dials is None else self.dials(dials)
         height, width = frames.shape[-2:]
         padded = F.pad(frames, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
-        residual = F.pixel_shuffle(self._body(F.pixel_unshuffle(padded, FOLD), turns), FOLD * SCALE)
+        features = self._body(F.pixel_unshuffle(padded, FOLD), turns)
+        residual = F.pixel_shuffle(self.ending(features), FOLD * SCALE)
+        if self.fine is not None:
+            residual = residual + self.fine(padded, features, dials)
         doubled = F.interpolate(frames.float(), scale_factor=SCALE, mode="bicubic", align_corners=False)
-        return doubled + residual[..., : SCALE * height, : SCALE * width]
+        restored: Tensor = doubled + residual[..., : SCALE * height, : SCALE * width]
+        return restored
 
     def _body(self, folded: Tensor, turns: Iterator[Callable[[Tensor], Tensor]]) -> Tensor:
-        x = self.intro(folded.contiguous(memory_format=torch.channels_last))
+        x: Tensor = self.intro(folded.contiguous(memory_format=torch.channels_last))
         kept = []
         for encoder, down in zip(self.encoders, self.downs, strict=False):
             kept.append(encoder(x, turns))
@@ -113,5 +146,4 @@ class Restorer(nn.Module):
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             grown = F.pixel_shuffle(up(x), 2).contiguous(memory_format=torch.channels_last)
             x = decoder(grown + kept.pop(), turns)
-        residual: Tensor = self.ending(x)
-        return residual
+        return x

@@ -30,6 +30,24 @@ def test_an_untrained_restorer_is_bicubic_doubling():
     torch.testing.assert_close(given, F.interpolate(frames, scale_factor=2, mode="bicubic", align_corners=False))
 
 
+def test_a_new_fine_branch_adds_nothing():
+    torch.manual_seed(0)
+    plain, fine = trained_looking(dials=True), Restorer(width=8, blocks=(1, 1), dials=True, fine=2).eval()
+    fine.load_state_dict({**fine.state_dict(), **plain.state_dict()})
+    frames, dials = torch.rand(1, 3, 11, 14), torch.tensor([[0.1, 0.9, 0.3, 0.5]])
+    with torch.inference_mode():
+        torch.testing.assert_close(fine(frames, dials), plain(frames, dials))
+
+
+def test_the_fine_branch_follows_the_dials():
+    model = trained_looking(dials=True, fine=2)
+    frames, dials = torch.rand(1, 3, 8, 8), torch.tensor([[0.1, 0.9, 0.3, 0.5]])
+    with torch.inference_mode():
+        turned = model(frames, dials)
+        model.fine.dials = None
+        assert not torch.allclose(model(frames, dials), turned)
+
+
 def test_a_frame_far_away_changes_nothing_here():
     frames = torch.rand(1, 3, 96, 96)
     changed = frames.clone()

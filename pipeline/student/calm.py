@@ -1,0 +1,145 @@
+"""Calm: what a camera's frames say together, before a student sees them. Frame by frame, one picture of memory.
+
+fused = fused + gain * (new - fused), with a gain per pixel: 1 where something moved, so that nothing trails; where
+nothing did, it falls to 1/8 as frames come in (the shape is that of EMVD, arXiv 2103.05407: fuse first, cheaply, then
+restore). A mean with weights in 0..1 stays between its frames: it cannot diverge, however long the scene stands still.
+What moved is found in pipeline/student/motion.py. Pictures and gains are integers; app/live/web/calm.mjs gives the same
+bytes.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.geometry import Frame
+from pipeline.student.dials import in_range
+from pipeline.student.motion import BLOCK, ONE, Blocks, Noise, changed, is_cut, moved
+
+SMALLEST_PX = 32  # of a side: smaller frames tell too little, and pass as they are
+FRACTION = 7  # bits behind the point of the picture's memory
+STEPS = 5  # bits of a pixel's gain
+LEAST = 32  # gain, of 256, where nothing ever moved
+
+
+@dataclass
+class Memory:
+    """What is kept of a stream."""
+
+    picture: NDArray[np.int16]  # (h, w, 3), in 1/128 levels
+    shown: Frame  # the same in levels
+    luma: NDArray[np.uint8]  # of `shown`
+    newest: NDArray[np.uint8]  # luma of the last frame
+    gain: Blocks  # of 256
+    noise: Noise
+
+
+@dataclass
+class Calm:
+    """One stream of frames on its way to a student. Another stream needs another one."""
+
+    strength: float = 1.0  # 0: frames pass as they are, 1: all of it
+    noise: float = 0.25  # the dial; what the noise is taken for until frames have told
+    memory: Memory | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        in_range(self.strength, name="The calm")
+
+    def fuse(self, frame: Frame) -> Frame:
+        """What to make a picture of in place of `frame`, both (h, w, 3) uint8. The stream's next frame comes next.
+
+        Another size, and a cut, begin again. A frame that came before is not counted twice. The answer is the stream's
+        own memory: it must not be written to, and is good until the next frame.
+        """
+        if self.strength == 0 or min(frame.shape[:2]) < SMALLEST_PX:
+            self.memory = None
+            return frame
+        memory, luma = self.memory, gray(frame)
+        if memory is None or memory.shown.shape != frame.shape:
+            blocks = frame.shape[0] // BLOCK, frame.shape[1] // BLOCK
+            return self._begin(frame, luma, Noise.of_dial(self.noise, blocks))
+        if np.array_equal(luma, memory.newest):
+            return memory.shown
+        change = changed(luma, memory.luma)
+        if is_cut(change, memory.noise):
+            return self._begin(frame, luma, memory.noise.of_another_scene())
+        memory.newest = luma
+        memory.gain = next_gain(memory.gain, moved(change, memory.noise), round(ONE * self.strength))
+        blend(memory, frame, per_pixel(memory.gain, *luma.shape))
+        memory.luma = gray(memory.shown)
+        return memory.shown
+
+    def _begin(self, frame: Frame, luma: NDArray[np.uint8], noise: Noise) -> Frame:
+        self.memory = Memory(
+            picture=np.left_shift(frame, FRACTION, dtype=np.int16),
+            shown=frame.copy(),
+            luma=luma,
+            newest=luma,
+            gain=np.full(noise.usual.shape, ONE, np.int32),
+            noise=noise,
+        )
+        return self.memory.shown
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that the next frame depends on, as arrays; empty before the first frame."""
+        if self.memory is None:
+            return {}
+        parts = {**vars(self.memory), **vars(self.memory.noise)}
+        return {name: np.array(value) for name, value in parts.items() if name != "noise"}
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Resume where `state` was taken."""
+        if not state:
+            self.memory = None
+            return
+        noise = Noise(state["curve"], bool(state["known"]), state["usual"])
+        parts = ("picture", "shown", "luma", "newest", "gain")
+        self.memory = Memory(**{name: state[name] for name in parts}, noise=noise)
+
+
+def gray(frame: Frame) -> NDArray[np.uint8]:
+    """OpenCV's luma (h, w): (9798 R + 19235 G + 3735 B + 16384) >> 15."""
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def next_gain(gain: Blocks, moved: Blocks, strength: int) -> Blocks:
+    """The gain of each block, of 256: that of a mean over one frame more, up to 1 as surely as something moved.
+
+    `moved` and `strength` are of 256.
+    """
+    least = np.maximum(ONE * gain // (ONE + gain), LEAST)
+    full = least + ((ONE - least) * moved >> 8)
+    return np.asarray(ONE - ((ONE - full) * strength >> 8), np.int32)
+
+
+def per_pixel(gain: Blocks, height: int, width: int) -> NDArray[np.int16]:
+    """Gains of blocks (of 256) at each pixel (h, w), of 32: linear between the blocks' middles."""
+    spread = np.pad(gain.astype(np.int16), 1, mode="edge")
+    tall = between(spread[:-2], spread[1:-1], spread[2:], axis=1)
+    wide = between(tall[:, :-2], tall[:, 1:-1], tall[:, 2:], axis=2)
+    rounding = 1 << (5 + 8 - STEPS)
+    pixels = (wide + rounding) >> (6 + 8 - STEPS)
+    over = height - pixels.shape[0], width - pixels.shape[1]
+    return np.pad(pixels, ((0, over[0]), (0, over[1])), mode="edge") if any(over) else pixels
+
+
+def between(before: NDArray[np.int16], here: NDArray[np.int16], after: NDArray[np.int16], *, axis: int) -> Any:
+    """Eight times the values at the four pixels of each block, along an axis that grows by four."""
+    parts = [3 * before + 5 * here, before + 7 * here, 7 * here + after, 5 * here + 3 * after]
+    stacked = np.stack(parts, axis=axis)
+    return stacked.reshape(stacked.shape[0] * (BLOCK if axis == 1 else 1), -1)
+
+
+def blend(memory: Memory, frame: Frame, gain: NDArray[np.int16]) -> None:
+    """picture += gain * (frame - picture), in int16: the difference keeps a quarter of a level, rounded."""
+    step = np.left_shift(frame, FRACTION, dtype=np.int16)
+    step -= memory.picture
+    step += 1 << (STEPS - 1)
+    step >>= STEPS
+    step *= cv2.merge([gain, gain, gain])
+    memory.picture += step
+    np.add(memory.picture, 1 << (FRACTION - 1), out=step)
+    step >>= FRACTION
+    np.copyto(memory.shown, step, casting="unsafe")

@@ -1,0 +1,211 @@
+"""What moved from one frame of a stream to the next, and what is only noise: the gain of each block of 4x4 pixels.
+
+From the change of luma since the picture so far, a block moved where there is
+- more change than noise explains. Noise is a curve over brightness, read from the quieter blocks of frames in which the
+  camera stands; what a block itself usually does counts as well, up to twice the curve;
+- change of one sign, which noise hardly has;
+- change that goes along with the picture's slope, as a shift's does (Lucas and Kanade 1981): noise, whose size does not
+  matter here, explains next to nothing of it. Where most of the frame says so, the camera itself moves.
+
+Ratios among sums of integers are float64, the same operations in the same order as in app/live/web/motion.mjs.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 4  # pixels of a side
+PIXELS = BLOCK * BLOCK
+CELLS = 4  # of a side of the frame, for what the camera itself does
+ONE = 256  # a share of 1
+
+BINS = 8  # of brightness, on the curve of the noise
+FINE = 16  # units of the curve in one of a block's sums of change
+QUIET_TENTHS = 3  # of the blocks of a brightness are no noisier than what counts for its noise
+FLOOR = 8 * FINE  # half a level: less is rounding
+FEWEST = 32  # blocks that tell the noise of a brightness
+SPREAD = 13.2  # sum of the change in a block over the noise's standard deviation, once a few frames are fused
+LEVELS = 16.0  # standard deviation of the noise that the dial calls 1; it grows with the dial's square
+CUT, CUT_SUM = 4, 2 * PIXELS  # times the noise, and that much more: half of the picture changed so much
+NOISIEST = 20 * PIXELS  # where the noise is not known
+
+NOISY = (135, 190)  # per cent of the noise: change from where on, and from where on surely, something moved
+ONE_SIGN = (60, 100)  # the same for change of one sign
+SHIFT = (0.22, 0.45)  # the same for the share of the change that a shift of 7x7 blocks explains
+SHIFT_LEAST = 15  # per cent of the noise that change of one sign has, for a shift to count
+CAMERA = (0.04, 0.10)  # share that a shift of a cell explains, in all but a quarter of the cells
+WINDOW = 7  # blocks
+HARSHEST = 2  # times the noise that a block may usually have
+TINY = 16.0  # added to each variance, so that nothing explains nothing
+
+Blocks = NDArray[np.int32]  # (h // 4, w // 4)
+Sums = NDArray[np.float64]
+
+
+class Change(NamedTuple):
+    """What a frame's blocks say, sums over their pixels' luma."""
+
+    before: Blocks  # the picture so far
+    signed: Blocks  # new - before
+    size: Blocks  # |new - before|
+
+
+@dataclass
+class Noise:
+    """What change is usual in a stream, in FINE."""
+
+    curve: NDArray[np.int32]  # (BINS,) that noise makes
+    known: bool  # whether the curve was read from frames
+    usual: Blocks  # of each block; 0: not known yet
+
+    @classmethod
+    def of_dial(cls, noise: float, blocks: tuple[int, int]) -> "Noise":
+        """What is taken for it as long as no frames have told; `blocks` are rows and columns."""
+        expected = max(FLOOR, int(FINE * SPREAD * LEVELS * noise * noise))
+        return cls(np.full(BINS, expected, np.int32), known=False, usual=np.zeros(blocks, np.int32))
+
+    def of_another_scene(self) -> "Noise":
+        """The same after a cut: it may be another camera's."""
+        return Noise(self.curve, known=False, usual=np.zeros_like(self.usual))
+
+
+def changed(luma: NDArray[np.uint8], before: NDArray[np.uint8]) -> Change:
+    """The sums of all whole blocks."""
+    difference = np.subtract(luma, before, dtype=np.int16)
+    return Change(block_sums(before.astype(np.int16)), block_sums(difference), block_sums(np.abs(difference)))
+
+
+def block_sums(plane: NDArray[np.int16]) -> Blocks:
+    """Sums over blocks of 4x4; what is left over at the right and below belongs to none."""
+    rows, columns = (side // BLOCK * BLOCK for side in plane.shape)
+    plane = plane[:rows, :columns]
+    tall = plane[0::BLOCK] + plane[1::BLOCK] + plane[2::BLOCK] + plane[3::BLOCK]
+    return np.asarray(tall[:, 0::BLOCK] + tall[:, 1::BLOCK] + tall[:, 2::BLOCK] + tall[:, 3::BLOCK], np.int32)
+
+
+def is_cut(change: Change, noise: Noise) -> bool:
+    """Whether half of the blocks changed by far more than noise: another scene, or other light."""
+    half = change.size.size // 2
+    most = CUT * int(noise.curve.max()) // FINE + CUT_SUM
+    return int(np.partition(change.size, half, axis=None)[half]) > (most if noise.known else max(most, NOISIEST))
+
+
+def moved(change: Change, noise: Noise) -> Blocks:
+    """Of each block how surely it moved, 0..256; learns the noise where the camera stands."""
+    bins = change.before >> 9
+    slopes = Slopes.of(change)
+    camera = int(ramp(slopes.camera(), CAMERA))
+    if camera == 0:
+        learn_curve(noise, change.size, bins)
+    expected = noise.curve[bins]
+    usual = np.clip(noise.usual, expected, HARSHEST * expected)
+    size, one_sign = (boxed(part, 3).astype(np.int64) * FINE for part in (change.size, np.abs(change.signed)))
+    shifted = np.where(one_sign * 100 > SHIFT_LEAST * 9 * expected, ramp(slopes.share(), SHIFT), 0)
+    most = np.maximum(percent(size, usual, NOISY), percent(one_sign, usual, ONE_SIGN))
+    if camera == 0:
+        learn_usual(noise, change.size, expected)
+    return np.maximum(widened(np.maximum(most, shifted.astype(np.int64))), camera).astype(np.int32)
+
+
+def learn_curve(noise: Noise, size: Blocks, bins: Blocks) -> None:
+    """Read the noise of each brightness; where too few blocks have it, as that of the next darker, else brighter."""
+    measured: list[int | None] = []
+    for each in range(BINS):
+        sizes = size[bins == each]
+        quiet = -(-QUIET_TENTHS * sizes.size // 10) - 1
+        measured.append(int(np.partition(sizes, quiet)[quiet]) * FINE * 11 // 10 if sizes.size >= FEWEST else None)
+    following = next((value for value in measured if value is not None), None)
+    if following is None:
+        return
+    found = np.empty(BINS, np.int32)
+    for each, value in enumerate(measured):
+        following = following if value is None else value
+        found[each] = max(following, FLOOR)
+    noise.curve = noise.curve + ((found - noise.curve) >> 2) if noise.known else found
+    noise.known = True
+
+
+def learn_usual(noise: Noise, size: Blocks, expected: Blocks) -> None:
+    """Follow what each block does: slowly up, as what passes by must not count, quicker down."""
+    usual = np.where(noise.usual == 0, expected + expected // 8, noise.usual)
+    ahead = np.minimum(size * FINE, HARSHEST * expected) - usual
+    noise.usual = usual + np.where(ahead > 0, ahead >> 4, ahead >> 3)
+
+
+class Slopes(NamedTuple):
+    """The picture's slope at each block and the change there: what a shift explains of it."""
+
+    across: Sums
+    down: Sums
+    change: Sums
+
+    @classmethod
+    def of(cls, change: Change) -> "Slopes":
+        """Central differences; none at the border."""
+        before = change.before.astype(np.float64)
+        across, down = np.zeros_like(before), np.zeros_like(before)
+        across[:, 1:-1] = before[:, 2:] - before[:, :-2]
+        down[1:-1] = before[2:] - before[:-2]
+        return cls(across, down, change.signed.astype(np.float64))
+
+    def products(self) -> list[Sums]:
+        """Slope and change times each other, and the three by themselves."""
+        x, y, d = self
+        return [x * x, x * y, y * y, x * d, y * d, d * d, x, y, d]
+
+    def share(self) -> Sums:
+        """What a shift of 7x7 blocks around each explains of their change, 0..1."""
+        return np.asarray(explained_share([boxed(part, WINDOW) for part in self.products()], float(WINDOW * WINDOW)))
+
+    def camera(self) -> float:
+        """What shifts of the cells of the frame explain of their change, 0..1: all but a quarter have so much."""
+        rows, columns = (edges(side) for side in self.change.shape)
+        products, shares = self.products(), []
+        for top, bottom in pairwise(rows):
+            for left, right in pairwise(columns):
+                sums = [part[top:bottom, left:right].sum() for part in products]
+                shares.append(float(explained_share(sums, float((bottom - top) * (right - left)))))
+        return sorted(shares)[CELLS]
+
+
+def edges(side: int) -> list[int]:
+    """Where the cells along a side of so many blocks begin and end."""
+    return [side * each // CELLS for each in range(CELLS + 1)]
+
+
+def explained_share(sums: list[Any], count: float) -> Any:
+    """Of the variance of the change over `count` blocks, the share that a least-squares shift explains."""
+    xx, xy, yy, xd, yd, dd, x, y, d = sums
+    tiny = TINY * count * count
+    xx, yy = count * xx - x * x + tiny, count * yy - y * y + tiny
+    xy, xd, yd = count * xy - x * y, count * xd - x * d, count * yd - y * d
+    dd = count * dd - d * d + tiny
+    determinant = xx * yy - xy * xy
+    return (yy * xd * xd - 2.0 * xy * xd * yd + xx * yd * yd) / determinant / dd
+
+
+def boxed(blocks: NDArray[Any], side: int) -> Sums:
+    """Sums over side x side blocks; the border is repeated outside."""
+    sums = cv2.boxFilter(blocks.astype(np.float64), -1, (side, side), normalize=False, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(sums)
+
+
+def percent(nine: NDArray[np.int64], noise: Blocks, ends: tuple[int, int]) -> NDArray[np.int64]:
+    """0..256 from one end to the other of what sums over 3x3 blocks are in per cent of `noise`."""
+    low, high = ends
+    return np.asarray(((100 * nine // (9 * noise) - low) * ONE // (high - low)).clip(0, ONE))
+
+
+def ramp(share: Any, ends: tuple[float, float]) -> Any:
+    """0..256 from one end to the other."""
+    low, high = ends
+    return np.floor((share - low) / (high - low) * ONE).clip(0, ONE)
+
+
+def widened(moved: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The most of 3x3 blocks: the edges of what moves belong to it."""
+    return np.asarray(cv2.dilate(moved.astype(np.float64), np.ones((3, 3))), np.int64)
