@@ -59,6 +59,7 @@ def arguments_of(words: list[str] | None, *, about: str | None = None) -> argpar
     add("--denoise", type=_share, help="how noisy it is taken to be, 0 to 1; else as noisy as it looks")
     add("--sharpen", type=_share, help="how blurred it is taken to be, 0 to 1; else as blurred as it looks")
     add("--strength", type=_share, default=1.0, help="0: plain bicubic, 1: all of the student (%(default)g)")
+    add("--calm", type=_share, default=1.0, help="of videos and cameras: 0: frame by frame, 1: all that time tells")
     add("--virtual-camera", action="store_true", help="a camera's picture as another camera, through pyvirtualcam")
     add("--seconds", type=float, help="end a camera's view after so long")
     return parser.parse_args(words)

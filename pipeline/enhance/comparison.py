@@ -17,7 +17,8 @@ from pipeline.core.geometry import Frame, enlarge, fit, resize
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.enhance.batch import told_of
-from pipeline.enhance.upscaler import INT8, Advance, Measured, Upscaler, load_upscaler
+from pipeline.enhance.enhancer import Advance, Measured, State
+from pipeline.enhance.upscaler import INT8, Upscaler, load_upscaler
 from pipeline.student.catalogue import Model
 from pipeline.student.dials import Dials
 from pipeline.student.engines import ENGINES, REFERENCE
@@ -55,6 +56,22 @@ class Comparison:
         other = self.other.seen(frames) if isinstance(self.other, Upscaler) else self.other
         settings = other.identity if isinstance(other, Upscaler) else self.settings
         return replace(self, student=self.student.seen(frames), other=other, settings=settings)
+
+    def streaming(self, calm: float) -> "Comparison":
+        """The same with both students, where there are two, for the frames of a new stream."""
+        other = self.other.streaming(calm) if isinstance(self.other, Upscaler) else self.other
+        return replace(self, student=self.student.streaming(calm), other=other)
+
+    @property
+    def state(self) -> State:
+        """What both students keep of the stream: the same, since they see the same frames."""
+        return self.student.state
+
+    def restore(self, state: State) -> None:
+        """Resume the stream where `state` was taken."""
+        for each in (self.student, self.other):
+            if isinstance(each, Upscaler):
+                each.restore({name: value.copy() for name, value in state.items()})
 
     def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
         """Both pictures in a row, each under its name: (H, 2 W, 3) uint8."""

@@ -59,5 +59,5 @@ class Following:
             return self.upscaler
         self._calm = 0
         following = self.upscaler.with_dials(dials)
-        following.enhance(frame)  # engines compile at the first picture of a size
+        following.for_pictures().enhance(frame)  # engines compile at the first picture of a size
         return following

@@ -23,11 +23,12 @@ from pipeline.enhance.camera.watch import watch
 from pipeline.enhance.command_line import CAMERA, CAMERA_PRESET, arguments_of, refuse_ignored
 from pipeline.enhance.comparison import TEACHER, compare, write_table
 from pipeline.enhance.encoding import Encoding
+from pipeline.enhance.enhancer import Advance, Enhancer, Measured
 from pipeline.enhance.images.write import QUALITY
 from pipeline.enhance.names import is_video
 from pipeline.enhance.segments import known_identity
 from pipeline.enhance.shares import enhance_all
-from pipeline.enhance.upscaler import Advance, Enhancer, Measured, Upscaler, engine_for, load_upscaler
+from pipeline.enhance.upscaler import Upscaler, engine_for, load_upscaler
 from pipeline.enhance.video import part_of
 from pipeline.enhance.work import Work
 from pipeline.student import catalogue
@@ -123,6 +124,7 @@ def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
         megapixels=asked.megapixels,
         quality=QUALITY if asked.quality is None else asked.quality,
         segment_frames=asked.segment_frames,
+        calm=asked.calm,
         compared=asked.compare,
     )
 
@@ -177,11 +179,11 @@ def view(asked: argparse.Namespace) -> None:
     camera = load_params(Paths().params).capture.camera
     model = catalogue.find(asked.model, Paths())
     engine = engine_for(model, asked.engine)
-    enhancer = turned(load_upscaler(model.contract, engine=engine, threads=asked.threads, fitted=asked.fit), asked)
+    upscaler = turned(load_upscaler(model.contract, engine=engine, threads=asked.threads, fitted=asked.fit), asked)
     watch(
         int(address) if address.isdigit() else address,
         camera,
-        enhancer,
+        upscaler.streaming(asked.calm),
         Encoding(asked.codec, asked.preset or CAMERA_PRESET, asked.quality, cores()),
         output=Path(asked.output) if asked.output else None,
         virtual=asked.virtual_camera,

@@ -1,10 +1,14 @@
 """The encoded packets of a video on their way to its file: whole segments on disk, which outlive a kill."""
 
+import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.clips import remove_tree
 from pipeline.core.files import write_bytes, write_json
@@ -34,15 +38,26 @@ class Segments:
         write_json(self.folder / "identity.json", self.identity)
         return len(self.times())
 
-    def add(self, packets: list[Coded], *, size: tuple[int, int], measured: Sequence[Any] = ()) -> None:
-        """Keep the packets, one a frame, of pictures of `size`, and what was measured of these.
+    def add(
+        self,
+        packets: list[Coded],
+        *,
+        size: tuple[int, int],
+        measured: Sequence[Any] = (),
+        state: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """Keep the packets, one a frame, of pictures of `size`, what was measured of these, and the stream's state.
 
-        First the packets are written, then the index that makes them count.
+        First these are written, then the index that makes them count. Of the states only the last one is kept.
         """
         number = sum(1 for _ in self._indices())
         write_bytes(self._data(number), b"".join(packet.data for packet in packets))
+        if state:
+            write_bytes(self._state(number), packed(state))
         told = [[len(packet.data), packet.pts, packet.duration, packet.is_key] for packet in packets]
         write_json(self._index(number), {"size": size, "packets": told, "measured": measured})
+        if number:
+            self._state(number - 1).unlink(missing_ok=True)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -65,6 +80,14 @@ class Segments:
         """What was measured of all pictures."""
         return [each for index in self._indices() for each in index.get("measured", [])]
 
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The stream's state behind the last frame; empty where none was kept."""
+        last = self._state(sum(1 for _ in self._indices()) - 1)
+        if not last.is_file():
+            return {}
+        with np.load(last, allow_pickle=False) as arrays:
+            return dict(arrays)
+
     def remove(self) -> None:
         """Remove all of it."""
         remove_tree(self.folder)
@@ -78,6 +101,9 @@ class Segments:
     def _data(self, number: int) -> Path:
         return self.folder / f"{number:06d}.packets"
 
+    def _state(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.npz"
+
     def _index(self, number: int) -> Path:
         return self.folder / f"{number:06d}.json"
 
@@ -88,6 +114,13 @@ def known_identity(folder: Path) -> dict[str, Any] | None:
         return dict(json.loads((folder / "identity.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def packed(state: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays as the bytes of an .npz file."""
+    file = io.BytesIO()
+    np.savez(file, **dict(state))  # type: ignore[arg-type]
+    return file.getvalue()
 
 
 def decoding_times(presented: list[int]) -> list[int]:

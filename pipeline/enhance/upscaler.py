@@ -3,11 +3,11 @@
 Its dials are set from the pictures themselves (`Upscaler.seen`), but for those that were asked for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame, fit, resize
 from pipeline.core.params import GeometryParams
+from pipeline.enhance.enhancer import Advance, Measured, State
 from pipeline.enhance.tiling import tiles
 from pipeline.student.catalogue import Model
 from pipeline.student.contract import read_contract
@@ -29,34 +30,6 @@ TILE_PX = 768  # side of a tile of larger ones: some 150 MB of memory
 OVERLAP_PX = 40  # further than any student looks
 LOOK_PX = 16  # step of the guard's look at an answer
 SEEN = 0.1  # of white: pictures with less in them may well become one colour, as snow does
-
-Advance = Callable[[int], object]  # told how many pixels of the input are done
-Measured = dict[str, dict[str, float]]  # of a picture: by method, by measure
-
-
-class Enhancer(Protocol):
-    """What makes the picture of a file or of a video's frame."""
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """All that decides the result."""
-
-    @property
-    def measured(self) -> list[Measured]:
-        """What was measured of each picture, in their order; stays empty where nothing is."""
-
-    @property
-    def dials(self) -> Dials | None:
-        """The setting, where there is one that matters."""
-
-    def seen(self, frames: Iterable[Frame]) -> "Enhancer":
-        """The same for what the camera takes that took all of `frames`; these may be gone through several times."""
-
-    def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
-        """The picture to be written, of `picture` (h, w, 3) uint8 or uint16."""
-
-    def beside(self, plane: Frame) -> Frame | None:
-        """What is written beside it, of alpha (h, w); None where there is no place for that."""
 
 
 class Fixed(NamedTuple):
@@ -105,7 +78,7 @@ class Upscaler:
             "dials": self.dials,
             "fixed": self.fixed.asked,
             "by": self.student.dials_sha256,
-        }
+        } | ({"calm": self.student.stream.strength} if self.student.stream else {})
 
     @property
     def measured(self) -> list[Measured]:
@@ -120,6 +93,24 @@ class Upscaler:
         """This set to the camera that took all of `frames`, (h, w, 3) uint8 or uint16, as far as that can be told."""
         found = self.student.estimate(frames) if self.strength > 0 else None
         return self if found is None else self.with_dials(found)
+
+    def streaming(self, calm: float) -> "Upscaler":
+        """This for the frames of a new stream. Raises what `Student.streaming` raises."""
+        return replace(self, student=self.student.streaming(calm))
+
+    def for_pictures(self) -> "Upscaler":
+        """This for pictures that have nothing to do with each other."""
+        return replace(self, student=replace(self.student, stream=None))
+
+    @property
+    def state(self) -> State:
+        """What is kept of the stream."""
+        return {} if self.student.stream is None else self.student.stream.state()
+
+    def restore(self, state: State) -> None:
+        """Resume the stream where `state` was taken."""
+        if self.student.stream is not None:
+            self.student.stream.restore(state)
 
     def with_dials(self, dials: Dials) -> "Upscaler":
         """This set to `dials`, but for those that were asked for. Raises what `Student.with_dials` raises."""
@@ -148,8 +139,11 @@ class Upscaler:
     def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
         """The enlarged picture of `picture` (h, w, 3), in its type: uint8 or uint16.
 
+        A stream's frames are fused first, but for strength 0, which is plain bicubic.
         Raises SharpcamError where the student answers a picture with a blank.
         """
+        if self.strength > 0:
+            picture = self.student.fused(picture)
         if self.target:
             picture = fit(picture, geometry=self.target)
         height, width = picture.shape[:2]

@@ -4,6 +4,7 @@ Frames are decoded, enhanced and encoded by three threads. What is encoded is ke
 its own, so that a killed run goes on behind the last whole one, and gives the same file as a run without a break.
 """
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain, islice
@@ -20,9 +21,9 @@ from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256
 from pipeline.enhance.ahead import ahead
 from pipeline.enhance.encoding import Encoding, container_of, open_encoder
+from pipeline.enhance.enhancer import Enhancer, State
 from pipeline.enhance.muxing import check_container, mux
 from pipeline.enhance.segments import Coded, Segments
-from pipeline.enhance.upscaler import Enhancer
 from pipeline.enhance.video_checks import check
 from pipeline.media.video import SWSCALE, Facts, Timed, check_end, look_at, opened, read_frames
 
@@ -64,14 +65,17 @@ def enhance_video(
     kept = len(enhancer.measured)
     turn = TURNS.get(facts.rotation) if upright else None
     frames = ahead(read_frames(facts, begin=done), most=AHEAD_FRAMES)
-    pictures = ahead(_enhanced(frames, enhancer, turn), most=AHEAD_FRAMES)
+    enhancer.restore(segments.state())
+    states: deque[State] = deque()  # of the stream, at the end of each whole segment
+    pictures = ahead(_enhanced(frames, enhancer, turn, states, segment_frames), most=AHEAD_FRAMES)
     with closing(pictures):
         for first in pictures:
             several = chain([first], islice(pictures, segment_frames - 1))
             size = first.picture.shape[1], first.picture.shape[0]
             packets = encode(_counted(several, advance), facts, encoding, size=size)
             measured = enhancer.measured[kept : kept + len(packets)]  # frames ahead of these are measured already
-            segments.add(packets, size=size, measured=measured)
+            is_whole = len(packets) == segment_frames
+            segments.add(packets, size=size, measured=measured, state=states.popleft() if is_whole else None)
             kept += len(packets)
     with whole_file(target) as temporary:
         mux(segments, facts, encoding, temporary, container=container, rotation=0 if upright else facts.rotation)
@@ -92,11 +96,20 @@ def part_of(target: Path) -> Path:
     return target.with_name(f".{target.name}.segments")
 
 
-def _enhanced(frames: Generator[Timed, None, None], enhancer: Enhancer, turn: int | None) -> Iterator[Timed]:
+def _enhanced(
+    frames: Generator[Timed, None, None],
+    enhancer: Enhancer,
+    turn: int | None,
+    states: "deque[State]",
+    segment_frames: int,
+) -> Iterator[Timed]:
     with closing(frames):
-        for picture, pts, duration in frames:
+        for number, (picture, pts, duration) in enumerate(frames, start=1):
             upright = picture if turn is None else np.asarray(cv2.rotate(picture, turn))
-            yield Timed(enhancer.enhance(upright), pts, duration)
+            enhanced = enhancer.enhance(upright)
+            if number % segment_frames == 0:
+                states.append(enhancer.state)
+            yield Timed(enhanced, pts, duration)
 
 
 def _counted(pictures: Iterable[Timed], advance: Callable[[int], object]) -> Iterator[Timed]:

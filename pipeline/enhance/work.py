@@ -6,11 +6,11 @@ from typing import Any
 from pipeline.enhance.batch import Room, Row, Task
 from pipeline.enhance.comparison import Comparison
 from pipeline.enhance.encoding import Encoding
+from pipeline.enhance.enhancer import Advance, Enhancer, Measured
 from pipeline.enhance.images.picture import Picture
 from pipeline.enhance.images.read import enhancing_bytes, read_picture
 from pipeline.enhance.images.write import writable, write_picture
 from pipeline.enhance.names import is_video
-from pipeline.enhance.upscaler import Advance, Enhancer, Measured
 from pipeline.enhance.video import enhance_video
 from pipeline.media.video import Glance, look_at
 
@@ -26,13 +26,18 @@ class Work:
     megapixels: float
     quality: int
     segment_frames: int
+    calm: float = 1.0  # of videos
     compared: str | None = None  # with what
     room: Room = field(default_factory=Room)
 
     def identity(self, task: Task) -> dict[str, Any]:
         """All that decides what becomes of a file, besides its content."""
         if is_video(task.source):
-            return {"enhancer": self.videos_by.identity, "encoding": self.encoding.suited(task.target).options}
+            return {
+                "enhancer": self.videos_by.identity,
+                "calm": self.calm,
+                "encoding": self.encoding.suited(task.target).options,
+            }
         return {"enhancer": self.pictures_by.identity, "quality": self.quality}
 
     def run(self, task: Task, advance: Advance) -> tuple[Row, list[Measured]]:
@@ -57,7 +62,7 @@ class Work:
 
     def _video(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
         facts = look_at(task.source)
-        (width, height), enhancer = facts.size, enhancer.seen(Glance(facts))
+        (width, height), enhancer = facts.size, enhancer.seen(Glance(facts)).streaming(self.calm)
         frames, made = enhance_video(
             task.source,
             task.target,

@@ -13,6 +13,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame, fit
 from pipeline.core.hashing import sha256_of_json
 from pipeline.core.params import GeometryParams
+from pipeline.student.calm import Calm
 from pipeline.student.contract import Contract
 from pipeline.student.dials import Dials, DialSection
 from pipeline.student.engines import ENGINES, Running
@@ -49,6 +50,18 @@ class Student:
     dials: Dials | None = None  # that it is set to; None: it has none
     dialled: Dialled | None = None
     estimator: Estimator | None = None
+    stream: Calm | None = None  # whose frames it is given, in their order; None: pictures that have nothing in common
+
+    def streaming(self, calm: float = 1.0) -> "Student":
+        """The same student for the frames of a new stream: what they say together is fused, by `calm` 0 to 1.
+
+        Raises SharpcamError where `calm` is not in 0..1.
+        """
+        return replace(self, stream=Calm(calm, self.dials.noise if self.dials else Calm.noise))
+
+    def fused(self, frame: Frame) -> Frame:
+        """The stream's `frame` (h, w, 3) uint8 together with those before; a picture as it is."""
+        return frame if self.stream is None else self.stream.fuse(frame)
 
     def with_dials(self, dials: Dials) -> "Student":
         """The same student set to other dials. Raises SharpcamError where it has none, or they are not in 0..1."""
@@ -83,7 +96,7 @@ class Student:
             raise SharpcamError(
                 f"A frame is (height, width, 3) of uint8, RGB; this one is {frame.shape} of {frame.dtype}. Convert it."
             )
-        return self.running.enhance(fit(frame, geometry=self.geometry), out)
+        return self.running.enhance(fit(self.fused(frame), geometry=self.geometry), out)
 
 
 def start(contract: Contract, name: str, threads: int) -> Student:
