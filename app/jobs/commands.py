@@ -60,7 +60,7 @@ COMMANDS = {
         "tool",
         _module("pipeline.enhance"),
         frozenset({"-o", "--model", "--fit", "--compare", "--engine", "--threads", "--codec", "--preset", "--quality"})
-        | {"--strength", "--denoise", "--sharpen"},
+        | {"--strength", "--denoise", "--sharpen", "--calm"},
     ),
 }
 REGISTER = _module("pipeline.register")

@@ -119,7 +119,14 @@ def show_sliders() -> dict[str, str | int | float | None]:
         "strength": None if strength == 1 else strength,
         "denoise": show_dial("Denoise", "How much noise is removed. Automatic: as much as each file is found to have."),
         "sharpen": show_dial("Sharpen", "How much blur is removed. Automatic: as much as each file is found to have."),
+        "calm": show_calm(),
     }
+
+
+def show_calm() -> float | None:
+    """How much of a video's flicker goes; all of it is left to the command."""
+    calm = st.slider("Calm", 0.0, 1.0, 1.0, SHARES[1], help="Videos: 0 is frame by frame, 1 is steadiest.", width=220)
+    return None if calm == 1 else calm
 
 
 def show_dial(label: str, means: str) -> float | None:

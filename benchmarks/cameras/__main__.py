@@ -2,7 +2,9 @@
 
 python -m benchmarks.cameras [--photos FOLDER] [--at-most 8] [--methods student_m light] [--families A_jpeg90]
                              [--frames 6] [--json FILE] [--real CLIP ...] [--sheet docs/cameras.jpg]
+python -m benchmarks.cameras --streams [--methods student_s] [--photos FOLDER] [--families E_blurred_noisy]
 
+--streams measures what fusing frames through time is worth (docs/calm.md), on two photographs at a time.
 Without --photos, photographs that packages ship are taken. Prints Markdown; docs/cameras.md says how to read it.
 """
 
@@ -13,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cameras.families import FAMILIES, Family
-from benchmarks.cameras.methods import Method, methods
+from benchmarks.cameras.methods import Method, Student, methods
 from benchmarks.cameras.pictures import photographs
 from benchmarks.cameras.real import RealScore, look_at, real_table
 from benchmarks.cameras.scoring import MODES, Scores, as_json, material, score_family
 from benchmarks.cameras.sheet import check_suffix, draw, encoded
+from benchmarks.cameras.steadying import StreamScores, score_streams, steadying_table
+from benchmarks.cameras.streams import STREAMS
 from benchmarks.cameras.tables import mean_gain, names, report, worst_family
 from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
@@ -26,6 +30,7 @@ from pipeline.core.geometry import Frame
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress_bar
+from pipeline.enhance.upscaler import Upscaler
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=6, metavar="N", help="of each shot; the last one is compared")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--real", type=Path, nargs="+", default=[], metavar="CLIP", help="real clips, without truth")
+    parser.add_argument("--streams", action="store_true", help="what fusing frames through time is worth")
     parser.add_argument("--sheet", type=Path, metavar="PICTURE", help="write a contact sheet there, .png or .jpg")
     asked = parser.parse_args(arguments)
     return run_command(lambda: run(asked))
@@ -53,6 +59,9 @@ def run(asked: argparse.Namespace) -> None:
     found, left_out = methods(asked.methods, load_params(paths.params), paths)
     for name, reason in left_out.items():
         print(f"{name}: left out. {reason}", flush=True)
+    if asked.streams:
+        print(steadying_table(score_all_streams(families, list(photos.values()), student_of(found))))
+        return
     scores = score_all(families, photos, found, frames=asked.frames)
     print(report(scores), flush=True)
     real = {clip.name: look_at(clip, found) for clip in asked.real}
@@ -92,6 +101,22 @@ def score_all(families: dict[str, Family], photos: dict[str, Frame], found: list
         for name, family in families.items():
             scores[name] = score_family(material(name, family, photos, frames=frames), found, bar.update)
     return scores
+
+
+def student_of(found: list[Method]) -> Upscaler:
+    """The first student among the methods. Raises SharpcamError where there is none."""
+    for method in found:
+        if isinstance(method, Student):
+            return method.upscaler
+    raise SharpcamError("Streams are measured before a student. Name one with --methods, such as student_s.")
+
+
+def score_all_streams(families: dict[str, Family], photos: list[Frame], student: Upscaler) -> StreamScores:
+    """The same of streams. Raises SharpcamError for less than two photographs."""
+    if len(photos) < 2:
+        raise SharpcamError("Streams need two photographs: one behind, one in front. Give --photos with more.")
+    with progress_bar(what="streams", total=len(families) * len(STREAMS), unit="stream") as bar:
+        return score_streams(families, photos, student, bar.update)
 
 
 def everything(

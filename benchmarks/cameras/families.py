@@ -4,7 +4,7 @@ A to H are those of the project's measurements; sizes are pixels of the halved p
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,7 +51,11 @@ class Family:
         """
         random = np.random.default_rng([SEED, zlib.crc32(name.encode())])
         steps = [0 if still else SCALE * self.pan_px * (frames - 1 - at) for at in range(frames)]
-        shown = [self._before_codecs(panned(photo, by_px=step), random) for step in steps]
+        return self.film([panned(photo, by_px=step) for step in steps], random)
+
+    def film(self, photos: Sequence[Frame], random: np.random.Generator) -> list[Frame]:
+        """Frames (h, w, 3) uint8 of half the size of what the camera saw one after the other."""
+        shown = [self._before_codecs(photo, random) for photo in photos]
         for codec in self.codecs:
             shown = codec.apply(shown)
         return shown

@@ -32,6 +32,7 @@ from pipeline.export.exported import (
 from pipeline.export.offsets import dial_section, with_own_biases
 from pipeline.export.onnx_export import as_onnx
 from pipeline.export.quantise import quantise
+from pipeline.student.calm import DEFINITION, Calm
 from pipeline.student.contract import INT8_SUFFIX, TORCH_MOST, pack_picture
 from pipeline.student.dials import Dials, DialSection
 from pipeline.student.engines import OnnxRuntime, to_batch, to_frame
@@ -242,4 +243,5 @@ def contract(trained: Trained, made: Built) -> dict[str, Any]:
         "geometry": geometry.model_dump(),
         "weights_sha256": sha256(trained.file),
         "best": trained.recipe["best"],
+        "calm": {"definition": DEFINITION, "strength": Calm.strength},  # how a stream is fused before the student
     }

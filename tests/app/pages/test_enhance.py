@@ -105,7 +105,7 @@ def test_two_models_beside_each_other_give_a_table(trained: Project):
 def test_sliders_begin_automatic_and_what_was_found_stands_next_to_the_picture(project: Project):
     write_dialled(project.paths.bundled / "student_s.onnx")
     page = run_page()
-    assert [slider.value for slider in page.slider] == [1.0]
+    assert {slider.label: slider.value for slider in page.slider} == {"Strength": 1.0, "Calm": 1.0}
     assert {slider.label: slider.value for slider in page.select_slider} == dict.fromkeys(
         ("Denoise", "Sharpen"), "Automatic"
     )
@@ -114,12 +114,13 @@ def test_sliders_begin_automatic_and_what_was_found_stands_next_to_the_picture(p
     box(page, "Engine").set_value(REFERENCE)
     assert camera_shown(page) == f"Camera: {describe(estimated(pixels(dropped)))}"
     page.slider[0].set_value(0.5)
+    page.slider[1].set_value(0.25)
     page.select_slider[0].set_value(0.9)
     page.select_slider[1].set_value(0.0)
     shown = camera_shown(page)
     shown = camera_shown(page)
     asked = arguments_of(list(calls(project.paths)[0].job.arguments))
-    assert (asked.strength, asked.denoise, asked.sharpen) == (0.5, 0.9, 0.0)
+    assert (asked.strength, asked.calm, asked.denoise, asked.sharpen) == (0.5, 0.25, 0.9, 0.0)
     assert "very noisy" in shown
     assert "(blur 0.00, noise 0.90, " in shown
     page.slider[0].set_value(0.0)
