@@ -16,6 +16,7 @@ from pathlib import Path
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
+from pipeline.student.catalogue import bundled_contracts
 from pipeline.student.engines import ENGINES
 from pipeline.student.runtime import load_student
 from pipeline.teacher.chain import build_chain
@@ -112,7 +113,7 @@ def assets(paths: Paths) -> Iterator[Finding]:
 
 def student(paths: Paths) -> Iterator[Finding]:
     """Any student that runs, in which engine."""
-    contracts = [file for file in (paths.contract, *sorted(paths.bundled.glob("student_*.json"))) if file.exists()]
+    contracts = [file for file in (paths.contract, *bundled_contracts(paths.bundled)) if file.exists()]
     if not contracts:
         yield Finding("student", "none yet", "Run: make repro")
     for file in contracts:

@@ -18,7 +18,7 @@ from pipeline.core.geometry import KERNELS, Frame
 from pipeline.core.params import GeometryParams, Params
 from pipeline.core.paths import Paths
 from pipeline.enhance.upscaler import Upscaler, load_upscaler
-from pipeline.student.catalogue import Model
+from pipeline.student.catalogue import Model, bundled_contracts
 from pipeline.student.engines import REFERENCE, cores
 from pipeline.teacher.chain import Chain, build_chain
 from pipeline.teacher.device import Engine
@@ -196,7 +196,7 @@ def catalogue(params: Params, paths: Paths) -> dict[str, Callable[[], Method]]:
 
 def students_in(folder: Path) -> Iterator[tuple[str, Callable[[], Method]]]:
     """Each student as `pipeline.enhance` takes it for files, and with _live behind its name as live video gets it."""
-    for file in sorted(folder.glob("*.json")):
+    for file in sorted(bundled_contracts(folder)):
         larger = Model(file.stem, file.stem, file).for_files
         yield file.stem, partial(student, file.stem, larger)
         if larger != file:

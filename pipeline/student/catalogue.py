@@ -141,10 +141,21 @@ def _of_version(version: registry.Version, paths: Paths) -> Model:
     return Model(alias or f"version:{version.number}", title[0].upper() + title[1:], contract, version.number)
 
 
+def bundled_contracts(folder: Path) -> list[Path]:
+    """The contracts of the students that come with sharpcam, the one to take first first.
+
+    A student that has only its form for files is that one, everywhere.
+    """
+    live = list(folder.glob("*.json"))
+    names = {file.name for file in live}
+    only_for_files = [file for file in (folder / FOR_FILES).glob("*.json") if file.name not in names]
+    return sorted([*live, *only_for_files], key=lambda file: (file.stem != FIRST, file.stem))
+
+
 def _local(paths: Paths, *, note: str) -> list[Model]:
     bundled = [
         Model(f"bundled:{contract.stem}", f"Bundled {contract.stem}", contract, note=note)
-        for contract in sorted(paths.bundled.glob("*.json"), key=lambda file: (file.stem != FIRST, file.stem))
+        for contract in bundled_contracts(paths.bundled)
     ]
     if not paths.contract.exists():
         return bundled

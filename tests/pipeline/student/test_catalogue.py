@@ -16,13 +16,14 @@ from pipeline.student.runtime import load_student
 from pipeline.tracking import registry
 
 
-def bundle(project: Project, name: str) -> None:
-    """Put the project's student into weights/bundled/ under another name."""
-    project.paths.bundled.mkdir(exist_ok=True)
+def bundle(project: Project, name: str, *, folder: str = "") -> None:
+    """Put the project's student into weights/bundled/, or a folder of it, under another name."""
+    place = project.paths.bundled / folder
+    place.mkdir(parents=True, exist_ok=True)
     contract = read_json(project.paths.contract, made_by="export")
     contract["files"] = {f"{name}.onnx": sha256(project.paths.student_onnx)}
-    shutil.copy(project.paths.student_onnx, project.paths.bundled / f"{name}.onnx")
-    (project.paths.bundled / f"{name}.json").write_text(json.dumps(contract))
+    shutil.copy(project.paths.student_onnx, place / f"{name}.onnx")
+    (place / f"{name}.json").write_text(json.dumps(contract))
 
 
 def names(project: Project) -> list[str]:
@@ -52,6 +53,17 @@ def test_what_can_be_run_is_listed_champion_first(trained):
     assert names(trained) == expected
     assert catalogue.available(trained.paths)[1].title == "Candidate: version 3 (student_l)"
     assert catalogue.find("version:1", trained.paths).name == "champion"
+
+
+def test_a_student_that_has_only_its_form_for_files_is_that_one(trained):
+    bundle(trained, "student_m")
+    bundle(trained, "student_m", folder="files")
+    bundle(trained, "student_l", folder="files")
+    assert names(trained) == ["student_sr", "bundled:student_m", "bundled:student_l"]
+    large, medium = (catalogue.find(f"bundled:{name}", trained.paths) for name in ("student_l", "student_m"))
+    assert large.contract == large.for_files == trained.paths.bundled / "files" / "student_l.json"
+    assert medium.contract == trained.paths.bundled / "student_m.json"
+    assert medium.for_files == trained.paths.bundled / "files" / "student_m.json"
 
 
 def test_none_named_is_the_champion_else_the_student_here_else_a_bundled_one(trained):
