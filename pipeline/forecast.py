@@ -64,13 +64,15 @@ def make_forecast(paths: Paths, params: Params) -> Forecast:
     What the stage capture has yet to bring counts too, as it runs before the teacher.
     """
     # They load torch, which a page that reads a forecast does not need.
+    from pipeline.teacher.cameras import chains_of_clips
     from pipeline.teacher.estimate import first_readable, seconds_each
     from pipeline.teacher.stage import check_sizes, find_jobs, is_done, ready_chain
     from pipeline.teacher.statuses import read_statuses
 
     chain = ready_chain(paths, params)
     known = read_statuses(paths)
-    jobs = [job for clip in find_clips(paths.raw) for job in find_jobs(clip, chain, paths)]
+    told = chains_of_clips(find_clips(paths.raw), chain, paths)
+    jobs = [job for clip in told for job in find_jobs(clip, told[clip], paths)]
     pending = [job for job in jobs if not is_done(job, known)]
     coming = frames_to_come(paths, params)
     frames, total = len(pending) + coming, len(jobs) + coming

@@ -19,7 +19,11 @@ from pipeline.core.params import GeometryParams, Params
 from pipeline.core.paths import Paths
 from pipeline.enhance.upscaler import Upscaler, load_upscaler
 from pipeline.student.catalogue import Model, bundled_contracts
+from pipeline.student.clip_dials import LOOKED_AT, evenly_spread
+from pipeline.student.dials import Dials
 from pipeline.student.engines import REFERENCE, cores
+from pipeline.student.estimator import Estimator
+from pipeline.teacher.cameras import clip_reader
 from pipeline.teacher.chain import Chain, build_chain
 from pipeline.teacher.device import Engine
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 BICUBIC = "bicubic"
 RESIZES = (BICUBIC, "lanczos")
 SCALE = 2
+CLIP_FRAMES = 2  # from so many on, frames are those of a clip
 WEIGHTS = (".safetensors", ".pth")
 
 
@@ -81,13 +86,20 @@ class Teacher:
 
     name: str
     chain: Chain
+    estimator: Estimator | None = None
 
     def begin(self, frames: Sequence[Frame]) -> Enlarging:
-        del frames
-        return Enlarging(self._enhance)
+        """Told the dials of `frames`, as the stage does with a clip; of a lone one it reads what it needs itself."""
+        dials = self._dials(frames)
+        return Enlarging(partial(self._enhance, dials=dials), dials or ())
 
-    def _enhance(self, frame: Frame) -> Frame:
-        return at_twice(self.chain, frame.shape[1], frame.shape[0]).enhance(frame).frame
+    def _dials(self, frames: Sequence[Frame]) -> Dials | None:
+        if self.estimator is None or not self.chain.takes_dials or len(frames) < CLIP_FRAMES:
+            return None
+        return self.estimator.estimate(evenly_spread(frames, LOOKED_AT))
+
+    def _enhance(self, frame: Frame, *, dials: Dials | None) -> Frame:
+        return at_twice(self.chain.with_dials(dials), frame.shape[1], frame.shape[0]).enhance(frame).frame
 
 
 @dataclass(frozen=True)
@@ -214,4 +226,4 @@ def teacher(name: str, params: Params, paths: Paths) -> Teacher:
     chosen = params.teacher.model_copy(update={"chain": name})
     chain = build_chain(chosen, geometry=params.geometry, engine=engine)
     chain.load()
-    return Teacher(name, chain)
+    return Teacher(name, chain, clip_reader(paths).estimator if paths.estimator.exists() else None)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -46,16 +47,25 @@ class EstimatorSection(BaseModel, frozen=True):
 
 def estimator_section(data: bytes, frame: Frame) -> dict[str, Any]:
     """The contract's `estimator`, of an ONNX file. Raises SharpcamError for one that does not read `frame`."""
+    section = _parsed(data)
+    section.estimator(Dials(0, 0, 0, 0)).read(frame)
+    return section.model_dump(mode="json")
+
+
+def load_estimator(file: Path, neutral: Dials) -> "Estimator":
+    """The estimator in an ONNX file, ready to read. Raises SharpcamError for a file that is none."""
+    return _parsed(file.read_bytes()).estimator(neutral)
+
+
+def _parsed(data: bytes) -> EstimatorSection:
     try:
         told = session(data, threads=1).get_modelmeta().custom_metadata_map
         section = {"onnx": base64.b64encode(data).decode(), PRIOR_WEIGHTS: json.loads(told[PRIOR_WEIGHTS])}
-        parsed = EstimatorSection.model_validate(section)
+        return EstimatorSection.model_validate(section)
     except (SharpcamError, KeyError, ValueError):
         raise SharpcamError(
             f"The estimator is not an ONNX file with {PRIOR_WEIGHTS} (JSON) in its metadata. Train it again."
         ) from None
-    parsed.estimator(Dials(0, 0, 0, 0)).read(frame)
-    return section
 
 
 class Readings(NamedTuple):

@@ -3,10 +3,10 @@
 What they need is imported where it is used: a name and whether it can run here are known without torch.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from pipeline.student.dials import Dials
 from pipeline.student.engines import ENGINES
 from pipeline.teacher.device import Precision
 from pipeline.teacher.step import Picture
@@ -14,7 +14,15 @@ from pipeline.teacher.step import Picture
 if TYPE_CHECKING:
     from torch import nn
 
-Compute = Callable[[Picture], Picture]  # (H, W, 3) float32 to (scale H, scale W, 3) float32, unclamped
+
+class Compute(Protocol):
+    """A network ready to run."""
+
+    def __call__(self, picture: Picture, dials: Dials | None = None) -> Picture:
+        """(H, W, 3) float32 in 0..1 to (scale H, scale W, 3) float32, unclamped.
+
+        `dials` describe the camera, for a network that takes some; None: as it reads them from the picture itself.
+        """
 
 
 @dataclass(frozen=True)

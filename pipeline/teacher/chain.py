@@ -14,6 +14,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256_of_json
 from pipeline.core.params import GeometryParams, TeacherParams
+from pipeline.student.dials import Dials
 from pipeline.teacher.cache import StepCache
 from pipeline.teacher.device import Engine
 from pipeline.teacher.guard import defect, glitch
@@ -38,6 +39,18 @@ class Chain:
     name: str
     steps: tuple[tuple[str, Step], ...]
     geometry: GeometryParams
+    dials: Dials | None = None  # of the camera, where a step has been told them; else each reads what it needs itself
+
+    @property
+    def takes_dials(self) -> bool:
+        """Whether what it gives depends on the dials of the camera, once it is told some."""
+        return any(step.takes_dials for _, step in self.steps)
+
+    def with_dials(self, dials: Dials | None) -> "Chain":
+        """The same chain, told the dials of the camera; itself where there are none, or no step takes them."""
+        if dials is None or not self.takes_dials:
+            return self
+        return replace(self, steps=tuple((name, step.with_dials(dials)) for name, step in self.steps), dials=dials)
 
     def recipe(self) -> dict[str, Any]:
         """All that decides the result, as it is written beside the pictures."""
@@ -47,12 +60,14 @@ class Chain:
             "steps": steps,
             "target": list(self.geometry.target),
             "fit": self.geometry.fit,
-        }
+        } | ({} if self.dials is None else {"dials": self.dials._asdict()})
 
     def fingerprint(self, *, steps: int | None = None) -> str:
         """A hash of the recipe, or of its first `steps` steps."""
         recipe = self.recipe()
         recipe["steps"] = recipe["steps"][:steps]
+        if not any(step.takes_dials for _, step in self.steps[:steps]):
+            recipe.pop("dials", None)
         del recipe["chain"]  # the same steps under another name are the same work
         return sha256_of_json(recipe)
 

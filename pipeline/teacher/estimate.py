@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from pipeline.core.errors import SharpcamError
@@ -28,7 +29,7 @@ def estimate(pending: list[Job], chain: Chain) -> str:
     frame = first_readable(pending)
     if frame is None:
         return f"teacher: {len(pending)} frames"
-    seconds = seconds_each(frame, chain)
+    seconds = seconds_each(frame, chain.with_dials(pending[0].dials))
     return (
         f'teacher: {len(pending)} frames through the chain "{chain.name}", about {seconds:.2g} s each on this '
         f"machine: {in_hours(seconds * len(pending))}"
@@ -38,7 +39,7 @@ def estimate(pending: list[Job], chain: Chain) -> str:
 def seconds_each(frame: Frame, chain: Chain) -> float:
     """How long the chain will take for a frame like `frame` here, from a small cut-out of it."""
     height, width = frame.shape[0] // PROBE_SHARE, frame.shape[1] // PROBE_SHARE
-    small = Chain(chain.name, chain.steps, _reduced(chain.geometry))
+    small = replace(chain, geometry=_reduced(chain.geometry))
     return min(_seconds(small, frame[:height, :width]) for _ in range(2)) * PROBE_SHARE**2
 
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import decode_frame, encode_frame
+from pipeline.student.dials import Dials
 from pipeline.teacher.cache import StepCache
 from pipeline.teacher.chain import Chain
 
@@ -30,6 +31,7 @@ class Job:
     raw: Path
     output: Path
     key: str  # hash of the raw bytes and the recipe
+    dials: Dials | None = None  # of the camera that recorded the clip, for a chain that takes some
 
     @property
     def name(self) -> str:
@@ -49,12 +51,15 @@ Outcome = Finished | SharpcamError  # or what was wrong with the frame
 Result = tuple[Job, Outcome]
 
 
-def finish(data: bytes, *, name: str, chain: Chain, cache: StepCache | None) -> Outcome:
-    """What the chain makes of a raw frame, given as the bytes of its file; `name` is what errors call it."""
+def finish(data: bytes, *, name: str, dials: Dials | None, chain: Chain, cache: StepCache | None) -> Outcome:
+    """What the chain, told the `dials` of the camera, makes of a raw frame, given as the bytes of its file.
+
+    `name` is what errors call it.
+    """
     started = time.perf_counter()
     try:
         frame = decode_frame(data, name=name)
-        enhanced = chain.enhance(frame, cache=cache, key=hashlib.sha256(data).hexdigest())
+        enhanced = chain.with_dials(dials).enhance(frame, cache=cache, key=hashlib.sha256(data).hexdigest())
     except SharpcamError as error:
         return error
     return Finished(encode_frame(enhanced.frame), enhanced.glitches, time.perf_counter() - started)
@@ -67,7 +72,7 @@ def local_results(pending: Iterable[Job], chain: Chain, *, cache: StepCache | No
     """
 
     def run(job: Job) -> Result:
-        return job, finish(job.raw.read_bytes(), name=str(job.raw), chain=chain, cache=cache)
+        return job, finish(job.raw.read_bytes(), name=str(job.raw), dials=job.dials, chain=chain, cache=cache)
 
     if not chain.uses_gpu:
         yield from map(run, pending)

@@ -8,6 +8,7 @@ take torch's place, once it has given torch's answer to a known picture.
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -15,27 +16,38 @@ from torch import Tensor, nn
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.hashing import sha256_of_open
+from pipeline.student.dials import Dials
 from pipeline.teacher.backends import BACKENDS, REFERENCE, Compute
 from pipeline.teacher.device import Engine, Precision, Source, has_bf16
 from pipeline.teacher.networks import load_network, with_run_time
 from pipeline.teacher.probe import db_between, known_picture
 from pipeline.teacher.step import Picture
 from training import checkpoints
+from training.models.dials import NEUTRAL
 from training.models.nafssr import NAFSSR, same_view_twice
+from training.models.restorer import Restorer
 
 KNOWN_DB = {"fp32": 70.0, "bf16": 40.0}  # at least, between a right answer and torch's in fp32
 _computing = Lock()  # a second frame at the same time is no faster and doubles the memory
 
 
-def infer(picture: Picture, *, source: Source, engine: Engine, tlc_px: tuple[int, int] | None, backend: str) -> Picture:
+def infer(
+    picture: Picture,
+    *,
+    source: Source,
+    engine: Engine,
+    tlc_px: tuple[int, int] | None,
+    backend: str,
+    dials: Dials | None = None,
+) -> Picture:
     """What the network makes of `picture` (H, W, 3) float32, unclamped. `tlc_px`: (height, width), or no TLC.
 
-    Raises SharpcamError where the weights are not those of `source`, `backend` cannot run here or answers wrongly, or
-    the device has too little memory.
+    `dials` describe the camera to a network that takes some. Raises SharpcamError where the weights are not those of
+    `source`, `backend` cannot run here or answers wrongly, or the device has too little memory.
     """
     with _computing:
         try:
-            return started(source, engine.settled_device, tlc_px, backend)(picture)
+            return started(source, engine.settled_device, tlc_px, backend)(picture, dials)
         except torch.OutOfMemoryError:
             height, width = picture.shape[:2]
             raise SharpcamError(
@@ -84,10 +96,13 @@ def passes_known_answer_test(compute: Compute, model: nn.Module, *, precision: P
 
 
 @torch.inference_mode()
-def forward(model: nn.Module, picture: Picture, *, device: str, precision: Precision) -> Picture:
-    """`model`, which lies on `device`, applied to `picture` (H, W, 3)."""
+def forward(
+    model: nn.Module, picture: Picture, dials: Dials | None = None, *, device: str, precision: Precision
+) -> Picture:
+    """`model`, which lies on `device`, applied to `picture` (H, W, 3), told `dials` if it takes some."""
+    told = None if dials is None else torch.tensor([dials], device=device)
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
-        return _to_picture(apply(model, _to_frame(picture, device)))
+        return _to_picture(apply(model, _to_frame(picture, device), told))
 
 
 @torch.inference_mode()
@@ -104,11 +119,25 @@ def _to_picture(frame: Tensor) -> Picture:
     return np.ascontiguousarray(frame[0].permute(1, 2, 0).float().cpu().numpy())
 
 
-def apply(model: nn.Module, frame: Tensor) -> Tensor:
+def apply(model: nn.Module, frame: Tensor, dials: Tensor | None = None) -> Tensor:
+    """`model` on `frame` (1, 3, H, W), told `dials` (1, 4) if there are any and it takes some."""
     if isinstance(model, NAFSSR) and model.views == 2:
         return same_view_twice(model, frame)
-    result: Tensor = model(frame)
+    result: Tensor = model(frame) if dials is None or not takes_dials(model) else model(frame, dials)
     return result
+
+
+def takes_dials(model: nn.Module) -> TypeGuard[Restorer]:
+    """Whether what `model` gives depends on the dials of the camera."""
+    return isinstance(model, Restorer) and model.dials is not None
+
+
+@torch.inference_mode()
+def read_dials(model: Restorer, picture: Picture) -> Dials:
+    """What a network with dials, which lies on the CPU, takes the camera of `picture` (H, W, 3) for by itself."""
+    if model.estimator is None:
+        return Dials(*NEUTRAL)
+    return Dials(*model.estimator.whole(_to_frame(picture, "cpu"))[0].tolist())
 
 
 def loaded(source: Source, *, device: str, tlc_px: tuple[int, int] | None) -> nn.Module:

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr
 from pipeline.core.errors import SharpcamError
 from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams
+from pipeline.student.dials import Dials
 from pipeline.teacher.backends import BACKENDS
 from pipeline.teacher.brightness import with_light_of
 from pipeline.teacher.choice import chosen_backend
@@ -26,7 +27,10 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 
 class NetworkStep(Step, frozen=True):
-    """A network; `_engine` says where it computes, `_backend` in what: empty as long as it is not settled."""
+    """A network; `_engine` says where it computes, `_backend` in what: empty as long as it is not settled.
+
+    `_dials` are those of the camera, for a network that takes some: None as long as it has not been told any.
+    """
 
     is_network: ClassVar[bool] = True
     scale: ClassVar[int] = 1
@@ -35,6 +39,7 @@ class NetworkStep(Step, frozen=True):
 
     _engine: Engine = PrivateAttr(default_factory=Engine)
     _backend: str = PrivateAttr(default="")
+    _dials: Dials | None = PrivateAttr(default=None)
 
     def placed(self, engine: Engine) -> "NetworkStep":
         step = self.model_copy()
@@ -98,7 +103,14 @@ class NetworkStep(Step, frozen=True):
         from pipeline.teacher.inference import infer
 
         del geometry
-        return infer(picture, source=self.source(), engine=self._engine, tlc_px=self._tlc_px(), backend=self.backend)
+        return infer(
+            picture,
+            source=self.source(),
+            engine=self._engine,
+            tlc_px=self._tlc_px(),
+            backend=self.backend,
+            dials=self._dials,
+        )
 
     def source(self) -> Source:
         """The network and its weights, for what computes it."""
@@ -168,14 +180,23 @@ class RealEsrgan(NetworkStep, frozen=True):
 
 
 class Restorer(NetworkStep, frozen=True):
-    """The restorer that comes with sharpcam: super-resolution by 2, deblurring and denoising at once."""
+    """The restorer that comes with sharpcam: super-resolution by 2, deblurring and denoising at once.
+
+    Where it is not told the dials of the camera, it reads them from each picture by itself.
+    """
 
     scale: ClassVar[int] = 2
+    takes_dials: ClassVar[bool] = True
     network: ClassVar[str] = "restorer"
     file: ClassVar[str] = "restorer.safetensors"
 
     self_ensemble: Literal[1, 2, 4] = 1  # of how many flipped views the mean is taken (Lim et al. 2017, section 3.4)
     keep_light: bool = False  # give back the light that the frame has from afar
+
+    def with_dials(self, dials: Dials) -> "Restorer":
+        step = self.model_copy()
+        step._dials = dials
+        return step
 
     def run(self, picture: Picture, *, geometry: GeometryParams) -> Picture:
         restored = self._mean_of_views(picture, geometry)

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 
 from pipeline.core.errors import SharpcamError
+from pipeline.student.dials import Dials
 from pipeline.teacher.cache import StepCache
 from pipeline.teacher.chain import Chain
 from pipeline.teacher.executor import Job, Outcome, Result, finish
@@ -44,9 +45,9 @@ class Worker:
             return str(error)
         return ""
 
-    def finish(self, data: bytes, name: str) -> Outcome:
+    def finish(self, data: bytes, name: str, dials: Dials | None = None) -> Outcome:
         """See executor.finish."""
-        return finish(data, name=name, chain=self.chain, cache=self.cache)
+        return finish(data, name=name, dials=dials, chain=self.chain, cache=self.cache)
 
 
 def _set_torch_threads(count: int) -> None:
@@ -117,7 +118,7 @@ class WorkerPool:
         for member in self.members * self.most_in_hand:
             if waiting and member.in_hand < self.most_in_hand:
                 job = waiting.popleft()
-                self.running[member.actor.finish.remote(job.raw.read_bytes(), str(job.raw))] = member, job
+                self.running[member.actor.finish.remote(job.raw.read_bytes(), str(job.raw), job.dials)] = member, job
                 member.in_hand += 1
 
     def _next(self) -> list[Any]:

@@ -1,13 +1,14 @@
 """Stage 2: the slow, strong teacher enhances every recorded frame, into data/teacher under the same stem.
 
-A frame is computed once for its raw bytes and the chain's recipe, whatever kills the stage in between.
+A frame is computed once for its raw bytes and the chain's recipe, with the dials of its clip where a step takes some,
+whatever kills the stage in between.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline.core.clips import find_clips, find_frames, remove_tree, remove_unfinished
@@ -18,6 +19,7 @@ from pipeline.core.params import Params, TeacherParams
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress_bar
 from pipeline.teacher.cache import StepCache
+from pipeline.teacher.cameras import cache_prefixes, chains_of_clips
 from pipeline.teacher.chain import Chain, build_chain
 from pipeline.teacher.device import Engine
 from pipeline.teacher.estimate import estimate, first_readable
@@ -36,16 +38,18 @@ def teacher(paths: Paths, params: Params) -> None:
     remove_unfinished(paths.teacher)
     remove_orphans(paths)
     known = read_statuses(paths)
-    jobs_of = {clip: find_jobs(clip, chain, paths) for clip in clips}
+    chains = chains_of_clips(clips, chain, paths)
+    jobs_of = {clip: find_jobs(clip, chains[clip], paths) for clip in clips}
     jobs = [job for of_clip in jobs_of.values() for job in of_clip]
     pending = [job for job in jobs if not is_done(job, known)]
     check_sizes(pending, chain)
-    results = start_executor(pending, chain, paths, params.teacher)
+    cache = StepCache(paths.cache / "teacher", int(params.teacher.cache_gb * 1e9), cache_prefixes([*chains.values()]))
+    results = start_executor(pending, chain, params.teacher, cache)
     for clip in clips if pending else ():
-        record_backends(paths.teacher / clip.name, chain)
+        record_backends(paths.teacher / clip.name, chains[clip])
     failures = compute(results, log=log_file(paths), known=known, total=len(pending)) if pending else {}
     for clip in clips:
-        write_recipe(paths.teacher / clip.name, jobs_of[clip], chain, known)
+        write_recipe(paths.teacher / clip.name, jobs_of[clip], chains[clip], known)
     summarise(jobs, pending, known, failures)
 
 
@@ -72,25 +76,25 @@ def build_engine(paths: Paths, params: TeacherParams) -> Engine:
     return Engine(paths.bundled, paths.downloads, device, precision, paths.cache)
 
 
-def start_executor(pending: list[Job], chain: Chain, paths: Paths, params: TeacherParams) -> Iterator[Result]:
+def start_executor(pending: list[Job], chain: Chain, params: TeacherParams, cache: StepCache) -> Iterator[Result]:
     """The results of `pending`, once they are asked for, from this process or from workers of Ray."""
-    folder, limit_bytes = paths.cache / "teacher", int(params.cache_gb * 1e9)
     if params.executor == "ray":
-        cache = StepCache(folder.absolute(), limit_bytes, chain.cache_prefixes())
-        return ray_results(pending, chain, params=params.ray, cache=cache)
+        shared = replace(cache, folder=cache.folder.absolute())
+        return ray_results(pending, chain, params=params.ray, cache=shared)
     if pending:
         print(estimate(pending, chain), flush=True)
-    return local_results(pending, chain, cache=StepCache(folder, limit_bytes, chain.cache_prefixes()))
+    return local_results(pending, chain, cache=cache)
 
 
 def find_jobs(clip: Path, chain: Chain, paths: Paths) -> list[Job]:
-    """A job for each frame of the clip."""
+    """A job for each frame of the clip, by a chain that was told of its camera."""
     recipe = chain.fingerprint()
     return [
         Job(
             raw,
             paths.teacher / clip.name / raw.name,
             hashlib.sha256(raw.read_bytes() + recipe.encode()).hexdigest(),
+            chain.dials,
         )
         for raw in find_frames(clip)
     ]
@@ -146,8 +150,8 @@ def record_backends(folder: Path, chain: Chain) -> None:
 
 
 def write_recipe(folder: Path, jobs: list[Job], chain: Chain, known: dict[str, Status]) -> None:
-    """chain.json beside the pictures of a clip: the recipe, key and hash of each picture, and the frames that the
-    guard kept out of training."""
+    """chain.json beside the pictures of a clip: the recipe with the dials of its camera, key and hash of each picture,
+    and the frames that the guard kept out of training."""
     done = {job.raw.stem: known[job.key] for job in jobs if job.key in known}
     frames = {stem: [status.key, status.output] for stem, status in done.items()}
     kept_out = {stem: list(status.glitches) for stem, status in done.items() if status.glitches}

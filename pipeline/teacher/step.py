@@ -1,7 +1,7 @@
 """What a step of a teacher's chain is: it takes a float32 RGB picture in 0..1 and gives one, and knows its size.
 
-A step's fields are its arguments in params.yaml. What it gives depends on the picture, its arguments, the geometry and
-its provenance alone.
+A step's fields are its arguments in params.yaml. What it gives depends on the picture, its arguments, the geometry, its
+provenance and, where it takes them, the dials of the camera alone.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from pipeline.core.params import GeometryParams
+from pipeline.student.dials import Dials
 from pipeline.teacher.device import Engine
 
 Picture = NDArray[np.float32]  # (H, W, 3), RGB in 0..1
@@ -23,6 +24,7 @@ class Step(BaseModel, frozen=True, extra="forbid"):
 
     is_network: ClassVar[bool] = False  # slow: its result is worth keeping
     keeps_view: ClassVar[bool] = True  # what it gives shows the same as what it was given
+    takes_dials: ClassVar[bool] = False  # what it gives also depends on the dials of the camera, if it is told some
 
     @property
     def device(self) -> str:
@@ -57,6 +59,11 @@ class Step(BaseModel, frozen=True, extra="forbid"):
     def placed(self, engine: Engine) -> "Step":
         """The same step, computed where `engine` says, if it is one for which that matters."""
         del engine
+        return self
+
+    def with_dials(self, dials: Dials) -> "Step":
+        """The same step, told the dials of the camera, if it is one that takes them."""
+        del dials
         return self
 
     def settled(self) -> "Step":

@@ -7,10 +7,12 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from dialled_restorer import dialled_restorer
 from making import ROOT, make_clip, photo
 
 from benchmarks.random_weights import random_weights, write_random_restorer
@@ -18,6 +20,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
 from pipeline.core.frames import read_frame
 from pipeline.forecast import make_forecast
+from pipeline.student.dials import Dials
 from pipeline.teacher import choice, network_steps, openvino_network
 from pipeline.teacher.backends import BACKENDS, OpenVino, Torch
 from pipeline.teacher.chain import Chain
@@ -241,6 +244,18 @@ os.kill(os.getpid(), signal.SIGTERM)
 def test_networks_that_come_and_go_leave_signals_alone():
     done = subprocess.run([sys.executable, "-c", SIGNALLED], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
+
+
+@pytest.mark.parametrize("estimator", [True, False])
+def test_openvino_is_told_the_dials_or_reads_them_as_torch_does(estimator):
+    model = dialled_restorer(estimator=estimator)
+    network, expected = OpenVinoNetwork(model, precision="fp32"), Torch("fp32").start(model)
+    picture = photo(61, 75).astype(np.float32) / 255
+    settings = (None, Dials(0, 0, 0, 0), Dials(1, 0.8, 0.6, 0.4))
+    for dials in settings:
+        np.testing.assert_allclose(network(picture, dials), expected(picture, dials), atol=1e-4)
+    answers = [network(picture, dials) for dials in settings]
+    assert all(np.abs(one - other).max() > 0.003 for one, other in pairwise(answers))
 
 
 @pytest.mark.parametrize("name", ["restorer", "srvgg"])

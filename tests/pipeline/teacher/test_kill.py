@@ -5,7 +5,7 @@ import random
 import time
 
 import pytest
-from making import kill, make_clip, photo, tree
+from making import brightness_estimator, kill, make_clip, photo, tree
 
 from benchmarks.random_weights import write_random_restorer
 from pipeline.core.files import write_json
@@ -20,9 +20,10 @@ CHAIN = [{"crop": {}}, {"restorer": {}}, {"resize": {}}, {"unsharp": {}}]
 
 @pytest.fixture
 def clips(project):
-    """Two clips, and a restorer that takes some 40 ms for a frame."""
+    """Two clips, and a restorer that takes their dials, and some 40 ms for a frame."""
     project.change(teacher={"chain": "mine", "device": "cpu", "chains": {"mine": CHAIN}})
-    write_random_restorer(project.paths.bundled / "restorer.safetensors", width=32)
+    write_random_restorer(project.paths.bundled / "restorer.safetensors", width=32, dials=True)
+    project.paths.estimator.write_bytes(brightness_estimator())
     write_json(note_of(project), {"chosen": "torch-fp32"})  # converting it would take each process seconds
     for clip in range(2):
         make_clip(project.paths, f"clip{clip}", [photo(90, 120, seed=100 * clip + i) for i in range(FRAMES // 2)])

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
-from making import make_clip, photo, tree, until
+from making import brightness_estimator, make_clip, photo, tree, until
 
 import pipeline
 import training
@@ -51,11 +51,12 @@ def cluster():
 
 @pytest.fixture
 def clips(project):
-    """Two clips of six frames, and a small restorer."""
+    """Two clips of six frames, and a small restorer that takes their dials."""
     project.change(teacher={"chain": "mine", "executor": "ray", "device": "cpu", "chains": {"mine": CHAIN}})
-    write_random_restorer(project.paths.bundled / "restorer.safetensors", width=8)
+    write_random_restorer(project.paths.bundled / "restorer.safetensors", width=8, dials=True)
+    project.paths.estimator.write_bytes(brightness_estimator())
     for clip in range(2):
-        make_clip(project.paths, f"clip{clip}", [photo(60, 80, seed=10 * clip + i) for i in range(6)])
+        make_clip(project.paths, f"clip{clip}", [photo(64, 80, seed=10 * clip + i) for i in range(6)])
     return project
 
 
@@ -220,7 +221,7 @@ class Cluster:
         self.hired += 1
         return SimpleNamespace(
             start=SimpleNamespace(remote=lambda *_sent: ("start", object(), ())),
-            finish=SimpleNamespace(remote=lambda _data, name: ("finish", object(), (name,))),
+            finish=SimpleNamespace(remote=lambda _data, name, _dials: ("finish", object(), (name,))),
         )
 
     def wait(self, references, timeout):

@@ -1,0 +1,80 @@
+"""The dials of a recorded clip, read from the same few of its frames whoever asks for them."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from pipeline.core.clips import find_frames
+from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_json
+from pipeline.core.frames import read_frame
+from pipeline.core.geometry import Frame
+from pipeline.core.hashing import sha256, sha256_of_json
+from pipeline.student.dials import Dials, checked
+from pipeline.student.estimator import Estimator
+
+LOOKED_AT = 24  # frames of a clip: the readings of more hardly differ
+
+Item = TypeVar("Item")
+
+
+def evenly_spread(items: Sequence[Item], at_most: int) -> list[Item]:
+    """At most so many of `items`, in their order, from the first on at distances that differ by one at most."""
+    count = min(at_most, len(items))
+    return [items[index * len(items) // count] for index in range(count)]
+
+
+@dataclass(frozen=True)
+class ClipReader:
+    """Reads the dials of clips, and notes them by what they were read from: the same frames are read once."""
+
+    estimator: Estimator
+    notes: Path  # a folder
+
+    def dials(self, clip: Path) -> Dials:
+        """The dials of the camera that recorded `clip`, a folder of PNG files; neutral where they tell nothing.
+
+        They depend on the bytes of LOOKED_AT of its frames and on the estimator alone. Frames that cannot be read are
+        passed over. Raises SharpcamError where the network is not an estimator.
+        """
+        note = self.notes / f"{self.key(clip)}.json"
+        if (known := _noted(note)) is not None:
+            return known
+        found = self.estimator.estimate(_readable(evenly_spread(find_frames(clip), LOOKED_AT)))
+        write_json(note, found._asdict())
+        return found
+
+    def key(self, clip: Path) -> str:
+        """A hash of all that the dials of `clip` depend on."""
+        return sha256_of_json([self._origin, [sha256(file) for file in evenly_spread(find_frames(clip), LOOKED_AT)]])
+
+    @cached_property
+    def _origin(self) -> list[object]:
+        estimator = self.estimator
+        network = hashlib.sha256(estimator.onnx).hexdigest()
+        return [network, [float(weight) for weight in estimator.prior_weights], list(estimator.neutral)]
+
+
+def as_dials(content: object) -> Dials:
+    """The dials that JSON holds by name. Raises TypeError or SharpcamError for anything else."""
+    if not isinstance(content, dict):
+        raise TypeError("dials are a table of names")
+    return checked(Dials(**content))
+
+
+def _noted(note: Path) -> Dials | None:
+    try:
+        return as_dials(json.loads(note.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, SharpcamError):
+        return None
+
+
+def _readable(files: list[Path]) -> Iterator[Frame]:
+    for file in files:
+        with suppress(SharpcamError):
+            yield read_frame(file)
