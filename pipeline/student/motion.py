@@ -2,7 +2,7 @@
 
 From the change of luma since the picture so far, a block moved where there is
 - more change than noise explains. Noise is a curve over brightness, read from the quieter blocks of frames in which the
-  camera stands; what a block itself usually does counts as well, up to twice the curve;
+  camera stands; what a block itself usually does counts as well, up to three times the curve;
 - change of one sign, which noise hardly has;
 - change that goes along with the picture's slope, as a shift's does (Lucas and Kanade 1981): noise, whose size does not
   matter here, explains next to nothing of it. Where most of the frame says so, the camera itself moves.
@@ -33,13 +33,13 @@ LEVELS = 16.0  # standard deviation of the noise that the dial calls 1; it grows
 CUT, CUT_SUM = 4, 2 * PIXELS  # times the noise, and that much more: half of the picture changed so much
 NOISIEST = 20 * PIXELS  # where the noise is not known
 
-NOISY = (135, 190)  # per cent of the noise: change from where on, and from where on surely, something moved
-ONE_SIGN = (60, 100)  # the same for change of one sign
-SHIFT = (0.22, 0.45)  # the same for the share of the change that a shift of 7x7 blocks explains
+NOISY = (150, 220)  # per cent of the noise: change from where on, and from where on surely, something moved
+ONE_SIGN = (75, 120)  # the same for change of one sign
+SHIFT = (0.25, 0.48)  # the same for the share of the change that a shift of 7x7 blocks explains
 SHIFT_LEAST = 15  # per cent of the noise that change of one sign has, for a shift to count
 CAMERA = (0.04, 0.10)  # share that a shift of a cell explains, in all but a quarter of the cells
 WINDOW = 7  # blocks
-HARSHEST = 2  # times the noise that a block may usually have
+HARSHEST = 3  # times the noise that a block may usually have
 TINY = 16.0  # added to each variance, so that nothing explains nothing
 
 Blocks = NDArray[np.int32]  # (h // 4, w // 4)

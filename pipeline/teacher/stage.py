@@ -26,6 +26,7 @@ from pipeline.teacher.estimate import estimate, first_readable
 from pipeline.teacher.executor import Job, Result, local_results
 from pipeline.teacher.ray_executor import ray_results, require_ray
 from pipeline.teacher.statuses import Status, end_cut_line, log_file, read_statuses, status_of
+from pipeline.teacher.steady import forget, neighbours, with_fused
 
 
 def teacher(paths: Paths, params: Params) -> None:
@@ -44,10 +45,11 @@ def teacher(paths: Paths, params: Params) -> None:
     pending = [job for job in jobs if not is_done(job, known)]
     check_sizes(pending, chain)
     cache = StepCache(paths.cache / "teacher", int(params.teacher.cache_gb * 1e9), cache_prefixes([*chains.values()]))
-    results = start_executor(pending, chain, params.teacher, cache)
+    results = start_executor(with_fused(pending, chain, paths), chain, params.teacher, cache)
     for clip in clips if pending else ():
         record_backends(paths.teacher / clip.name, chains[clip])
     failures = compute(results, log=log_file(paths), known=known, total=len(pending)) if pending else {}
+    forget(paths)
     for clip in clips:
         write_recipe(paths.teacher / clip.name, jobs_of[clip], chains[clip], known)
     summarise(jobs, pending, known, failures)
@@ -88,7 +90,7 @@ def start_executor(pending: list[Job], chain: Chain, params: TeacherParams, cach
 
 def find_jobs(clip: Path, chain: Chain, paths: Paths) -> list[Job]:
     """A job for each frame of the clip, by a chain that was told of its camera."""
-    recipe = chain.fingerprint()
+    recipe = chain.fingerprint() + neighbours(clip, chain)
     return [
         Job(
             raw,

@@ -9,10 +9,31 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from pipeline.core.geometry import KERNELS, crop, crop_box
 from pipeline.core.params import GeometryParams
+from pipeline.student.calm import DEFINITION
+from pipeline.student.dials import Share
 from pipeline.teacher.network_steps import NafnetDeblur, NafnetDenoise, Nafssr, RealEsrgan, Restorer
 from pipeline.teacher.step import Picture, Size, Step
 
 Odd = Annotated[int, Field(ge=3, le=31, multiple_of=1)]
+
+
+WINDOW, AHEAD = 48, 16  # frames that are fused at a time, and those behind them that the last of these see
+
+
+class Steady(Step, frozen=True):
+    """Fuse each frame with its neighbours, as far as nothing moves; only the first step of a chain can know them.
+
+    A lone picture has none and stays as it is: clips are fused before their first frame comes here.
+    """
+
+    calm: Share = 1.0  # 0: frames stay as they are
+
+    def run(self, picture: Picture, *, geometry: GeometryParams) -> Picture:
+        del geometry
+        return picture
+
+    def provenance(self) -> dict[str, Any]:
+        return {"definition": DEFINITION, "window": [WINDOW, AHEAD]}
 
 
 class Crop(Step, frozen=True):
@@ -122,6 +143,7 @@ class Sharpen(Step, frozen=True):
 
 
 STEPS: dict[str, type[Step]] = {
+    "steady": Steady,
     "crop": Crop,
     "resize": Resize,
     "denoise": Denoise,
