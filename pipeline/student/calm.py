@@ -63,7 +63,7 @@ class Calm:
             return self._begin(frame, luma, Noise.of_dial(self.noise, blocks))
         if np.array_equal(luma, memory.newest):
             return memory.shown
-        change = changed(luma, memory.luma)
+        change = changed(frame, luma, memory.shown, memory.luma)
         if is_cut(change, memory.noise):
             return self._begin(frame, luma, memory.noise.of_another_scene())
         memory.newest = luma

@@ -4,6 +4,7 @@ From the change of luma since the picture so far, a block moved where there is
 - more change than noise explains. Noise is a curve over brightness, read from the quieter blocks of frames in which the
   camera stands; what a block itself usually does counts as well, up to three times the curve;
 - change of one sign, which noise hardly has;
+- a change of colour, far above noise: what moves may have the luma of what is behind it;
 - change that goes along with the picture's slope, as a shift's does (Lucas and Kanade 1981): noise, whose size does not
   matter here, explains next to nothing of it. Where most of the frame says so, the camera itself moves.
 
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.core.geometry import Frame
 
 BLOCK = 4  # pixels of a side
 PIXELS = BLOCK * BLOCK
@@ -35,6 +38,8 @@ NOISIEST = 20 * PIXELS  # where the noise is not known
 
 NOISY = (150, 220)  # per cent of the noise: change from where on, and from where on surely, something moved
 ONE_SIGN = (75, 120)  # the same for change of one sign
+COLOURED = (200, 350)  # the same for change of colour
+FAINT = 24 * FINE  # change of colour of a row, six levels, that never counts for noise
 SHIFT = (0.25, 0.48)  # the same for the share of the change that a shift of 7x7 blocks explains
 SHIFT_LEAST = 15  # per cent of the noise that change of one sign has, for a shift to count
 CAMERA = (0.04, 0.10)  # share that a shift of a cell explains, in all but a quarter of the cells
@@ -52,6 +57,7 @@ class Change(NamedTuple):
     before: Blocks  # the picture so far
     signed: Blocks  # new - before
     size: Blocks  # |new - before|
+    colour: Blocks  # |change of red - green| + |change of blue - green|, of one row of four pixels
 
 
 @dataclass
@@ -73,10 +79,24 @@ class Noise:
         return Noise(self.curve, known=False, usual=np.zeros_like(self.usual))
 
 
-def changed(luma: NDArray[np.uint8], before: NDArray[np.uint8]) -> Change:
-    """The sums of all whole blocks."""
+def changed(frame: Frame, luma: NDArray[np.uint8], shown: Frame, before: NDArray[np.uint8]) -> Change:
+    """What all whole blocks of `frame` and its `luma` say next to the picture so far and `before`, its luma."""
     difference = np.subtract(luma, before, dtype=np.int16)
-    return Change(block_sums(before.astype(np.int16)), block_sums(difference), block_sums(np.abs(difference)))
+    return Change(
+        block_sums(before.astype(np.int16)),
+        block_sums(difference),
+        block_sums(np.abs(difference)),
+        colour_change(frame, shown),
+    )
+
+
+def colour_change(frame: Frame, shown: Frame) -> Blocks:
+    """What the second row of each block tells of its colour."""
+    rows, columns = (side // BLOCK for side in frame.shape[:2])
+    row = slice(1, BLOCK * rows, BLOCK)
+    difference = np.subtract(frame[row, : BLOCK * columns], shown[row, : BLOCK * columns], dtype=np.int16)
+    red, green, blue = (difference[..., channel].reshape(rows, columns, BLOCK).sum(axis=2) for channel in range(3))
+    return np.asarray(np.abs(red - green) + np.abs(blue - green), np.int32)
 
 
 def block_sums(plane: NDArray[np.int16]) -> Blocks:
@@ -105,7 +125,9 @@ def moved(change: Change, noise: Noise) -> Blocks:
     usual = np.clip(noise.usual, expected, HARSHEST * expected)
     size, one_sign = (boxed(part, 3).astype(np.int64) * FINE for part in (change.size, np.abs(change.signed)))
     shifted = np.where(one_sign * 100 > SHIFT_LEAST * 9 * expected, ramp(slopes.share(), SHIFT), 0)
+    colour = boxed(change.colour, 3).astype(np.int64) * FINE
     most = np.maximum(percent(size, usual, NOISY), percent(one_sign, usual, ONE_SIGN))
+    most = np.maximum(most, percent(colour, np.maximum(usual, FAINT), COLOURED))
     if camera == 0:
         learn_usual(noise, change.size, expected)
     return np.maximum(widened(np.maximum(most, shifted.astype(np.int64))), camera).astype(np.int32)

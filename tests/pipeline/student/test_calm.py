@@ -70,6 +70,19 @@ def test_nothing_trails_behind_a_mover():
     assert error(given[uncovered], background[uncovered]) < plain + 0.5
 
 
+def test_what_moves_leaves_no_colour_behind_where_the_luma_is_the_same():
+    red, green = np.array([200, 80, 80]), np.array([40, 153, 120])
+    lumas = [int(calm.gray(np.full((1, 1, 3), each, np.uint8))[0, 0]) for each in (red, green)]
+    assert abs(lumas[0] - lumas[1]) <= 1
+    frames = []
+    for t in range(20):
+        shown = np.zeros((HEIGHT, WIDTH, 3)) + green
+        shown[30:70, 3 * t : 3 * t + 25] = red
+        frames.append(noisy(shown, t))
+    given = fused(frames, noise=0.5)[-1]
+    np.testing.assert_allclose(given[35:65, 10:50].mean(axis=(0, 1)), green, atol=4)
+
+
 def test_it_never_leaves_the_range_of_its_frames_nor_drifts():
     picture = scene()
     frames = [noisy(picture, t) for t in range(16)]
