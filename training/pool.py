@@ -4,22 +4,27 @@ Chunks are kept on disk, too, where a folder is given: networks that learn from 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import get_ident
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from training.camera.cameras import CAMERAS
-from training.camera.clips import record
+from training.camera.clips import Clip, record
 from training.camera.drawn import draw_camera, draw_take
+from training.models.dials import DIALS
 from training.restoration import busiest, crop_scenes, random_crop, seeded
 
 SCENES, CROPS = 0, 1  # purposes of random numbers
+NOISE = DIALS.index("noise")
 KEPT = 2  # frames of a clip, the last ones: they are like those of a long one
+
+
+Fuse = Callable[[Tensor, float], Tensor]  # of a clip's frames (T, 3, h, w) uint8 and the dial for noise
 
 
 class Chunk(NamedTuple):
@@ -52,6 +57,8 @@ class Pool:
     most_chunks: int
     device: torch.device
     folder: Path | None = None
+    fuse: Fuse | None = None  # what is done to a stream before a student sees it
+    fused_share: float = 0.0  # of the clips: the others are seen as lone pictures are
     chunks: dict[int, Chunk] = field(default_factory=dict)
 
     def reach(self, newest: int) -> None:
@@ -86,10 +93,16 @@ class Pool:
             take = draw_take(camera, drawn, generator)
             clips.append(record(scenes[number], scenes[number + 1], take, drawn, px=self.frame_px, generator=generator))
         return Chunk(
-            torch.cat([clip.raw[-KEPT:] for clip in clips]),
+            torch.cat([self._seen(clip, generator)[-KEPT:] for clip in clips]),
             torch.cat([clip.truth[-KEPT:] for clip in clips]),
             torch.cat([clip.dials.expand(KEPT, -1) for clip in clips]),
         )
+
+    def _seen(self, clip: Clip, generator: Generator) -> Tensor:
+        """The frames of `clip` as a student gets them."""
+        if self.fuse is None or float(torch.rand(1, generator=generator)) >= self.fused_share:
+            return clip.raw
+        return self.fuse(clip.raw, float(clip.dials[NOISE]))
 
     def batch(self, step: int, *, size: int, crop_px: int, candidates: int) -> Batch:
         """The crops of training step `step`; each is the busiest of `candidates` drawn at random."""

@@ -7,10 +7,20 @@ from pathlib import Path
 from pipeline.core.hashing import sha256, sha256_of_all
 from pipeline.pretrain.photos import Photos
 from pipeline.pretrain.recipe import Recipe
+from pipeline.student.calm import DEFINITION
 from training import camera
 
 NOT_IN_FINGERPRINT = {"device", "validate_steps", "checkpoint_s"}
-OF_THE_FRAMES = {"seed", "drawings", "frame_px", "scene_px", "chunk_clips", "scenes_per_camera", "cameras"}
+OF_THE_FRAMES = {
+    "seed",
+    "drawings",
+    "frame_px",
+    "scene_px",
+    "chunk_clips",
+    "scenes_per_camera",
+    "fused_share",
+    "cameras",
+}
 
 
 def fingerprint(recipe: Recipe, photos: Photos, start: Path | None = None) -> str:
@@ -23,7 +33,7 @@ def fingerprint(recipe: Recipe, photos: Photos, start: Path | None = None) -> st
 
 def frames_fingerprint(recipe: Recipe, photos: Photos) -> str:
     """A hash of what decides the simulated frames: networks whose recipes agree in that share them."""
-    settings = [recipe.model_dump(mode="json", include=OF_THE_FRAMES), camera_code()]
+    settings = [recipe.model_dump(mode="json", include=OF_THE_FRAMES), camera_code(), DEFINITION]
     return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
 
 

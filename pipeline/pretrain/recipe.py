@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import yaml
 from pydantic import (
@@ -16,11 +17,13 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.geometry import Frame
 from pipeline.core.progress import progress
 from pipeline.pretrain.photos import Photos
+from pipeline.student.calm import Calm
 from training.camera.cameras import CAMERAS
 from training.camera.drawings import drawing
 from training.descent import OptimizerSettings
@@ -62,6 +65,7 @@ class Recipe(Section):
     first_chunks: PositiveInt
     pool_chunks: PositiveInt
     refresh_steps: PositiveInt
+    fused_share: float = Field(ge=0, le=1)
     cameras: dict[str, PositiveFloat]
     held_out: tuple[str, ...]
     validation_px: int = Field(ge=16, multiple_of=2)
@@ -119,7 +123,25 @@ class Recipe(Section):
             most_chunks=self.pool_chunks,
             device=device,
             folder=folder,
+            fuse=fused if self.fused_share else None,
+            fused_share=self.fused_share,
         )
+
+
+def fused(frames: Tensor, noise: float) -> Tensor:
+    """Frames (T, 3, h, w) uint8 of a clip, each together with those before it, as a student gets them at run time."""
+    stream = Calm(noise=noise)
+    return torch.stack([to_tensor(stream.fuse(to_frame(frame))) for frame in frames])
+
+
+def to_frame(frame: Tensor) -> Frame:
+    """(3, h, w) uint8 as (h, w, 3)."""
+    return np.ascontiguousarray(frame.permute(1, 2, 0).numpy())
+
+
+def to_tensor(frame: Frame) -> Tensor:
+    """(h, w, 3) uint8 as (3, h, w), a copy."""
+    return torch.from_numpy(frame.copy()).permute(2, 0, 1)
 
 
 def load_recipe(path: Path, **overrides: Any) -> Recipe:

@@ -37,12 +37,12 @@ CUT, CUT_SUM = 4, 2 * PIXELS  # times the noise, and that much more: half of the
 NOISIEST = 20 * PIXELS  # where the noise is not known
 
 NOISY = (150, 220)  # per cent of the noise: change from where on, and from where on surely, something moved
-ONE_SIGN = (75, 120)  # the same for change of one sign
+ONE_SIGN = (70, 115)  # the same for change of one sign
 COLOURED = (200, 350)  # the same for change of colour
 FAINT = 24 * FINE  # change of colour of a row, six levels, that never counts for noise
 SHIFT = (0.25, 0.48)  # the same for the share of the change that a shift of 7x7 blocks explains
 SHIFT_LEAST = 15  # per cent of the noise that change of one sign has, for a shift to count
-CAMERA = (0.04, 0.10)  # share that a shift of a cell explains, in all but a quarter of the cells
+CAMERA = (0.03, 0.08)  # share that a shift of a cell explains, in all but a quarter of the cells
 WINDOW = 7  # blocks
 HARSHEST = 3  # times the noise that a block may usually have
 TINY = 16.0  # added to each variance, so that nothing explains nothing
@@ -124,13 +124,14 @@ def moved(change: Change, noise: Noise) -> Blocks:
     expected = noise.curve[bins]
     usual = np.clip(noise.usual, expected, HARSHEST * expected)
     size, one_sign = (boxed(part, 3).astype(np.int64) * FINE for part in (change.size, np.abs(change.signed)))
-    shifted = np.where(one_sign * 100 > SHIFT_LEAST * 9 * expected, ramp(slopes.share(), SHIFT), 0)
+    shifted = np.where(one_sign * 100 > SHIFT_LEAST * 9 * expected, ramp(slopes.share(), SHIFT), 0).astype(np.int64)
     colour = boxed(change.colour, 3).astype(np.int64) * FINE
-    most = np.maximum(percent(size, usual, NOISY), percent(one_sign, usual, ONE_SIGN))
-    most = np.maximum(most, percent(colour, np.maximum(usual, FAINT), COLOURED))
+    certain = np.maximum(shifted, percent(one_sign, usual, ONE_SIGN))
+    certain = np.maximum(certain, percent(colour, np.maximum(usual, FAINT), COLOURED))
+    most = np.maximum(certain, percent(size, usual, NOISY))
     if camera == 0:
-        learn_usual(noise, change.size, expected)
-    return np.maximum(widened(np.maximum(most, shifted.astype(np.int64))), camera).astype(np.int32)
+        learn_usual(noise, change.size, expected, certain == 0)
+    return np.maximum(widened(most), camera).astype(np.int32)
 
 
 def learn_curve(noise: Noise, size: Blocks, bins: Blocks) -> None:
@@ -151,11 +152,11 @@ def learn_curve(noise: Noise, size: Blocks, bins: Blocks) -> None:
     noise.known = True
 
 
-def learn_usual(noise: Noise, size: Blocks, expected: Blocks) -> None:
-    """Follow what each block does: slowly up, as what passes by must not count, quicker down."""
+def learn_usual(noise: Noise, size: Blocks, expected: Blocks, rests: NDArray[np.bool_]) -> None:
+    """Follow what each block that `rests` does: slowly up, as what passes by must not count, quicker down."""
     usual = np.where(noise.usual == 0, expected + expected // 8, noise.usual)
     ahead = np.minimum(size * FINE, HARSHEST * expected) - usual
-    noise.usual = usual + np.where(ahead > 0, ahead >> 4, ahead >> 3)
+    noise.usual = usual + np.where(rests, np.where(ahead > 0, ahead >> 4, ahead >> 3), 0)
 
 
 class Slopes(NamedTuple):

@@ -53,6 +53,18 @@ def test_a_pool_starts_small_and_gives_crops_with_their_dials():
     assert 0 <= raw.min() <= raw.max() <= 1
 
 
+def test_a_share_of_the_clips_is_fused_and_the_others_are_as_they_were():
+    plain = small_pool(chunk_clips=4, fuse=lambda frames, _: frames, fused_share=0.5)
+    marked = small_pool(chunk_clips=4, fuse=lambda frames, _: torch.zeros_like(frames), fused_share=0.5)
+    for pool in (plain, marked):
+        pool.reach(3)
+    raw = ([frame for chunk in pool.chunks.values() for frame in chunk.raw] for pool in (plain, marked))
+    pairs = list(zip(*raw, strict=True))
+    fused = [not b.any() for _, b in pairs]
+    assert 0 < sum(fused) < len(fused)
+    assert all(is_fused or torch.equal(a, b) for (a, b), is_fused in zip(pairs, fused, strict=True))
+
+
 def test_the_busier_crop_is_taken():
     pool = small_pool()
     pool.reach(1)
