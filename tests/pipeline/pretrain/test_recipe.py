@@ -16,4 +16,4 @@ def test_fused_frames_are_those_of_a_stream_at_run_time():
     given = fused(clip, 0.7)
     for one, other in zip(given, expected, strict=True):
         assert np.array_equal(one.permute(1, 2, 0).numpy(), other)
-    assert given[-1].float().std() < 0.6 * clip[-1].float().std()
+    assert given[-1].float().std() < 0.8 * clip[-1].float().std()
