@@ -15,11 +15,11 @@ help: ## this list
 
 setup: $(VENV)/.installed $(BROWSER) ## the virtual environment with all packages, the live page's runtime
 
-$(VENV)/.installed: requirements.txt
+$(VENV)/.installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo 'sharpcam needs Python 3.11 to 3.13. Name one: make PYTHON=python3.12 setup'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r requirements.txt
+	$(VENV)/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r requirements-dev.txt
 	@touch $@
 
 $(BROWSER): package-lock.json | $(VENV)/.installed

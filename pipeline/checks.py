@@ -3,7 +3,6 @@
 python -m pipeline.checks
 """
 
-import argparse
 import hashlib
 import statistics
 import sys
@@ -24,6 +23,7 @@ from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame, fit
 from pipeline.core.params import GeometryParams, load_params
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.core.progress import progress_bar
 
 SMALL = (64, 48)  # (width, height) at which frames are compared with the one before
@@ -208,9 +208,9 @@ def find(frames: list[Measures], geometry: GeometryParams) -> list[Finding]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Check the clips of this project."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.checks", description=(__doc__ or "").split("\n\n")[0])
+    parser = command_parser("pipeline.checks", __doc__)
     parser.parse_args(arguments)
-    return run_command(lambda: check(Paths()))
+    return run_command(lambda: check(Paths.of_project()))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ python -m pipeline.cleanup                        lists
 python -m pipeline.cleanup --remove frames trash  removes what the last list has of these
 """
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from pipeline.core.command import none_runs, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.tracking.client import deleted_runs, store_exists, tracking_uri
 
 STAGES = ("capture", "teacher", "split", "train", "export", "evaluate")
@@ -205,10 +205,18 @@ def remove(names: Iterable[str], paths: Paths) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """List, or remove."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.cleanup", description=(__doc__ or "").split("\n\n")[0])
+    parser = command_parser("pipeline.cleanup", __doc__)
     parser.add_argument("--remove", nargs="+", choices=sorted(PARTS), metavar="PART", help=", ".join(PARTS))
     chosen = parser.parse_args(arguments).remove
-    return run_command(lambda: remove(chosen, Paths()) if chosen else show(make_list(Paths())))
+
+    def work() -> None:
+        paths = Paths.of_project()
+        if chosen:
+            remove(chosen, paths)
+        else:
+            show(make_list(paths))
+
+    return run_command(work)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""What is missing on this machine, each with a one-line fix: python -m pipeline.doctor
+"""What is missing on this machine, each with a one-line fix.
+
+python -m pipeline.doctor
 
 Gives 1 where something is missing that sharpcam cannot do without.
 """
@@ -8,14 +10,15 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import Params, load_params
-from pipeline.core.paths import Paths
+from pipeline.core.paths import IS_INSTALLED, Paths, browser_runtime
+from pipeline.core.program import command_parser
 from pipeline.student.catalogue import bundled_contracts
 from pipeline.student.engines import ENGINES
 from pipeline.student.runtime import load_student
@@ -56,7 +59,9 @@ def python(_: Paths) -> Iterator[Finding]:
 
 
 def packages(paths: Paths) -> Iterator[Finding]:
-    """requirements.txt against what is installed."""
+    """A project's requirements.txt against what is installed."""
+    if not paths.is_project:  # pip has installed what the wheel asks for
+        return
     wrong = [name for name, wanted in pins(paths.root / "requirements.txt").items() if installed(name) != wanted]
     said = f"not as in requirements.txt: {', '.join(wrong)}" if wrong else "as in requirements.txt"
     yield Finding("packages", said, "Run: rm -f .venv/.installed && make setup" if wrong else "")
@@ -78,7 +83,9 @@ def installed(package: str) -> str:
 
 
 def git(paths: Paths) -> Iterator[Finding]:
-    """git, and a commit that results are tied to."""
+    """git, and a commit that a project's results are tied to."""
+    if not paths.is_project:
+        return
     if not shutil.which("git"):
         yield Finding("git", "not found", "Install git, e.g. with: apt install git")
         return
@@ -105,10 +112,11 @@ def browser(_: Paths) -> Iterator[Finding]:
     yield Finding("browser", found or "no Chromium", fix, needed=False)
 
 
-def assets(paths: Paths) -> Iterator[Finding]:
+def assets(_: Paths) -> Iterator[Finding]:
     """What the live page loads: ONNX Runtime for browsers."""
-    there = any((paths.root / "app/static/ort").glob("*.wasm"))
-    yield Finding("browser assets", "there" if there else "missing", "" if there else "Run: make setup")
+    there = any(browser_runtime().glob("*.wasm"))
+    fix = "Nothing to do: sharpcam live fetches it" if IS_INSTALLED else "Run: make setup"
+    yield Finding("browser assets", "there" if there else "missing", "" if there else fix, needed=not IS_INSTALLED)
 
 
 def student(paths: Paths) -> Iterator[Finding]:
@@ -223,9 +231,10 @@ def examine(paths: Paths) -> list[Finding]:
     return [finding for check in CHECKS for finding in check(paths)]
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print what was found, and what to do."""
-    findings = examine(Paths())
+    command_parser("pipeline.doctor", __doc__).parse_args(arguments)
+    findings = examine(Paths.here())
     for finding in findings:
         print(f"{finding.mark:<9}{finding.what:<28}{finding.said}")
         if finding.fix:

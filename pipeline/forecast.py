@@ -3,7 +3,6 @@
 python -m pipeline.forecast
 """
 
-import argparse
 import hashlib
 import statistics
 import sys
@@ -19,6 +18,7 @@ from pipeline.core.files import read_json, write_json
 from pipeline.core.geometry import Frame
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.core.progress import in_hours
 
 
@@ -140,9 +140,9 @@ def forecast(paths: Paths) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Forecast the teacher of this project."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.forecast", description=(__doc__ or "").split("\n\n")[0])
+    parser = command_parser("pipeline.forecast", __doc__)
     parser.parse_args(arguments)
-    return run_command(lambda: forecast(Paths()))
+    return run_command(lambda: forecast(Paths.of_project()))
 
 
 if __name__ == "__main__":

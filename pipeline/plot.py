@@ -3,7 +3,6 @@
 python -m pipeline.plot --log-path training_logs/training_log.csv
 """
 
-import argparse
 import csv
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 
 COLUMNS = ("epoch", "train_loss", "train_psnr", "val_loss", "val_psnr")
 SIZE_INCHES = (7.0, 4.2)
@@ -59,7 +59,7 @@ def _draw(columns: dict[str, list[float]], measure: str, label: str, file: Path)
 
 def main() -> int:
     """Draw the log given on the command line."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.plot", description=__doc__.split("\n\n")[0])
+    parser = command_parser("pipeline.plot", __doc__)
     parser.add_argument("--log-path", type=Path, default=Paths().training_log)
     log = parser.parse_args().log_path
     return run_command(lambda: print("\n".join(str(file) for file in plot_log(log))))

@@ -4,12 +4,12 @@ python -m pipeline.promote [VERSION | candidate] [--force]
 python -m pipeline.promote --back
 """
 
-import argparse
 import sys
 
 from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.tracking import registry
 from pipeline.tracking.registry import CANDIDATE, CHAMPION, NAME, Version
 
@@ -87,14 +87,15 @@ def objection(chosen: Version, champion: Version | None) -> str:
 
 def main() -> int:
     """The command; gives the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.promote", description=__doc__)
+    parser = command_parser("pipeline.promote", __doc__)
     parser.add_argument("version", nargs="?", default=CANDIDATE, help="a version's number, or candidate (default)")
     parser.add_argument("--force", action="store_true", help="also against an objection")
     parser.add_argument("--back", action="store_true", help="make the champion before this one the champion again")
     asked = parser.parse_args()
 
     def work() -> None:
-        print(back(Paths()) if asked.back else promote(asked.version, Paths(), force=asked.force))
+        paths = Paths.of_project()
+        print(back(paths) if asked.back else promote(asked.version, paths, force=asked.force))
 
     return run_command(work)
 

@@ -5,7 +5,6 @@ Called after every `dvc repro` and no stage: DVC's run cache would skip it. Call
 python -m pipeline.register
 """
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.core.progress import progress_bar
 from pipeline.student import catalogue
 from pipeline.tracking import registry
@@ -128,8 +128,8 @@ def _in_words(number: int, known: Version | None, judged: dict[str, Any] | None)
 
 def main() -> int:
     """Register the student; gives the exit status."""
-    argparse.ArgumentParser(prog="python -m pipeline.register", description=register.__doc__).parse_args()
-    return run_command(lambda: register(Paths()))
+    command_parser("pipeline.register", __doc__).parse_args()
+    return run_command(lambda: register(Paths.of_project()))
 
 
 if __name__ == "__main__":

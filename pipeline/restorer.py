@@ -5,4 +5,4 @@ import sys
 from pipeline.pretrain.command import main
 
 if __name__ == "__main__":
-    sys.exit(main(["restorer", *sys.argv[1:]]))
+    sys.exit(main(recipe="restorer"))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pipeline.core.clips import find_clips, find_frames
-from pipeline.core.command import run_stage
+from pipeline.core.command import stage_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.frames import read_frame
@@ -128,4 +128,4 @@ def cut_in_time(clip: str, stems: list[str], *, params: SplitParams) -> tuple[Pa
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage("split", split))
+    sys.exit(stage_command("split", split))

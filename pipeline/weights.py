@@ -6,7 +6,6 @@ python -m pipeline.weights check
 Those of the chain `light` come with sharpcam: there is nothing to download for it, and "get light" only verifies them.
 """
 
-import argparse
 import re
 import shutil
 import sys
@@ -17,6 +16,7 @@ from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.hashing import sha256_of_open
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.teacher.download import download
 from pipeline.teacher.weight_files import (
     FILES,
@@ -155,14 +155,14 @@ def _state(file: WeightFile, *, folder: Path) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.weights", description="Weights of others' networks.")
+    parser = command_parser("pipeline.weights", "Weights of others' networks.")
     commands = parser.add_subparsers(dest="command", required=True)
     getting = commands.add_parser("get", help="download what a chain needs, and verify it")
     getting.add_argument("group", choices=GROUPS)
     getting.add_argument("--accept-sha256", metavar="HASH", help="trust this hash for the file in doubt")
     commands.add_parser("check", help="say which files are here, and whether they are what they should be")
     options = parser.parse_args(arguments)
-    paths = Paths()
+    paths = Paths.here()
 
     def work() -> None:
         if options.command == "check":

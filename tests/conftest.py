@@ -1,5 +1,6 @@
 """A tiny project for every test that wants one, and one that went the whole way, made once and only read."""
 
+import atexit
 import errno
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from making import ROOT, TINY, Project, brightness_estimator, photo, tiny_project
@@ -16,6 +18,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "tests/support
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
+os.environ["SHARPCAM_CACHE"] = mkdtemp(prefix="sharpcam-tests-")  # the user's own stays as it is
+atexit.register(shutil.rmtree, os.environ["SHARPCAM_CACHE"], ignore_errors=True)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores Ctrl-C, and its children do
 
 
@@ -146,10 +150,11 @@ def exported_once(checkpoint: Path) -> Path:
 
 @pytest.fixture
 def exported(exported_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A contract of the test's own, in a working folder of its own."""
+    """A contract of the test's own, in a project of its own."""
     folder = tmp_path / "exported"
     shutil.copytree(exported_once.parent, folder)
     monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").touch()  # which makes it one
     return folder / exported_once.name
 
 
@@ -188,8 +193,9 @@ def dialled_once(dialled_checkpoint: Path) -> Path:
 
 @pytest.fixture
 def dialled(dialled_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Such a contract of the test's own, in a working folder of its own."""
+    """Such a contract of the test's own, in a project of its own."""
     folder = tmp_path / "dialled"
     shutil.copytree(dialled_once.parent, folder)
     monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").touch()  # which makes it one
     return folder / dialled_once.name

@@ -32,6 +32,7 @@ from pipeline.core.files import read_json, write_json
 from pipeline.core.frames import write_frame
 from pipeline.core.params import CaptureParams, Params, load_params
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.core.progress import progress_bar
 from pipeline.media.sources import Video, find_source
 
@@ -217,7 +218,7 @@ def _positive(text: str) -> int:
 
 def main() -> int:
     """The stage without arguments; with --source, a recording by hand."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.capture", description=__doc__.split("\n\n")[0])
+    parser = command_parser("pipeline.capture", __doc__)
     parser.add_argument("--source", help="camera index, video file or folder of pictures; recorded into data/inbox")
     parser.add_argument("--frames", type=_positive, help="most frames to record")
     parser.add_argument("--clip", help="name of the clip")
@@ -225,4 +226,4 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.source is None:
         return run_stage("capture", capture)
-    return run_command(lambda: record_by_hand(arguments, Paths()))
+    return run_command(lambda: record_by_hand(arguments, Paths.of_project()))

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.core.progress import Bar, report
 from pipeline.core.stop import stop_if_asked
 
@@ -33,13 +34,19 @@ DISK_ERRORS = {
 }
 
 
+def stage_command(name: str, work: Callable[[Paths, Params], None], arguments: Sequence[str] | None = None) -> int:
+    """The command of a stage, which takes no argument but --help; gives the exit status."""
+    command_parser(f"pipeline.{name}", sys.modules[work.__module__].__doc__).parse_args(arguments)
+    return run_stage(name, work)
+
+
 def run_stage(name: str, work: Callable[[Paths, Params], None]) -> int:
-    """Run one stage in the current folder under its lock, and log how long it took; gives the exit status."""
-    paths = Paths()
+    """Run one stage of the current folder's project under its lock, and log how long it took; gives the exit status."""
     signal.signal(signal.SIGTERM, _terminate)
 
     def locked() -> None:
         stop_if_asked()
+        paths = Paths.of_project()
         params = load_params(paths.params)
         with only_once(name, paths=paths), logged_duration(name, paths=paths):
             work(paths, params)

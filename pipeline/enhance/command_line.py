@@ -3,6 +3,7 @@
 import argparse
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.program import command_parser
 from pipeline.enhance.encoding import CODECS, PRESETS, USUAL, USUAL_IN, Encoding
 from pipeline.enhance.images.read import MEGAPIXELS
 from pipeline.enhance.images.write import QUALITY
@@ -19,11 +20,7 @@ FOR_CAMERAS = ("virtual_camera", "seconds")
 
 def arguments_of(words: list[str] | None, *, about: str | None = None) -> argparse.Namespace:
     """The command line as parsed; `about` is what --help says first."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.enhance",
-        description=about,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("pipeline.enhance", about)
     add = parser.add_argument
     add("input", metavar="INPUT", help="a picture, a video, a folder of both, or camera:0")
     add("-o", "--output", metavar="OUTPUT", help="a file, or a folder for a folder; the format is that of its name")

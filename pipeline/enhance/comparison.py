@@ -195,7 +195,7 @@ def _with_teacher(student: Upscaler) -> Comparison:
     from pipeline.teacher.chain import build_chain  # it loads torch
     from pipeline.teacher.device import Engine
 
-    paths = Paths()
+    paths = Paths.here()
     params = load_params(paths.params)
     if student.target != params.geometry:
         raise SharpcamError(

@@ -107,7 +107,7 @@ def forecast(tasks: list[Task], output: Path) -> None:
 def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
     """Everything loaded that these tasks need: each engine only where a file is for it."""
     encoding = Encoding(asked.codec, asked.preset or Encoding.preset, asked.quality, cores())
-    model = catalogue.find(asked.model, Paths())
+    model = catalogue.find(asked.model, Paths.here())
     print(f"model: {model.title} ({model.for_files}){f'. {model.note}' if model.note else ''}", flush=True)
     videos = [task for task in tasks if is_video(task.source)]
     engine, threads = engine_for(model, asked.engine), asked.threads
@@ -136,7 +136,7 @@ def enhancer_of(asked: argparse.Namespace, contract: Path, engine: str, threads:
     print(f"engine: {student.student.engine}, {student.student.threads} threads", flush=True)
     if asked.compare is None:
         return student
-    return compare(student, asked.compare, lambda name: catalogue.find(name, Paths()))
+    return compare(student, asked.compare, lambda name: catalogue.find(name, Paths.here()))
 
 
 def turned(upscaler: Upscaler, asked: argparse.Namespace) -> Upscaler:
@@ -165,7 +165,7 @@ def enhance(asked: argparse.Namespace) -> None:
     if asked.dry_run:
         forecast(tasks, output)
         return
-    with only_once(f"enhance-{hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]}", paths=Paths()):
+    with only_once(f"enhance-{hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]}", paths=Paths.here()):
         work = work_of(asked, tasks)
         if source.is_dir():
             enhance_folder(tasks, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
@@ -176,8 +176,8 @@ def enhance(asked: argparse.Namespace) -> None:
 def view(asked: argparse.Namespace) -> None:
     """A camera through the student, to a window, a file or a virtual camera."""
     address = asked.input.removeprefix(CAMERA)
-    camera = load_params(Paths().params).capture.camera
-    model = catalogue.find(asked.model, Paths())
+    camera = load_params(Paths.here().params).capture.camera
+    model = catalogue.find(asked.model, Paths.here())
     engine = engine_for(model, asked.engine)
     upscaler = turned(load_upscaler(model.contract, engine=engine, threads=asked.threads, fitted=asked.fit), asked)
     watch(

@@ -2,8 +2,8 @@
 
 import sys
 
-from pipeline.core.command import run_stage
+from pipeline.core.command import stage_command
 from pipeline.evaluate.stage import evaluate
 
 if __name__ == "__main__":
-    sys.exit(run_stage("evaluate", evaluate))
+    sys.exit(stage_command("evaluate", evaluate))

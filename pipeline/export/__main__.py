@@ -2,8 +2,8 @@
 
 import sys
 
-from pipeline.core.command import run_stage
+from pipeline.core.command import stage_command
 from pipeline.export.stage import export
 
 if __name__ == "__main__":
-    sys.exit(run_stage("export", export))
+    sys.exit(stage_command("export", export))

@@ -3,7 +3,6 @@
 python -m pipeline.pretrain.bundle --name student_m --weights FILE --frames FOLDER
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pipeline.core.frames import read_frame
 from pipeline.core.geometry import fit
 from pipeline.core.params import GeometryParams, load_params
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.export.stage import RealFrames, Trained, bundled_estimator, export_student, load_trained, spread
 from pipeline.pretrain.model_card import card
 from training import checkpoints
@@ -69,7 +69,7 @@ def estimator_of(file: Path) -> bytes:
 
 def main() -> int:
     """Bundle what the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.pretrain.bundle", description=__doc__)
+    parser = command_parser("pipeline.pretrain.bundle", __doc__)
     parser.add_argument("--name", required=True, help="of the files, such as student_m")
     parser.add_argument("--weights", type=Path, required=True, help="a checkpoint: .pth or .safetensors")
     parser.add_argument("--frames", type=Path, required=True, help="a folder of camera frames, PNG")

@@ -7,7 +7,6 @@ and scaled down until noise and JPEG marks are gone. Some packages are only in D
 know is left out and told.
 """
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 from pipeline.core.geometry import Frame
+from pipeline.core.program import command_parser
 from pipeline.core.progress import progress_bar
 from pipeline.pretrain.photos import SOURCES
 
@@ -141,7 +141,7 @@ def note_sources(names: list[str], package: Package, folder: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     table = {package.name: package for package in load_table()}
-    parser = argparse.ArgumentParser(prog="python -m pipeline.pretrain.collect", description=__doc__)
+    parser = command_parser("pipeline.pretrain.collect", __doc__)
     parser.add_argument("folder", type=Path, help="where the photographs go, about 1 GB")
     parser.add_argument("--packages", nargs="+", choices=table, default=list(table), metavar="NAME")
     asked = parser.parse_args(arguments)

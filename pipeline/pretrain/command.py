@@ -12,18 +12,21 @@ import torch
 from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.pretrain.evaluate import evaluate
 from pipeline.pretrain.loop import Budget, start_tracking, train
 from pipeline.pretrain.photos import load_photos
 from pipeline.pretrain.recipe import RECIPES, load_recipe
 
 
-def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.pretrain", description=__doc__)
-    parser.add_argument(
-        "recipe", help="a name in pipeline/pretrain/recipes, such as student_m, or the path of a recipe"
-    )
+def parse_arguments(arguments: list[str] | None, recipe: str | None = None) -> argparse.Namespace:
+    """The command line; it has to name a recipe where `recipe` does not."""
+    parser = command_parser(f"pipeline.{recipe or 'pretrain'}", __doc__)
+    if recipe:  # a command of its own
+        parser.set_defaults(recipe=recipe)
+    else:
+        named = "a name in pipeline/pretrain/recipes, such as student_m, or the path of a recipe"
+        parser.add_argument("recipe", help=named)
     parser.add_argument("--photos", type=Path, required=True, metavar="FOLDER", help="clean photographs")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")
@@ -46,9 +49,9 @@ def positive(minutes: float | None) -> float | None:
     return minutes
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, *, recipe: str | None = None) -> int:
     """Train or evaluate in the current folder; gives the exit status."""
-    asked = parse_arguments(arguments)
+    asked = parse_arguments(arguments, recipe)
 
     def work() -> None:
         recipe = load_recipe(recipe_file(asked.recipe), **({} if asked.steps is None else {"steps": asked.steps}))

@@ -5,7 +5,6 @@ those with which a student gives the best picture. A batch holds several cameras
 clips; a camera's dials are the mean of what each of its frames says, as where pictures and clips are enhanced.
 """
 
-import argparse
 import hashlib
 import json
 import sys
@@ -21,6 +20,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.pretrain.command import positive, recipe_file
 from pipeline.pretrain.estimator_files import put_into, to_onnx
 from pipeline.pretrain.fingerprints import NOT_IN_FINGERPRINT, frames_fingerprint
@@ -177,7 +177,7 @@ def describe(learner: Learner, pool: Pool, recipe: Recipe) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Train in the current folder; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.pretrain.estimator", description=__doc__)
+    parser = command_parser("pipeline.pretrain.estimator", __doc__)
     parser.add_argument("--photos", type=Path, required=True, metavar="FOLDER", help="clean photographs")
     parser.add_argument("--students", type=Path, nargs="+", metavar="FILE", help="default: all in weights/bundled")
     parser.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")

@@ -53,7 +53,7 @@ def find(name: str | None, paths: Paths) -> Model:
     if name is not None and Path(name).suffix in (".onnx", ".json"):
         return _of_file(Path(name))
     registered, problem = _registered(paths)
-    local = _local(paths, note=problem or f"The registry has no {CHAMPION}.")
+    local = _local(paths, note=problem or (f"The registry has no {CHAMPION}." if paths.is_project else ""))
     if name is None:
         found = next((model for model in registered if model.name == CHAMPION), None) or next(iter(local), None)
     else:

@@ -34,7 +34,7 @@ def load_student(contract_file: Path, *, engine: str = "auto", threads: int | No
     if engine != "auto":
         return start(contract, engine, threads or cores())
     start(contract, REFERENCE, 1)  # what fails here is the file's fault, not the engine's
-    note = Paths().cache / "engines" / f"{_key(contract, threads)}.json"
+    note = Paths.here().cache / "engines" / f"{_key(contract, threads)}.json"
     return load_cached_choice(contract, note) or pick_fastest(contract, note, threads)
 
 

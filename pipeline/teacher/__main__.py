@@ -2,8 +2,8 @@
 
 import sys
 
-from pipeline.core.command import run_stage
+from pipeline.core.command import stage_command
 from pipeline.teacher.stage import teacher
 
 if __name__ == "__main__":
-    sys.exit(run_stage("teacher", teacher))
+    sys.exit(stage_command("teacher", teacher))

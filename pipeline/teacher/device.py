@@ -1,6 +1,6 @@
 """Where and how the networks of a chain are computed. Torch is asked only where the answer depends on the machine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -30,11 +30,11 @@ class Source:
 class Engine:
     """Folders of weights and of notes, the device, and the precision of convolutions."""
 
-    bundled: Path = Paths().bundled
-    downloads: Path = Paths().downloads
+    bundled: Path = field(default_factory=lambda: Paths.here().bundled)
+    downloads: Path = field(default_factory=lambda: Paths.here().downloads)
     device: str = "auto"  # auto: a GPU where there is one | cpu | cuda | cuda:1
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 on a GPU that has it; on the CPU it is measured
-    cache: Path = Paths().cache  # remembers which backend is the fastest
+    cache: Path = field(default_factory=lambda: Paths.here().cache)  # remembers which backend is the fastest
 
     @property
     def settled_device(self) -> str:

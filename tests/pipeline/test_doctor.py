@@ -46,7 +46,7 @@ def test_in_a_new_project_the_student_is_what_is_missing(project):
 
 
 def test_the_status_tells_and_the_table_names_it(project, capsys):
-    assert doctor.main() == 1
+    assert doctor.main([]) == 1
     assert "MISSING  student" in capsys.readouterr().out
 
 

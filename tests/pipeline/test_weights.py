@@ -222,6 +222,7 @@ def sha256(content):
 def paths(tmp_path, monkeypatch):
     """A project that holds one bundled file, and no download."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").touch()  # which makes it one
     paths = Paths(tmp_path)
     for folder in (paths.bundled, paths.downloads):
         folder.mkdir(parents=True)
