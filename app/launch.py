@@ -3,7 +3,6 @@
 python -m app.launch [--only dashboard|mlflow] [--host 0.0.0.0 --certificate cert.pem --key key.pem]
 """
 
-import argparse
 import os
 import signal
 import socket
@@ -11,11 +10,13 @@ import ssl
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from pipeline.core.program import command_parser
 from pipeline.tracking.client import tracking_uri
 
 HOST = "127.0.0.1"
@@ -23,6 +24,7 @@ EVERYWHERE = {"0.0.0.0", ""}
 FIRST_PORTS = {"dashboard": 8501, "mlflow": 5000}
 TITLES = {"dashboard": "Dashboard", "mlflow": "MLflow UI"}
 PORTS_TRIED = 50
+QUIET = ("--server.headless=true", "--browser.gatherUsageStats=false")  # also where there is no .streamlit/config.toml
 START_S = 90
 STOP_S = 10
 HTTPS_HINT = (
@@ -52,6 +54,28 @@ class Reach:
         """The dashboard's address as this machine reaches it."""
         return f"{self.scheme}://{HOST if self.host in EVERYWHERE else self.host}:{port}"
 
+    @property
+    def is_private(self) -> bool:
+        """Whether only this machine reaches it."""
+        return self.host == HOST
+
+
+def add_reach(parser: ArgumentParser, what: str) -> None:
+    """The arguments that `reach_of` reads; `what` is served."""
+    parser.add_argument("--host", default=HOST, help=f"address that {what} listens on; 0.0.0.0: every one")
+    parser.add_argument("--certificate", type=Path, metavar="FILE", help=f"certificate (.pem) that makes {what} https")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="the certificate's private key (.pem)")
+
+
+def reach_of(parser: ArgumentParser, asked: Namespace) -> Reach:
+    """Where to listen, as asked for. Ends with the parser's error where that does not go together."""
+    if bool(asked.certificate) != bool(asked.key):
+        parser.error("--certificate and --key belong together")
+    for file in (asked.certificate, asked.key):
+        if file and not file.is_file():
+            parser.error(f"there is no file {file}")
+    return Reach(asked.host, asked.certificate, asked.key)
+
 
 def free_port(first: int, host: str = HOST) -> int:
     """The first port from `first` on that nobody listens on."""
@@ -70,7 +94,8 @@ def command(name: str, port: int, reach: Reach) -> list[str]:
     """How to start one of the two servers."""
     if name == "dashboard":
         server = Path(__file__).with_name("server.py")
-        return [sys.executable, "-m", "streamlit", "run", str(server), f"--server.port={port}", *reach.arguments()]
+        arguments = [f"--server.port={port}", *QUIET, *reach.arguments()]
+        return [sys.executable, "-m", "streamlit", "run", str(server), *arguments]
     arguments = ["--backend-store-uri", tracking_uri(), "--host", HOST, "--port", str(port), "--workers", "1"]
     return [sys.executable, "-m", "mlflow", "server", *arguments]
 
@@ -131,7 +156,7 @@ def serve(names: list[str], reach: Reach) -> None:
             wait_until_up(servers[name], name, address)
             note(name).write_text(address)
             print(f"{TITLES[name] + ':':<11} {address}", flush=True)
-        if reach.host != HOST and not reach.certificate:
+        if not reach.is_private and not reach.certificate:
             print(HTTPS_HINT, flush=True)
         print("Ctrl-C stops.", flush=True)
         while all(server.poll() is None for server in servers.values()):
@@ -147,18 +172,11 @@ def serve(names: list[str], reach: Reach) -> None:
 
 def main() -> None:
     """Both servers, or only the one named."""
-    parser = argparse.ArgumentParser(prog="python -m app.launch", description="Start the dashboard and the MLflow UI.")
+    parser = command_parser("app.launch", "Start the dashboard and the MLflow UI.")
     parser.add_argument("--only", choices=sorted(FIRST_PORTS), help="start only this one")
-    parser.add_argument("--host", default=HOST, help="address the dashboard listens on; 0.0.0.0: every one")
-    parser.add_argument("--certificate", type=Path, help="file (.pem) that makes the dashboard https")
-    parser.add_argument("--key", type=Path, help="the certificate's private key (.pem)")
+    add_reach(parser, "the dashboard")
     asked = parser.parse_args()
-    if bool(asked.certificate) != bool(asked.key):
-        parser.error("--certificate and --key belong together")
-    for file in (asked.certificate, asked.key):
-        if file and not file.is_file():
-            parser.error(f"there is no file {file}")
-    serve([asked.only] if asked.only else list(FIRST_PORTS), Reach(asked.host, asked.certificate, asked.key))
+    serve([asked.only] if asked.only else list(FIRST_PORTS), reach_of(parser, asked))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 python -m app.standalone dist/ [--model champion --model bundled:student_s]
 """
 
-import argparse
 import json
 import shutil
 import sys
@@ -12,11 +11,12 @@ from typing import Any
 
 from app.isolation import ISOLATION
 from app.live import assets, options
-from app.live.routes import WEB
+from app.live.shelves import WEB
 from pipeline.core.clips import unfinished
 from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
+from pipeline.core.program import command_parser
 from pipeline.student.catalogue import Model, available, find
 
 HERE = Path(__file__).with_name("live")
@@ -32,8 +32,8 @@ def write_standalone(target: Path, names: list[str], paths: Paths) -> None:
     """
     if target.exists() and not _is_ours(target):
         raise SharpcamError(f"{target} is something else, and nothing is overwritten. Name a new folder.")
-    if not all((assets.INTO / name).is_file() for name in assets.FILES):
-        raise SharpcamError('The runtime for browsers is not there yet. Run "make setup" first.')
+    if not assets.are_there():
+        raise SharpcamError(f"{assets.MISSING} first.")
     models = [find(name, paths) for name in dict.fromkeys(names)] or _bundled(paths)
     part = unfinished(target.resolve())
     shutil.rmtree(part, ignore_errors=True)
@@ -97,13 +97,13 @@ def _readme() -> str:
 
 def main() -> int:
     """Write the folder that is named."""
-    parser = argparse.ArgumentParser(prog="python -m app.standalone", description=__doc__.split("\n\n")[0])
+    parser = command_parser("app.standalone", __doc__)
     parser.add_argument("target", type=Path, help="folder to write, such as dist/")
     parser.add_argument("--model", action="append", default=[], help="champion, version:3, bundled:student_s, a file")
     arguments = parser.parse_args()
 
     def write() -> None:
-        write_standalone(arguments.target, arguments.model, Paths())
+        write_standalone(arguments.target, arguments.model, Paths.here())
         print(f"{arguments.target} is ready: python -m http.server --directory {arguments.target}")
 
     return run_command(write)

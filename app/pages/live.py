@@ -43,8 +43,8 @@ def show_page(paths: Paths) -> None:
     """The whole page; where something is missing, what to do."""
     st.title("Live")
     show_reach()
-    if not all((assets.INTO / name).is_file() for name in assets.FILES):
-        st.info('The runtime for browsers is not there yet. Run "make setup", then reload this page.')
+    if not assets.are_there():
+        st.info(f"{assets.MISSING}, then reload this page.")
         return
     asked = settings()
     wanted = [asked[name] for name in IN_ADDRESS if name in asked]

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from making import ROOT, Project
 from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.isolation import ISOLATION
-from app.live import routes
+from app.live import routes, shelves
 from app.server import app
 from pipeline.tracking import registry
 
@@ -74,7 +75,7 @@ def test_nothing_is_written_over_http(client: TestClient) -> None:
 
 
 def test_modules_come_as_javascript_and_are_asked_for_again(client: TestClient) -> None:
-    (module, *_) = sorted(routes.WEB.glob("*.mjs"))
+    (module, *_) = sorted(shelves.WEB.glob("*.mjs"))
     answer = client.get(f"/live/web/{module.name}")
     assert answer.text == module.read_text()
     assert answer.headers["content-type"].startswith("text/javascript")
@@ -85,7 +86,7 @@ def test_modules_come_as_javascript_and_are_asked_for_again(client: TestClient) 
 def test_a_bundle_comes_packed_to_who_can_unpack_it(tmp_path: Path) -> None:
     (tmp_path / "ort.wasm").write_bytes(b"wasm" * 100)
     (tmp_path / "ort.wasm.gz").write_bytes(gzip.compress(b"wasm" * 100))
-    with TestClient(Starlette(routes=[routes.Mount("/ort", routes.Shelf(tmp_path, r"[a-z.]+\.wasm"))])) as client:
+    with TestClient(Starlette(routes=[Mount("/ort", shelves.Shelf(tmp_path, r"[a-z.]+\.wasm"))])) as client:
         for encoding in ("gzip", ""):
             answer = client.get("/ort/ort.wasm", headers={"accept-encoding": encoding})
             assert answer.content == b"wasm" * 100
@@ -120,7 +121,7 @@ def test_a_version_that_cannot_be_fetched_is_a_sentence_that_is_not_kept(project
 
 
 def test_the_dashboard_serves_them_under_isolation(project: Project) -> None:
-    (module, *_) = sorted(routes.WEB.glob("*.mjs"))
+    (module, *_) = sorted(shelves.WEB.glob("*.mjs"))
     with TestClient(app) as client:
         answer = client.get(f"/live/web/{module.name}")
     assert answer.status_code == 200

@@ -1,0 +1,99 @@
+"""The files that the live page's browser part asks for: its modules, its runtime, and models by their hash."""
+
+import mimetypes
+import os
+import re
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from app.live import assets, options
+from pipeline.core.errors import SharpcamError
+from pipeline.core.paths import Paths
+
+WEB = Path(__file__).with_name("web")
+FRESH, FOR_EVER = "no-cache", "public, max-age=31536000, immutable"
+
+mimetypes.add_type("text/javascript", ".mjs")  # not every system knows these, and browsers insist
+mimetypes.add_type("video/webm", ".webm")
+mimetypes.add_type("application/wasm", ".wasm")
+mimetypes.add_type("application/octet-stream", ".onnx")
+
+
+class Shelf(StaticFiles):
+    """The files of a folder whose paths match, read-only; all else is not there. The folder may come later."""
+
+    def __init__(self, folder: Path, names: str, *, cache: str = FRESH) -> None:
+        super().__init__(directory=folder, check_dir=False)
+        self.names = re.compile(names)
+        self.cache = cache
+
+    async def check_config(self) -> None:
+        """Nothing: what is not there yet is 404."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if not self.names.fullmatch(path):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = self.cache
+        return response
+
+    def file_response(self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200) -> Response:
+        """The file, or the packed one beside it where the browser unpacks."""
+        packed = Path(f"{full_path}.gz")
+        if "gzip" not in Headers(scope=scope).get("accept-encoding", "") or not packed.is_file():
+            return super().file_response(full_path, stat_result, scope, status_code)
+        response = super().file_response(packed, packed.stat(), scope, status_code)
+        response.headers["content-encoding"] = "gzip"
+        response.headers["vary"] = "accept-encoding"
+        response.headers["content-type"] = mimetypes.guess_type(full_path)[0] or "application/octet-stream"
+        return response
+
+
+class Registry(Shelf):
+    """Students under their hashes. A registered one that is not here yet is fetched when it is asked for."""
+
+    def __init__(self, paths: Paths, names: str, *, cache: str) -> None:
+        super().__init__(paths.registry, names, cache=cache)
+        self.paths = paths
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        try:
+            return await super().get_response(path, scope)
+        except SharpcamError as error:
+            return refusal(str(error), HTTPStatus.BAD_GATEWAY)
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        file, found = super().lookup_path(path)
+        if found is not None:
+            return file, found
+        options.fetch(path.partition("/")[0], self.paths)
+        return super().lookup_path(path)
+
+
+def refusal(sentence: str, status: HTTPStatus) -> Response:
+    """What went wrong, as the player reads it."""
+    return JSONResponse({"error": sentence}, status)
+
+
+def web_files(at: str) -> Mount:
+    """The player's own modules, at that address."""
+    return Mount(at, Shelf(WEB, r"[a-z0-9_/-]+\.(mjs|css|svg)"))
+
+
+def file_routes(paths: Paths) -> list[Mount]:
+    """The files of a page, by the addresses that app.live.options gives the player."""
+    models = r"[0-9a-f]{64}/[A-Za-z0-9._-]+\.(onnx|json)"
+    return [
+        web_files("/live/web"),
+        Mount("/live/ort", Shelf(assets.INTO, r"[a-z0-9.-]+\.(mjs|wasm)")),
+        Mount("/live/sample", Shelf(options.sample_file(paths).parent, r"box\.webm")),
+        Mount(options.REGISTRY, Registry(paths, models, cache=FOR_EVER)),
+    ]
