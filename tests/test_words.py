@@ -31,6 +31,7 @@ FORBIDDEN = {  # what readers stumbled over: what to say in its place
     r"\bThe way of a frame\b": "How a frame flows through the pipeline",
 }
 TEXTS = [
+    *(ROOT / "sharpcam").rglob("*.py"),
     *(ROOT / "app").rglob("*.py"),
     *(ROOT / "pipeline").rglob("*.py"),
     *(ROOT / "training").rglob("*.py"),
