@@ -11,6 +11,7 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,9 @@ def serve(reach: Reach, *, port: int, show: bool) -> None:
         print("Ctrl-C stops.", flush=True)
         if show and has_screen():
             webbrowser.open(address)
-        try:
+        with suppress(KeyboardInterrupt):  # raised again after its answers are given
             uvicorn.Server(settings).run(sockets=[listening])
-        except KeyboardInterrupt:
-            print("\nStopped.")
+        print("\nStopped.")
 
 
 def has_screen() -> bool:
