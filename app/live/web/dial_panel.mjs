@@ -1,4 +1,4 @@
-// The sliders of the live page: how strong the student is, and the dials that the viewer may take over.
+// The sliders of the live page: how strong student and calm are, and the dials that the viewer may take over.
 
 import { AUTOMATIC } from "./dial_control.mjs";
 import { DIALS } from "./dials.mjs";
@@ -9,6 +9,11 @@ const SLIDERS = [
         name: "strength",
         title: "Strength",
         help: "How much of the student's picture is shown: 0 is plain bicubic, 1 is the student alone.",
+    },
+    {
+        name: "calm",
+        title: "Calm",
+        help: "How much frames are averaged where nothing moves, so that noise does not boil: 0 is off, 1 is all of it.",
     },
     {
         name: "denoise",

@@ -3,16 +3,20 @@
 import { AdaptiveSize, SHARES, firstShare } from "./adaptive_size.mjs";
 import { FrameLoop } from "./frame_loop.mjs";
 
+let streams = 0; // that were played on this page
+
 export class Playback {
     /**
-     * @param {object} settings of the viewer, read whenever they matter: {inputSize, targetFps}
+     * @param {object} settings of the viewer, read whenever they matter: {inputSize, targetFps, calm}
      * @param {() => object} view how a frame is to be drawn
      * @param {object} window gathers the times: see timing.mjs
      * @param {(now: number) => void} drawn a frame is on the engine's canvas
      * @param {(error: Error) => void} failed is told why no more frames come; not of the end that was asked for
      */
     constructor({ source, engine, settings, view, window, drawn, failed }) {
-        Object.assign(this, { engine, settings, view, window, drawn, ended: false });
+        Object.assign(this, { source, engine, settings, view, window, drawn, ended: false });
+        streams += 1;
+        this.stream = streams; // what its frames have in common
         const work = (frame) => this.#show(frame);
         this.loop = new FrameLoop({ source, work, failed: (error) => this.ended || failed(error) });
         this.newPace();
@@ -43,11 +47,16 @@ export class Playback {
         this.loop.stop();
     }
 
+    /** Which frames are fused with each other, and how much; a photograph is one frame. */
+    get #calm() {
+        return { stream: this.stream, strength: this.source.still ? 0 : Number(this.settings.calm) };
+    }
+
     async #show(frame) {
         const started = performance.now();
         const { share } = this.size;
         try {
-            const done = await this.engine.call("frame", { frame, share, view: this.view() }, [frame]);
+            const done = await this.engine.call("frame", { frame, share, view: this.view(), calm: this.#calm }, [frame]);
             if (this.ended) return;
             const now = performance.now();
             this.engine.last = done;

@@ -16,6 +16,7 @@ export const DEFAULTS = {
     split: 0.5,
     threads: 0, // as many as there are
     strength: 1,
+    calm: 1,
     denoise: AUTOMATIC,
     sharpen: AUTOMATIC,
 };

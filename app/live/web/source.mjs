@@ -129,7 +129,7 @@ async function still(file) {
 
 class StillSource {
     constructor(bitmap) {
-        Object.assign(this, { bitmap, front: false });
+        Object.assign(this, { bitmap, front: false, still: true });
         this.onframe = () => {};
         this.onend = () => {};
         this.size = { width: bitmap.width, height: bitmap.height };

@@ -42,10 +42,12 @@ export class WasmBackend {
         if (!(await copied(frame, this.raw.data))) this.raw.data.set(drawn(frame, this.raw));
     }
 
-    before() {
+    /** Make the student's input; `fuse` gives what it is made of in place of the fitted frame, where there is one. */
+    async before(fuse) {
         const all = { from: 0, to: this.input.width, at: 0 };
         if (this.toInput) resize(this.raw, this.toInput, this.fitted, all);
-        toBatch(this.toInput ? this.fitted : this.raw, this.toInput ? { x: 0, y: 0, ...this.input } : this.box, this.batch);
+        else copy(this.raw, this.box, this.fitted, all);
+        toBatch(fuse ? fuse(this.fitted) : this.fitted, { x: 0, y: 0, ...this.input }, this.batch);
     }
 
     /** The camera's own frame, as it was taken. */

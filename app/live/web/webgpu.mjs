@@ -51,7 +51,10 @@ export class WebgpuBackend {
         this.made = [gpu.picture(target), gpu.picture(target)]; // of the student, and of what it is compared with
         [this.right, this.left] = [this.bicubic, this.bicubic]; // as long as there are no answers
         this.seen = [0, 1, 2].map(() => gpu.storage(16));
-        this.inputSteps = this.#inputSteps(input, box);
+        this.fitted = gpu.picture(input);
+        this.toFitted = this.#resize(this.fitted, input, resizing(box, input) ?? plainTaps(box));
+        const place = gpu.uniform([input.width, input.height, 0, 0, input.width, 0, 0, 0]);
+        this.toBatch = ["toBatch", [this.fitted, this.batch, place, this.seen[0]], input];
         this.toTarget = this.#resize(this.bicubic, target, resizing(box, target) ?? plainTaps(box));
         [this.canvas.width, this.canvas.height] = [0, 0];
     }
@@ -60,9 +63,14 @@ export class WebgpuBackend {
         this.gpu.take(frame, this.size, this.raw, this.rawSize);
     }
 
-    before() {
-        for (const sample of this.seen) this.gpu.write(sample, 0, UNTOUCHED);
-        this.gpu.dispatch(this.inputSteps);
+    /** See wasm.mjs. What is fused leaves the graphics processor and comes back. */
+    async before(fuse) {
+        const { gpu, fitted, input, toFitted, toBatch } = this;
+        for (const sample of this.seen) gpu.write(sample, 0, UNTOUCHED);
+        gpu.dispatch(fuse ? [toFitted] : [toFitted, toBatch]);
+        if (!fuse) return;
+        gpu.write(fitted, 0, fuse(await gpu.read(fitted, input)).data);
+        gpu.dispatch([toBatch]);
     }
 
     /** The camera's own frame, read back: a few milliseconds, so not for every frame. */
@@ -131,15 +139,6 @@ export class WebgpuBackend {
             return { finite: words[2] === 0, low, high };
         };
         return { input: judged(input), outputs: outputs.slice(0, this.count).map(judged) };
-    }
-
-    #inputSteps(input, box) {
-        const plan = resizing(box, input);
-        const fitted = plan ? this.gpu.picture(input) : this.raw;
-        const at = plan ? [0, 0, input.width] : [box.x, box.y, this.size.width];
-        const place = this.gpu.uniform([input.width, input.height, ...at, 0, 0, 0]);
-        const convert = ["toBatch", [fitted, this.batch, place, this.seen[0]], input];
-        return plan ? [this.#resize(fitted, input, plan), convert] : [convert];
     }
 
     #resize(into, { width, height }, { columns, rows, bias }) {

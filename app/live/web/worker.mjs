@@ -1,6 +1,8 @@
 // One engine: a backend, its sessions and its canvas, off the page's thread. A page that wants another one takes a new
 // worker. Calls are answered one after the other: {id, call, args} with {id, value} or {id, error}.
 
+import { Calm } from "./calm.mjs";
+import { DIALS } from "./dials.mjs";
 import { Estimator } from "./estimator.mjs";
 import { stepped, studentInput } from "./geometry.mjs";
 import { TOLERANCE, checkFolding, openSession, setDials, wrong } from "./inference.mjs";
@@ -17,6 +19,8 @@ const SINGLE = { view: "single", split: 0, mirror: false, strength: 1 };
 let backend;
 let students; // [{title, contract, bytes, session}]: the one that is shown, and perhaps the one it is compared with
 let estimator = null; // of the camera's dials, where a student brings one
+const calm = new Calm();
+let stream; // that the frames before this one are of
 let fitted = ""; // what the backend's buffers were made for
 let frames = 0;
 
@@ -36,6 +40,7 @@ const calls = {
     /** Set the dials of every student that has any; the sessions before run until the new ones are checked. */
     async turn({ setting }) {
         for (const student of students) await setDials(backend, student, setting);
+        calm.noise = setting[DIALS.indexOf("noise")];
     },
 
     /** Look at the last frame's camera: how many windows there are to `read`, and ms that it took. */
@@ -55,11 +60,13 @@ const calls = {
         return quantile(times, 0.5);
     },
 
-    /** A camera's frame all the way to the canvas. */
-    async frame({ frame, share, view }) {
+    /** A camera's frame all the way to the canvas; fused with those before it of the same stream. */
+    async frame({ frame, share, view, calm: { stream: its, strength } }) {
         const geometry = geometryFor(share);
         const running = view.strength > 0 ? students : [];
-        const parts = await enhance(frame, geometry, view, running);
+        if (its !== stream) calm.reset();
+        stream = its;
+        const parts = await enhance(frame, geometry, view, running, strength);
         if (frames % CHECK_EVERY === 0) await guard(running);
         frames += 1;
         const { width, height } = studentInput(geometry);
@@ -123,14 +130,14 @@ async function guard(running) {
     });
 }
 
-/** Closes `frame` whatever happens; ms of each part. */
-async function enhance(frame, geometry, view, running) {
+/** Closes `frame` whatever happens; ms of each part. Fuses it as strongly as told. */
+async function enhance(frame, geometry, view, running, strength = 0) {
     const clock = stopwatch();
     try {
         fit(sizeOf(frame), geometry);
         await backend.take(frame);
         clock.stop("capture");
-        backend.before();
+        await backend.before(fusing(strength));
         clock.stop("before");
         const answers = [];
         for (const student of running) answers.push(await answerOf(student, geometry));
@@ -146,6 +153,12 @@ async function enhance(frame, geometry, view, running) {
     }
 }
 
+function fusing(strength) {
+    if (strength > 0) return (picture) => calm.fuse(picture, strength);
+    calm.reset();
+    return null;
+}
+
 async function answerOf({ title, session, contract }, { width, height }) {
     const answer = (await session.run({ [contract.input]: backend.feed() }))[contract.output];
     const [answerHeight, answerWidth] = answer.dims.slice(2);
@@ -159,7 +172,9 @@ async function answerOf({ title, session, contract }, { width, height }) {
 
 function fit(size, geometry) {
     const wanted = JSON.stringify([size, geometry]);
-    if (wanted !== fitted) backend.fit(size, geometry);
+    if (wanted === fitted) return;
+    backend.fit(size, geometry);
+    calm.reset(); // the same size may be another part of the frame
     fitted = wanted;
 }
 

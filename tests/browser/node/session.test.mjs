@@ -20,6 +20,7 @@ class FakeWorker {
 
     postMessage({ id, call, args }) {
         this.calls.push(call);
+        this.args = args; // the last ones
         setImmediate(() => {
             const answer = this.answers[call]?.(args);
             if (!this.ended)
@@ -164,6 +165,27 @@ test("a start opens the source, then an engine, and frames flow", async () => {
     assert.equal(made.drawn, 1);
     assert.deepEqual(session.engine.last.output, [640, 512]);
     assert.ok(made.frames.every(({ closed }) => closed));
+});
+
+test("frames of one source are fused with each other alone, as strongly as is set, and a photograph is not", async () => {
+    const made = await started();
+    const asked = async () => {
+        made.show();
+        await settle();
+        return made.running()[0].args.calm;
+    };
+    const first = await asked();
+    assert.equal(first.strength, 1);
+    assert.deepEqual(await asked(), first);
+    made.choose({ calm: "0.5" });
+    assert.deepEqual(await asked(), { ...first, strength: 0.5 });
+    made.start("file");
+    await settle();
+    const second = await asked();
+    assert.notEqual(second.stream, first.stream);
+    made.sources.at(-1).still = true;
+    assert.deepEqual(await asked(), { ...second, strength: 0 });
+    assert.equal(made.workers.length, 1, "one engine for all of them");
 });
 
 test("a camera that is refused is said, and the next start works", async () => {
