@@ -36,6 +36,7 @@ from training.models.dials import NEUTRAL
 
 TINY = SMALL | {"width": 160, "height": 128}
 BICUBIC = enlarge(PHOTO, geometry=GEOMETRY, kernel="bicubic")
+SLIDERS = ("Strength", "Calm", "Denoise", "Sharpen")
 FOUND = re.compile(r"\(blur ([\d.]+), noise ([\d.]+), sharpening ([\d.]+), compression ([\d.]+)\)")
 
 
@@ -234,5 +235,5 @@ def test_sliders_are_for_everybody(
     found(page)
     assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    widths = [page.get_by_role("slider", name=name).bounding_box() for name in ("Strength", "Denoise", "Sharpen")]
+    widths = [page.get_by_role("slider", name=name).bounding_box() for name in SLIDERS]
     assert all(box and box["width"] > 90 for box in widths)

@@ -38,7 +38,7 @@ def test_a_photograph_on_the_canvas_is_pythons_within_one_grey_level(open_player
 
 
 def test_the_cameras_frame_on_the_canvas_is_pythons(open_player: Open, student: Path) -> None:
-    page = open_player([student], settings=ALONE)
+    page = open_player([student], settings=ALONE | {"calm": 0})
     start_camera(page)
     page.get_by_role("button", name="Pause").click()
     pictures = snapshot(page)

@@ -55,7 +55,7 @@ def test_a_tiny_camera_is_enlarged_and_an_upright_one_cut(
     with_camera: Callable[[int, int], Open], student: Path
 ) -> None:
     large = resized(student, "large", 640, 512)
-    page = with_camera(120, 160)([large], settings=ALONE | {"resolution": "160x120"})
+    page = with_camera(120, 160)([large], settings=ALONE | {"resolution": "160x120", "calm": 0})
     start_camera(page)
     expect(page.locator(".notes")).to_contain_text("The source gives 120x160, upright")
     page.get_by_role("button", name="Pause").click()
