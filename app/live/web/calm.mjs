@@ -4,9 +4,11 @@
 // Two channels, or two pixels, are worked on as one integer, one in its lower and one in its upper half. In what is done
 // for every pixel, numbers are written out and integers kept to 32 bits: that is twice as fast.
 
+import { compareColours, compareLuma, pixelsOf } from "./changes.mjs";
 import { roundHalfEven } from "./geometry.mjs";
-import { BLOCK, Motion, ONE } from "./motion.mjs";
+import { BLOCK, Motion } from "./motion.mjs";
 import { picture } from "./pixels.mjs";
+import { ONE } from "./shares.mjs";
 
 const SMALLEST_PX = 32; // of a side: smaller frames pass as they are
 const LEAST = 32; // gain, of ONE, where nothing ever moved
@@ -68,7 +70,8 @@ class Memory {
     add(frame, strength) {
         const { motion } = this;
         if (!this.#read(frame)) return this.shown;
-        this.#compare();
+        compareLuma(this, motion);
+        compareColours(frame, this.shown, motion);
         if (motion.isCut()) {
             motion.noise.beginScene();
             this.#begin(frame);
@@ -103,30 +106,6 @@ class Memory {
             }
         }
         return differs !== 0;
-    }
-
-    /** What the frame's blocks say; what is left over at the right and below belongs to none. Four pixels at a time. */
-    #compare() {
-        const { luma, newest, stride, motion } = this;
-        const [was, is, words] = [new Int32Array(luma.buffer), new Int32Array(newest.buffer), stride / BLOCK];
-        const { before, signed, size, columns, rows } = motion;
-        for (let row = 0, block = 0; row < rows; row += 1) {
-            for (let i = BLOCK * row * words, end = i + columns; i < end; i += 1, block += 1) {
-                let [sum, change, far] = [0, 0, 0];
-                for (let word = i; word < i + 4 * words; word += words) {
-                    const even = was[word] & 0xff00ff;
-                    const odd = (was[word] >>> 8) & 0xff00ff;
-                    const one = (is[word] & 0xff00ff) - even + 0x01000100; // 256 more in each half, so that none is negative
-                    const other = ((is[word] >>> 8) & 0xff00ff) - odd + 0x01000100;
-                    sum += even + odd;
-                    change += one + other;
-                    far += nearness(one) + nearness(other);
-                }
-                before[block] = halves(sum);
-                signed[block] = halves(change) - 16 * 256;
-                size[block] = 16 * 256 - halves(far);
-            }
-        }
     }
 
     /** The gain of a mean over one frame more, up to 1 as surely as something moved. */
@@ -187,24 +166,8 @@ class Memory {
     }
 }
 
-/** Of two differences d, each given as 256 + d: 256 - |d|. */
-function nearness(two) {
-    const positive = (two >>> 8) & 0x00010001;
-    return (two ^ ((positive << 9) - positive)) + positive;
-}
-
-/** The sum of the upper and the lower half of an integer. */
-function halves(two) {
-    return (two & 0xffff) + (two >>> 16);
-}
-
 /** OpenCV's luma of a pixel. */
 function lumaOf(pixel) {
     const redBlue = Math.imul(pixel & 255, 9798) + Math.imul((pixel >>> 16) & 255, 3735);
     return (redBlue + Math.imul((pixel >>> 8) & 255, 19235) + 16384) >> 15;
-}
-
-/** A picture's pixels as integers. */
-function pixelsOf({ data }) {
-    return new Int32Array(data.buffer, data.byteOffset, data.length / 4);
 }

@@ -2,28 +2,29 @@
 // pipeline/student/motion.py, which says why; where they are no integers, by the same operations in the same order.
 
 import { BIN_BITS, FINE, HARSHEST, Noise } from "./noise.mjs";
+import { explainedShare, ONE, percent, ramp } from "./shares.mjs";
 
 export const BLOCK = 4; // pixels of a side
-export const ONE = 256; // a share of 1
 
 const PIXELS = BLOCK * BLOCK;
 const CELLS = 4; // of a side of the frame, for what the camera itself does
 const [CUT, CUT_SUM] = [4, 2 * PIXELS]; // times the noise, and that much more: half of the picture changed so much
 const NOISIEST = 20 * PIXELS; // where the noise is not known
 
-const [NOISY, NOISY_SURELY] = [135, 190]; // per cent of the noise: change from where on something moved, and surely
-const [ONE_SIGN, ONE_SIGN_SURELY] = [60, 100]; // the same for change of one sign
-const [SHIFT, SHIFT_SURELY] = [0.22, 0.45]; // the same for the share of the change that a shift explains
+const [NOISY, NOISY_SURELY] = [150, 220]; // per cent of the noise: change from where on something moved, and surely
+const [ONE_SIGN, ONE_SIGN_SURELY] = [70, 115]; // the same for change of one sign
+const [COLOURED, COLOURED_SURELY] = [200, 350]; // the same for change of colour
+const FAINT = 24 * FINE; // change of colour of a row that never counts for noise
+const [SHIFT, SHIFT_SURELY] = [0.25, 0.48]; // the same for the share of the change that a shift explains
 const SHIFT_NOT = 0.2; // less than SHIFT, however last bits are rounded: what explains no more need not be divided
 const SHIFT_LEAST = 15; // per cent of the noise that change of one sign has, for a shift to count
-const [CAMERA, CAMERA_SURELY] = [0.04, 0.1]; // share that a shift of a cell explains, in all but a quarter of the cells
+const [CAMERA, CAMERA_SURELY] = [0.03, 0.08]; // share that a shift of a cell explains, in all but a quarter of the cells
 const REACH = 3; // blocks to each side, of the windows in which shifts are looked for
 const WINDOW = 2 * REACH + 1;
-const TINY = 16; // added to each variance, so that nothing explains nothing
 
 const SUMS = 9; // of slopes across (x) and down (y) and of change (d): xx, xy, yy, xd, yd, dd, x, y, d
 
-/** The blocks of a stream's frames. Whoever has a new frame fills `before`, `signed` and `size`. */
+/** The blocks of a stream's frames. Whoever has a new frame fills `before`, `signed`, `size` and `colour`. */
 export class Motion {
     /** `dial` is what the noise is taken for as long as no frames have told. */
     constructor({ columns, rows }, dial) {
@@ -32,11 +33,14 @@ export class Motion {
         this.before = new Int16Array(blocks); // sums of luma: of the picture so far,
         this.signed = new Int16Array(blocks + columns); // of the change since, and a row of zeros,
         this.size = new Int16Array(blocks); // and of the change's absolute values
+        this.colour = new Int16Array(blocks); // how far the colours of one row of each changed
         this.moved = new Int32Array(blocks); // what `find` found: how surely each block moved, 0..ONE
+        this.rests = new Uint8Array(blocks); // whether nothing but the size of its change speaks for a block's movement
         this.noise = new Noise(dial, blocks);
         this.across = new Int16Array(blocks + columns); // the picture's slope at each block, and a row of zeros
         this.down = new Int16Array(blocks + columns);
-        [this.tallSize, this.tallSign] = [0, 1].map(() => new Int32Array(columns + 2)); // sums over three blocks of a column
+        // Sums over three blocks of a column.
+        [this.tallSize, this.tallSign, this.tallColour] = [0, 1, 2].map(() => new Int32Array(columns + 2));
         this.lines = new Float64Array(SUMS * (columns + 1)); // sums over a window's rows of each column, and zeros
     }
 
@@ -136,7 +140,7 @@ export class Motion {
 
     /** Look at a row of blocks, the lines as they are now. */
     #findInRow(row) {
-        const { lines, tallSize, tallSign, before, columns } = this;
+        const { lines, tallSize, tallSign, tallColour, before, rests, columns } = this;
         const { usual, curve } = this.noise;
         this.#sumTall(row);
         // prettier-ignore
@@ -158,25 +162,29 @@ export class Motion {
             const sign = FINE * (tallSign[column] + tallSign[column + 1] + tallSign[column + 2]);
             const expected = curve[before[i] >> BIN_BITS];
             const noise = Math.min(Math.max(usual[i], expected), HARSHEST * expected);
-            let most = percent(size, noise, NOISY, NOISY_SURELY);
-            most = Math.max(most, percent(sign, noise, ONE_SIGN, ONE_SIGN_SURELY));
-            if (most < ONE && sign * 100 > SHIFT_LEAST * 9 * expected) {
+            const colour = FINE * (tallColour[column] + tallColour[column + 1] + tallColour[column + 2]);
+            let certain = percent(sign, noise, ONE_SIGN, ONE_SIGN_SURELY);
+            certain = Math.max(certain, percent(colour, Math.max(noise, FAINT), COLOURED, COLOURED_SURELY));
+            const most = percent(size, noise, NOISY, NOISY_SURELY);
+            if ((certain === 0 || (certain < ONE && most < ONE)) && sign * 100 > SHIFT_LEAST * 9 * expected) {
                 const share = explainedShare(xx, xy, yy, xd, yd, dd, xs, ys, ds, WINDOW * WINDOW, SHIFT_NOT);
-                most = Math.max(most, ramp(share, SHIFT, SHIFT_SURELY));
+                certain = Math.max(certain, ramp(share, SHIFT, SHIFT_SURELY));
             }
-            if (most > 0) this.#widen(row, column, most);
+            rests[i] = certain === 0 ? 1 : 0;
+            if (most > 0 || certain > 0) this.#widen(row, column, Math.max(most, certain));
         }
     }
 
     /** Sums of change over the row and its neighbours, the border repeated. */
     #sumTall(row) {
-        const { tallSize, tallSign, size, signed, columns } = this;
+        const { tallSize, tallSign, tallColour, size, signed, colour, columns } = this;
         const [above, here, below] = [-1, 0, 1].map((step) => this.#within(row + step) * columns);
         for (let i = 0; i < columns; i += 1) {
             tallSize[i + 1] = size[above + i] + size[here + i] + size[below + i];
+            tallColour[i + 1] = colour[above + i] + colour[here + i] + colour[below + i];
             tallSign[i + 1] = Math.abs(signed[above + i]) + Math.abs(signed[here + i]) + Math.abs(signed[below + i]);
         }
-        for (const tall of [tallSize, tallSign]) [tall[0], tall[columns + 1]] = [tall[1], tall[columns]];
+        for (const tall of [tallSize, tallSign, tallColour]) [tall[0], tall[columns + 1]] = [tall[1], tall[columns]];
     }
 
     /** The edges of what moves belong to it. */
@@ -187,32 +195,4 @@ export class Motion {
             for (let i = y * columns + left; i <= y * columns + right; i += 1) if (moved[i] < value) moved[i] = value;
         }
     }
-}
-
-/**
- * Of the variance of the change over `count` blocks, the share that a least-squares shift explains, by sums of their
- * slopes and changes; 0 where that is surely no more than `least`.
- */
-function explainedShare(xx, xy, yy, xd, yd, dd, x, y, d, count, least) {
-    const tiny = TINY * count * count;
-    const a = count * xx - x * x + tiny;
-    const b = count * xy - x * y;
-    const c = count * yy - y * y + tiny;
-    const p = count * xd - x * d;
-    const q = count * yd - y * d;
-    const variance = count * dd - d * d + tiny;
-    const determinant = a * c - b * b;
-    const explained = c * p * p - 2 * b * p * q + a * q * q;
-    return explained <= least * determinant * variance ? 0 : explained / determinant / variance;
-}
-
-/** 0..ONE from `low` to `high` of what a sum over 3x3 blocks is in per cent of `noise`. */
-function percent(nine, noise, low, high) {
-    const over = Math.floor((100 * nine) / (9 * noise)) - low;
-    return over <= 0 ? 0 : Math.min(Math.floor((over * ONE) / (high - low)), ONE);
-}
-
-/** 0..ONE from `low` to `high`. */
-function ramp(share, low, high) {
-    return Math.min(Math.max(Math.floor(((share - low) / (high - low)) * ONE), 0), ONE);
 }

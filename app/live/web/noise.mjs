@@ -3,7 +3,7 @@
 
 export const FINE = 16; // units of what is kept here in one of a block's sums of change
 export const BIN_BITS = 9; // of a block's sum of luma that do not say on which bin of the curve it lies
-export const HARSHEST = 2; // times the noise of its brightness that a block may usually have
+export const HARSHEST = 3; // times the noise of its brightness that a block may usually have
 
 const BINS = 8; // of brightness, on the curve
 const SIZES = 255 * 16 + 1; // that a block's sum of change can have
@@ -57,14 +57,14 @@ export class Noise {
         return Math.floor((size * FINE * 11) / 10);
     }
 
-    /** Follow what each block does: slowly up, as what passes by must not count, quicker down. */
-    learnUsual({ before, size, blocks }) {
+    /** Follow what each block that rests does: slowly up, as what passes by must not count, quicker down. */
+    learnUsual({ before, size, rests, blocks }) {
         const { usual, curve } = this;
         for (let i = 0; i < blocks; i += 1) {
             const expected = curve[before[i] >> BIN_BITS];
             const known = usual[i] === 0 ? expected + (expected >> 3) : usual[i];
             const ahead = Math.min(size[i] * FINE, HARSHEST * expected) - known;
-            usual[i] = known + (ahead > 0 ? ahead >> 4 : ahead >> 3);
+            usual[i] = known + (rests[i] === 0 ? 0 : ahead > 0 ? ahead >> 4 : ahead >> 3);
         }
     }
 }
