@@ -1,4 +1,7 @@
-"""The training of a student as a Lightning module: L1 on the teacher's picture, judged by PSNR on whole frames."""
+"""The training of a student as a Lightning module: L1 on the teacher's picture, judged by PSNR on whole frames.
+
+A student with dials is told those of the camera with each crop and each frame.
+"""
 
 import math
 from collections.abc import Callable
@@ -55,7 +58,7 @@ class Distillation(lightning.LightningModule):
         return loader(WholeFrames(self.validation_pairs, **rank), self.device)
 
     def on_after_batch_transfer(self, batch: Pair, dataloader_idx: int) -> Pair:  # noqa: ARG002 (Lightning's name)
-        return to_picture(batch[0]), to_picture(batch[1])
+        return to_picture(batch[0]), to_picture(batch[1]), *batch[2:]
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.Adam(self.model.parameters(), lr=self.schedule.learning_rate)
@@ -73,8 +76,8 @@ class Distillation(lightning.LightningModule):
         self._seen = {"train_loss": [], "train_psnr": [], "val_loss": [], "val_psnr": []}
 
     def training_step(self, batch: Pair, _: int) -> Tensor:
-        small, target = batch
-        picture = self.model(small).float()
+        small, target, *dials = batch
+        picture = self.model(small, *dials).float()
         loss = l1(picture, target)
         self._note("train", loss, psnr(picture.detach(), target))
         if self.schedule.frequency_weight:
@@ -82,8 +85,8 @@ class Distillation(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch: Pair, _: int) -> None:
-        small, target = batch
-        picture = self.model(small).float().clamp(0, 1)
+        small, target, *dials = batch
+        picture = self.model(small, *dials).float().clamp(0, 1)
         self._note("val", l1(picture, target), psnr(picture, target))
 
     def _note(self, part: str, loss: Tensor, decibels: Tensor) -> None:

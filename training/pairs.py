@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
-Pair = tuple[Tensor, Tensor]  # input (N, h, w, 3) and target (N, sh, sw, 3), uint8
+Pair = tuple[Tensor, ...]  # input (N, h, w, 3) and target (N, sh, sw, 3), uint8; behind them dials (N, 4), if any
 ROOM_SHARE = 0.5  # of a GPU's free memory that frames may take
 CUTTERS = 2  # processes that cut crops for a GPU on which the frames have no room
 
@@ -38,14 +38,20 @@ class Frames:
 
 @dataclass(frozen=True)
 class Pairs:
-    """What a student sees and what it should give, frame by frame."""
+    """What a student sees and what it should give, frame by frame; also the dials of the camera, if it takes some."""
 
     inputs: Frames
     targets: Frames
+    dials: Tensor | None = None  # (F, 4) float32 in 0..1
 
     def to(self, device: torch.device) -> "Pairs":
         """The frames that are meant, and no others, on `device`."""
-        return Pairs(_packed(self.inputs, device), _packed(self.targets, device))
+        dials = None if self.dials is None else self.dials.to(device)
+        return Pairs(_packed(self.inputs, device), _packed(self.targets, device), dials)
+
+    def dials_of(self, frames: Tensor) -> tuple[Tensor, ...]:
+        """The dials (N, 4) of frames of those numbers (N,), if there are any."""
+        return () if self.dials is None else (self.dials[frames],)
 
     @property
     def bytes(self) -> int:
@@ -85,7 +91,8 @@ class WholeFrames(Dataset[Pair]):
 
     def __getitem__(self, index: int) -> Pair:
         number = self.numbers[index]
-        return self.pairs.inputs.frame(number), self.pairs.targets.frame(number)
+        dials = self.pairs.dials_of(torch.tensor([number]))
+        return self.pairs.inputs.frame(number), self.pairs.targets.frame(number), *dials
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ class RandomCrops(Dataset[Pair]):
         inputs, targets, scale = self.pairs.inputs, self.pairs.targets, self.scale
         small = cut(inputs.store, inputs.slots[frame], y, x, turn, side=self.side)
         large = cut(targets.store, targets.slots[frame], scale * y, scale * x, turn, side=scale * self.side)
-        return small, large
+        return small, large, *self.pairs.dials_of(frame)
 
 
 def cut(store: Tensor, slots: Tensor, y: Tensor, x: Tensor, turn: Tensor, *, side: int) -> Tensor:

@@ -8,13 +8,13 @@ from pipeline.core.frames import read_frame, write_frame
 from pipeline.core.geometry import Frame, enlarge
 from pipeline.core.params import Params
 from pipeline.core.paths import Paths
-from pipeline.evaluate.scores import Students
+from pipeline.evaluate.cameras import Contestants
 
 SAMPLE_PX = 480
 CAPTION_PX = 32
 
 
-def write_samples(places: list[tuple[str, str]], students: Students, paths: Paths, params: Params) -> None:
+def write_samples(places: list[tuple[str, str]], contestants: Contestants, paths: Paths, params: Params) -> None:
     """Cut-outs of a few frames: bicubic, student, teacher and, where there is one, truth side by side."""
     if paths.samples.exists():
         remove_tree(paths.samples)
@@ -23,7 +23,7 @@ def write_samples(places: list[tuple[str, str]], students: Students, paths: Path
         raw = read_frame(paths.raw / clip / f"{stem}.png")
         pictures = {
             "bicubic": enlarge(raw, geometry=params.geometry, kernel="bicubic"),
-            "student": students["student"].enhance(raw),
+            "student": contestants.on(clip)["student"].enhance(raw),
             "teacher": read_frame(paths.teacher / clip / f"{stem}.png"),
         }
         if (paths.truth / clip / f"{stem}.png").exists():

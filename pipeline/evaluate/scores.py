@@ -2,7 +2,7 @@
 
 import hashlib
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -14,10 +14,9 @@ from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
-from pipeline.student.engines import Running
+from pipeline.evaluate.cameras import Students, on_clips
 from training import metrics
 
-Students = Mapping[str, Running]  # by method: student, student_int8
 Scores = dict[str, dict[str, dict[str, float]]]  # method -> reference -> measure -> value
 STILL_LEVELS = {"teacher": 2, "truth": 1}  # grey levels by which a reference may differ where it "does not change"
 STILL_SHARE = 0.01  # of a picture, at least, for flicker to be measured on
@@ -34,12 +33,14 @@ def methods(students: Students, geometry: GeometryParams) -> dict[str, Callable[
 def score(places: list[tuple[str, str]], students: Students, paths: Paths, geometry: GeometryParams) -> Scores:
     """Means of each method against the teacher, and against the truth where there is one: PSNR, SSIM, L1, flicker.
 
-    Flicker (grey levels) stands only where frames follow each other and their reference has parts that do not change.
+    A student that reads dials is set to the camera of each clip. Flicker (grey levels) stands only where frames follow
+    each other and their reference has parts that do not change.
     """
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    contestants = on_clips(students, [clip for clip, _ in places], paths)
     before: View | None = None
     for clip, stem in progress(places, what="evaluate"):
-        now = look(clip, stem, students, paths, geometry)
+        now = look(clip, stem, contestants.on(clip), paths, geometry)
         for method, reference in now.comparisons():
             row = measure(now.pictures[method], now.references[reference]) | flicker(before, now, method, reference)
             values = found.setdefault((method, reference), {})

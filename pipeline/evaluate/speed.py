@@ -12,7 +12,8 @@ from pipeline.core.frames import read_frame
 from pipeline.core.params import Params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
-from pipeline.evaluate.scores import Students, methods
+from pipeline.evaluate.cameras import Students
+from pipeline.evaluate.scores import methods
 from pipeline.student.runtime import load_student
 
 CALIBRATION_SIDE = 1024  # of the matrix product that tells how fast the machine was just now

@@ -6,6 +6,7 @@ from pipeline.core.files import read_json, write_json
 from pipeline.core.hashing import sha256
 from pipeline.core.params import Params
 from pipeline.core.paths import Paths
+from pipeline.evaluate.cameras import on_clips
 from pipeline.evaluate.gate import as_table, gate, verdict
 from pipeline.evaluate.samples import write_samples
 from pipeline.evaluate.scores import data_sha256, score
@@ -20,13 +21,15 @@ def evaluate(paths: Paths, params: Params) -> None:
     """The stage: metrics/evaluation.json, sample pictures, metrics/speed.json; the same numbers in the MLflow run."""
     students = load_students(paths)
     places = validation_places(paths)
+    contestants = on_clips(students, [clip for clip, _ in places], paths)
     scores = score(places, students, paths, params.geometry)
     passed = gate(scores, students["student"].contract)
     sentences = verdict(scores, passed)
     judged = {"methods": scores, "frames": len(places), "gate": passed, "verdict": sentences}
     judged |= {"student_sha256": sha256(paths.student_onnx), "data_sha256": data_sha256(places, paths)}
+    judged |= {"dials": dials} if (dials := contestants.dials_by_clip("student")) else {}
     write_json(paths.evaluation, judged)
-    write_samples(places, students, paths, params)
+    write_samples(places, contestants, paths, params)
     write_json(paths.speed, speed(places, students, paths, params))
     log_to_run(judged, paths)
     print(as_table(scores))

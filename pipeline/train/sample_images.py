@@ -1,7 +1,7 @@
 """The pictures of a training: the same cut-outs of a few validation frames, as the student gave them epoch by epoch."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -11,8 +11,10 @@ from torch import nn
 
 from pipeline.core.frames import write_frame
 from pipeline.core.geometry import Frame
+from pipeline.student.dials import Dials
 from pipeline.student.engines import to_batch, to_frame
 from pipeline.tracking.run import SAMPLES, Run
+from pipeline.train.clip_dials import NO_DIALS, ClipDials, clip_of
 from pipeline.train.frame_cache import DecodedFrames
 
 FRAMES = 3
@@ -28,6 +30,7 @@ class Pictures:
     cuts: dict[str, tuple[Frame, Frame]]  # <clip>-<stem> -> what the student sees, the teacher's picture
     folder: Path  # where they are on their way
     epochs: int
+    dials: dict[str, Dials] = field(default_factory=dict)  # of the same names, for a student that takes some
 
     def log_references(self) -> None:
         """What the student's pictures are compared with."""
@@ -46,7 +49,8 @@ class Pictures:
         """What the student gives now."""
         device = next(model.parameters()).device
         for name, (small, _) in self.cuts.items():
-            answer = model(torch.from_numpy(to_batch(small)).to(device))
+            dials = [torch.tensor([self.dials[name]], device=device)] if name in self.dials else []
+            answer = model(torch.from_numpy(to_batch(small)).to(device), *dials)
             self._log(name, title, to_frame(answer.float().cpu().numpy()))
 
     def _log(self, name: str, title: str, picture: Frame) -> None:
@@ -56,11 +60,18 @@ class Pictures:
         file.unlink()
 
 
-def pictures_of(validation: DecodedFrames, run: Run, *, folder: Path, epochs: int) -> Pictures:
-    """The middle of a few frames, spread over all of them; always the same for the same frames."""
+def pictures_of(
+    validation: DecodedFrames, run: Run, *, folder: Path, epochs: int, dials: ClipDials = NO_DIALS
+) -> Pictures:
+    """The middle of a few frames, spread over all of them; always the same for the same frames.
+
+    `dials` are those of the clips, for a student that takes some.
+    """
     chosen = range(0, len(validation), max(1, len(validation) // FRAMES))[:FRAMES]
-    cuts = {validation.names[i].replace("/", "-"): cut(validation.input(i), validation.target(i)) for i in chosen}
-    return Pictures(run, cuts, folder, epochs)
+    names = {validation.names[i].replace("/", "-"): i for i in chosen}
+    cuts = {name: cut(validation.input(i), validation.target(i)) for name, i in names.items()}
+    told = {name: dials[clip_of(validation.names[i])] for name, i in names.items()} if dials else {}
+    return Pictures(run, cuts, folder, epochs, told)
 
 
 def cut(small: Frame, target: Frame) -> tuple[Frame, Frame]:

@@ -26,9 +26,10 @@ from pipeline.core.progress import progress
 from pipeline.core.stop import stop_if_asked
 from pipeline.tracking.run import LOCK_TAG, Run, log_student, start_run
 from pipeline.tracking.student_notes import remember_student
+from pipeline.train.clip_dials import ClipDials, as_json, as_param, clip_of, dials_of_clips, summary
 from pipeline.train.frame_cache import DecodedFrames, decoded_frames
 from pipeline.train.sample_images import Pictures, pictures_of
-from pipeline.train.start_from import for_the_camera, starting_model, starting_weights
+from pipeline.train.start_from import arguments_of, starting_model, starting_weights
 from pipeline.train.trainer import RunDirectory, best_student, distillation, fingerprint, learn
 from training import checkpoints, metrics
 from training.distillation import Distillation, Row
@@ -40,7 +41,7 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # how Lightning, to
 
 def train(paths: Paths, params: Params) -> None:
     """The stage: train (or go on), write the CSV, the student and the plots, log everything to MLflow."""
-    module, validation, run_directory = prepare(paths, params)
+    module, validation, dials, run_directory = prepare(paths, params)
     versions = provenance.versions(paths.root)
     if ended_already(run_directory, paths):
         print("train: an earlier process has ended this very training already", flush=True)
@@ -49,18 +50,30 @@ def train(paths: Paths, params: Params) -> None:
         shutil.rmtree(run_directory.folder)  # a training that is asked for again is a new one
     run_directory.folder.mkdir(parents=True, exist_ok=True)
     run = start_run(
-        name=params.train.model, params=params.model_dump(), tags=versions, resume_id=run_directory.run_id()
+        name=params.train.model,
+        params=params.model_dump() | as_param(dials),
+        tags=versions,
+        resume_id=run_directory.run_id(),
     )
     write_json(run_directory.run_file, {"run_id": run.id})
     with ended_well(run):
         keep_lock(run, paths)
+        log_dials(dials, run, run_directory.folder)
         log_bicubic(validation, paths, params, run)
-        pictures = pictures_of(validation, run, folder=run_directory.folder, epochs=params.train.epochs)
+        epochs = params.train.epochs
+        pictures = pictures_of(validation, run, folder=run_directory.folder, epochs=epochs, dials=dials)
         learn(module, params, run_directory, tell=Log(paths.training_log, run, module, pictures).tell)
-        finish(best_student(module), module.history, validation, paths, params, run)
+        finish(best_student(module), module.history, validation, dials, paths, params, run)
         pictures.log(module.model, "best")
     write_json(run_directory.run_file, {"run_id": run.id, "student": sha256(paths.student)})
     run_directory.checkpoint.unlink()
+
+
+def log_dials(dials: ClipDials, run: Run, folder: Path) -> None:
+    """Put the dials of every clip into the run as dials.json, by way of `folder`."""
+    if dials:
+        write_json(folder / "dials.json", as_json(dials))
+        run.log_artifact(folder / "dials.json")
 
 
 def keep_lock(run: Run, paths: Paths) -> None:
@@ -72,13 +85,16 @@ def keep_lock(run: Run, paths: Paths) -> None:
 
 def train_as_worker_rank(paths: Paths, params: Params) -> None:
     """What each process does that trains beside the first one, on a GPU of its own: learn, and write nothing."""
-    module, _, run_directory = prepare(paths, params)
+    module, _, _, run_directory = prepare(paths, params)
     if not ended_already(run_directory, paths):
         learn(module, params, run_directory, tell=lambda *_: None)
 
 
-def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, RunDirectory]:
-    """Who learns from what, the validation frames, and the place to keep it: the same in every process."""
+def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, ClipDials, RunDirectory]:
+    """Who learns from what, the validation frames, the dials of the clips, and the place to keep it.
+
+    The same in every process.
+    """
     split = read_json(paths.split, made_by="split")
     frames = decoded_frames(
         {part: split[part] for part in ("training", "validation")}, paths=paths, geometry=params.geometry
@@ -86,10 +102,13 @@ def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, 
     training, validation = frames["training"], frames["validation"]
     lightning.seed_everything(params.seed, verbose=False)
     start = starting_weights(paths, params)
-    model = for_the_camera(starting_model(params, start), training, paths)
-    name = fingerprint(params, model, training, validation, start=start)
-    module = distillation(model, training, validation, params)
-    return module, validation, RunDirectory(paths.cache / "training" / name)
+    model = starting_model(params, start)
+    dials = dials_of_clips(model, map(clip_of, [*training.names, *validation.names]), paths)
+    if dials:
+        print(f"train: {summary(dials)}", flush=True)
+    name = fingerprint(params, model, training, validation, start=start, dials=dials)
+    module = distillation(model, training, validation, params, dials=dials)
+    return module, validation, dials, RunDirectory(paths.cache / "training" / name)
 
 
 def ended_already(run_directory: RunDirectory, paths: Paths) -> bool:
@@ -172,6 +191,7 @@ def finish(
     model: nn.Module,
     history: list[Row],
     validation: DecodedFrames,
+    dials: ClipDials,
     paths: Paths,
     params: Params,
     run: Run,
@@ -180,10 +200,10 @@ def finish(
     best = max(history, key=lambda row: row["val_psnr"])
     recipe = {
         "model": params.train.model,
-        "arguments": {},
+        "arguments": arguments_of(model),
         "geometry": params.geometry.model_dump(),
         "best": {"epoch": int(best["epoch"]), "val_psnr": best["val_psnr"]},
-    }
+    } | ({"dials": as_json(dials)} if dials else {})
     checkpoints.save(paths.student, model, recipe)
     remember_student(run, sha256(paths.student), paths)
     plots = plot.plot_log(paths.training_log)

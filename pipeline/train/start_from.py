@@ -1,26 +1,23 @@
-"""What `train.start_from` means: no weights, those that sharpcam ships, a file, or a model of MLflow."""
+"""What `train.start_from` means: no weights, those that sharpcam ships, a file, or a model of MLflow.
+
+A student keeps the form of the weights that it starts from, its dials too; from scratch it has none.
+"""
 
 import re
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import Params
 from pipeline.core.paths import Paths
 from pipeline.student import catalogue
-from pipeline.student.dials import Dials, describe
-from pipeline.student.estimator import EstimatorSection, estimator_section
 from pipeline.tracking import registry
-from pipeline.train.frame_cache import DecodedFrames
 from training import checkpoints
 from training.models import MODELS
-from training.models.dials import NEUTRAL
 from training.models.student import StudentSR
 
 WEIGHTS = (".pth", ".safetensors")
-LOOKED_AT = 24  # frames that the dials are read from
 
 
 def starting_weights(paths: Paths, params: Params) -> Path | None:
@@ -74,17 +71,8 @@ def starting_model(params: Params, start: Path | None) -> nn.Module:
     return model.train()
 
 
-def for_the_camera(model: nn.Module, frames: DecodedFrames, paths: Paths) -> nn.Module:
-    """A student with dials as one without them, made for the camera that filmed `frames`: training goes on from there.
-
-    One without dials is returned as it is.
-    """
-    if not isinstance(model, StudentSR) or model.dials is None:
-        return model
-    dials = Dials(*NEUTRAL)
-    if paths.estimator.exists():
-        step = max(1, len(frames) // LOOKED_AT)
-        section = EstimatorSection.model_validate(estimator_section(paths.estimator.read_bytes(), frames.input(0)))
-        dials = section.estimator(dials).estimate(frames.input(index) for index in range(0, len(frames), step))
-    print(f"train: camera: {describe(dials)}", flush=True)
-    return model.folded(torch.tensor(dials)).train()
+def arguments_of(model: nn.Module) -> dict[str, bool]:
+    """The arguments that make a student of this form, for the recipe in its file."""
+    if not isinstance(model, StudentSR):
+        return {}
+    return {name: True for name, it_is in (("clean", model.fold == 1), ("dials", model.dials is not None)) if it_is}

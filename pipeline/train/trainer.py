@@ -19,6 +19,7 @@ from torch import nn
 
 from pipeline.core.params import Params
 from pipeline.core.progress import progress_bar
+from pipeline.train.clip_dials import NO_DIALS, ClipDials, as_json, rows
 from pipeline.train.frame_cache import DecodedFrames
 from training.distillation import Distillation, EveryEpoch, Schedule
 from training.pairs import Crops, Frames, Pairs
@@ -51,16 +52,22 @@ class RunDirectory:
 
 
 def fingerprint(
-    params: Params, model: nn.Module, training: DecodedFrames, validation: DecodedFrames, *, start: Path | None = None
+    params: Params,
+    model: nn.Module,
+    training: DecodedFrames,
+    validation: DecodedFrames,
+    *,
+    start: Path | None = None,
+    dials: ClipDials = NO_DIALS,
 ) -> str:
-    """A hash of all that decides the result: parameters, layers, starting weights, and the bytes of every frame."""
+    """A hash of all that decides the result: parameters, layers, starting weights, the bytes of every frame, dials."""
     settings = {
         "train": params.train.model_dump(),
         "geometry": params.geometry.model_dump(),
         "seed": params.seed,
         "layers": str(model),
         "frames": [training.names, validation.names],
-    }
+    } | ({"dials": as_json(dials)} if dials else {})
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     if start is not None:
         digest.update(start.read_bytes())
@@ -71,8 +78,15 @@ def fingerprint(
     return digest.hexdigest()[:16]
 
 
-def distillation(model: nn.Module, training: DecodedFrames, validation: DecodedFrames, params: Params) -> Distillation:
-    """`model` on its way, as params.yaml has it."""
+def distillation(
+    model: nn.Module,
+    training: DecodedFrames,
+    validation: DecodedFrames,
+    params: Params,
+    *,
+    dials: ClipDials = NO_DIALS,
+) -> Distillation:
+    """`model` on its way, as params.yaml has it; it is told the `dials` of each clip, if there are any."""
     train = params.train
     crops = Crops(train.crops_per_epoch, train.batch_size, train.crop_px, params.geometry.scale)
     schedule = Schedule(
@@ -83,13 +97,13 @@ def distillation(model: nn.Module, training: DecodedFrames, validation: DecodedF
         frequency_weight=train.frequency_weight,
         patience_epochs=train.patience_epochs,
     )
-    return Distillation(model, _pairs(training), _pairs(validation), crops, schedule)
+    return Distillation(model, _pairs(training, dials), _pairs(validation, dials), crops, schedule)
 
 
-def _pairs(frames: DecodedFrames) -> Pairs:
+def _pairs(frames: DecodedFrames, dials: ClipDials) -> Pairs:
     inputs, targets = (torch.from_numpy(store) for store in (frames.inputs, frames.targets))
     input_slots, target_slots = (torch.from_numpy(of) for of in (frames.input_slots, frames.target_slots))
-    return Pairs(Frames(inputs, input_slots), Frames(targets, target_slots))
+    return Pairs(Frames(inputs, input_slots), Frames(targets, target_slots), rows(frames.names, dials))
 
 
 def best_student(module: Distillation) -> nn.Module:

@@ -132,3 +132,16 @@ def test_spectra_of_equal_pictures_do_not_differ_and_noise_counts_as_in_l1():
     noise = 0.1 * torch.randn(4, 3, 64, 64)
     expected = float(np.abs(np.fft.rfft2(noise.double().numpy(), norm="ortho").view(np.float64)).mean())
     assert float(frequency_l1(noise, torch.zeros_like(noise))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_student_with_dials_learns_to_answer_two_cameras_unlike():
+    """The same frames have to become darker for one camera and brighter for the other: dials alone tell them apart."""
+    inputs = torch.full((2, 32, 40, 3), 120, dtype=torch.uint8)
+    targets = torch.stack([torch.full((64, 80, 3), level, dtype=torch.uint8) for level in (100, 140)])
+    frames = pairs(inputs, targets)
+    told = Pairs(frames.inputs, frames.targets, torch.tensor([[0.0] * 4, [1.0] * 4]))
+    torch.manual_seed(0)
+    way = Schedule(0.01, warmup_share=0.05, final_rate_share=0.01, seed=1)
+    rows = fit(Distillation(MODELS["student_s"](dials=True), told, told, CROPS, way), 8)
+    blind = fit(Distillation(MODELS["student_s"](dials=True), frames, frames, CROPS, way), 8)
+    assert rows[-1]["val_psnr"] > blind[-1]["val_psnr"] + 5

@@ -162,3 +162,18 @@ def test_pictures_are_floats_from_0_to_1(level):
     picture = to_picture(torch.full((1, 2, 3, 3), level, dtype=torch.uint8))
     assert picture.shape == (1, 3, 2, 3)
     assert float(picture.unique()) == pytest.approx(level / 255)
+
+
+def test_dials_go_with_the_frames_that_they_belong_to():
+    numbered = torch.arange(7, dtype=torch.uint8).view(7, 1, 1, 1).expand(7, 24, 30, 3).contiguous()
+    frames, dials = Frames(numbered, torch.tensor([5, 2, 6])), torch.tensor([[0.5], [0.2], [0.6]]).expand(3, 4)
+    pairs = Pairs(frames, Frames(doubled(numbered), frames.slots), dials)
+    for held in (pairs, pairs.to(CPU)):
+        for small, _, told in dataset(pairs=held):
+            torch.testing.assert_close(told, (small[:, 0, 0, :1] / 10).expand(8, 4))
+        assert [float(told[0, 0]) for _, _, told in loader(WholeFrames(held), CPU)] == pytest.approx([0.5, 0.2, 0.6])
+
+
+def test_crops_of_pairs_with_dials_are_those_of_pairs_without():
+    with_dials = Pairs(PAIRS.inputs, PAIRS.targets, torch.zeros(7, 4))
+    assert same([batch[:2] for batch in dataset(pairs=with_dials)], crops())

@@ -1,15 +1,13 @@
 """What a training starts from is found by every name that params.yaml may give, or said to be missing in a sentence."""
 
-import numpy as np
 import pytest
 import torch
-from making import brightness_estimator
 
 from pipeline.core.errors import SharpcamError
 from pipeline.promote import promote
 from pipeline.register import register
 from pipeline.tracking import registry
-from pipeline.train.start_from import for_the_camera, starting_model, starting_weights
+from pipeline.train.start_from import arguments_of, starting_model, starting_weights
 from training import checkpoints
 from training.models import MODELS
 
@@ -85,34 +83,14 @@ def test_a_model_without_torch_weights_cannot_be_gone_on_with(trained):
         start(trained, "student_sr")
 
 
-class Seen:
-    """Training frames of one brightness."""
-
-    def __init__(self, level):
-        self.frame = np.full((64, 80, 3), level, np.uint8)
-        self.frame[::2] += 8  # what is flat tells nothing
-
-    def __len__(self):
-        return 3
-
-    def input(self, _index):
-        return self.frame
+@pytest.mark.parametrize("form", [{}, {"clean": True}, {"dials": True}, {"clean": True, "dials": True}], ids=str)
+def test_a_student_keeps_the_form_of_the_weights_that_it_starts_from(project, form):
+    torch.manual_seed(5)
+    recipe = {"model": "student_s", "arguments": form}
+    checkpoints.save(project.root / "start.pth", MODELS["student_s"](**form), recipe)
+    params = project.change(train={"start_from": "start.pth"})
+    assert arguments_of(starting_model(params, starting_weights(project.paths, params))) == form
 
 
-def test_a_student_with_dials_is_trained_as_one_without_them_for_the_camera(project, dialled_checkpoint, capsys):
-    model, _ = checkpoints.load(dialled_checkpoint)
-    picture = torch.rand(1, 3, 16, 16)
-    neutral = for_the_camera(model, Seen(100), project.paths)
-    assert neutral.dials is None
-    torch.testing.assert_close(neutral(picture), model(picture))
-    project.paths.estimator.parent.mkdir(parents=True, exist_ok=True)
-    project.paths.estimator.write_bytes(brightness_estimator(sure=1e6))  # its dials are the brightness
-    bright = for_the_camera(model, Seen(200), project.paths)
-    torch.testing.assert_close(bright(picture), model(picture, torch.full((1, 4), 0.8)), atol=1e-3, rtol=0)
-    assert bright.training
-    assert "train: camera: very blurred, very noisy" in capsys.readouterr().out
-
-
-def test_a_student_without_dials_is_trained_as_it_is(project):
-    model = MODELS["student_s"]()
-    assert for_the_camera(model, Seen(100), project.paths) is model
+def test_the_original_student_has_but_one_form():
+    assert arguments_of(MODELS["student_original"]()) == {}
