@@ -94,7 +94,7 @@ class Teacher:
         return Enlarging(partial(self._enhance, dials=dials), dials or ())
 
     def _dials(self, frames: Sequence[Frame]) -> Dials | None:
-        if self.estimator is None or not self.chain.takes_dials or len(frames) < CLIP_FRAMES:
+        if self.estimator is None or len(frames) < CLIP_FRAMES:
             return None
         return self.estimator.estimate(evenly_spread(frames, LOOKED_AT))
 
@@ -226,4 +226,5 @@ def teacher(name: str, params: Params, paths: Paths) -> Teacher:
     chosen = params.teacher.model_copy(update={"chain": name})
     chain = build_chain(chosen, geometry=params.geometry, engine=engine)
     chain.load()
-    return Teacher(name, chain, clip_reader(paths).estimator if paths.estimator.exists() else None)
+    reader = clip_reader(paths) if chain.takes_dials else None
+    return Teacher(name, chain, reader.estimator if reader else None)

@@ -51,14 +51,17 @@ class Bar(tqdm):  # type: ignore[type-arg]  # tqdm's stubs have it generic, tqdm
         return (self.total - self.n) / rate if self.total and rate else None
 
 
-def progress(frames: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
-    """Iterate over `frames` under a bar, which appears with the first of them: a source may fail before."""
+def progress(frames: Iterable[T], *, what: str, total: int | None = None, unit: str = "frame") -> Iterator[T]:
+    """Iterate over `frames`, or what `unit` calls them, under a bar.
+
+    It appears with the first of them: a source may fail before.
+    """
     known = len(frames) if isinstance(frames, Sized) else None
     with ExitStack() as stack:
         bar = None
         for frame in frames:
             if bar is None:
-                bar = stack.enter_context(progress_bar(what=what, total=total or known))
+                bar = stack.enter_context(progress_bar(what=what, total=total or known, unit=unit))
             yield frame
             bar.update()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.core.paths import Paths
-from pipeline.student.clip_dials import ClipReader
+from pipeline.student.clip_dials import reader_of
 from pipeline.student.dials import Dials
 from pipeline.student.engines import Running
 from pipeline.student.student import Student
@@ -35,7 +35,7 @@ class Contestants:
 def on_clips(students: Students, clips: Iterable[str], paths: Paths) -> Contestants:
     """`students` with the dials of each of the `clips`: read from the same frames as when they were trained."""
     readers = {
-        name: ClipReader(student.estimator, paths.cache / "dials")
+        name: reader_of(student.estimator, paths)
         for name, student in students.items()
         if isinstance(student, Student) and student.estimator is not None
     }

@@ -15,8 +15,9 @@ from pipeline.core.files import write_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256, sha256_of_json
+from pipeline.core.paths import Paths
 from pipeline.student.dials import Dials, checked
-from pipeline.student.estimator import Estimator
+from pipeline.student.estimator import Estimator, load_estimator
 
 LOOKED_AT = 24  # frames of a clip: the readings of more hardly differ
 
@@ -58,6 +59,19 @@ class ClipReader:
         estimator = self.estimator
         network = hashlib.sha256(estimator.onnx).hexdigest()
         return [network, [float(weight) for weight in estimator.prior_weights], list(estimator.neutral)]
+
+
+def reader_of(estimator: Estimator, paths: Paths) -> ClipReader:
+    """Reads clips with `estimator`, and shares its notes with all stages."""
+    return ClipReader(estimator, paths.cache / "dials")
+
+
+def bundled_reader(paths: Paths, neutral: Dials) -> ClipReader | None:
+    """Reads clips with the estimator that comes with sharpcam; None where it does not.
+
+    Raises SharpcamError where its file is not an estimator.
+    """
+    return reader_of(load_estimator(paths.estimator, neutral), paths) if paths.estimator.exists() else None
 
 
 def as_dials(content: object) -> Dials:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
-from pipeline.student.clip_dials import ClipReader
+from pipeline.student.clip_dials import ClipReader, bundled_reader
 from pipeline.student.dials import Dials
-from pipeline.student.estimator import load_estimator
 from pipeline.teacher.chain import Chain
 
 
@@ -20,17 +19,16 @@ def chains_of_clips(clips: Sequence[Path], chain: Chain, paths: Paths) -> dict[P
     It stays as it is where no step takes dials, or no estimator is there: then each frame is read by itself. Raises
     SharpcamError where the file of the estimator is none.
     """
-    if not (chain.takes_dials and paths.estimator.exists()):
+    if not chain.takes_dials or (reader := clip_reader(paths)) is None:
         return dict.fromkeys(clips, chain)
-    reader = clip_reader(paths)
-    return {clip: chain.with_dials(reader.dials(clip)) for clip in progress(clips, what="dials")}
+    return {clip: chain.with_dials(reader.dials(clip)) for clip in progress(clips, what="dials", unit="clip")}
 
 
-def clip_reader(paths: Paths) -> ClipReader:
-    """The estimator that comes with sharpcam."""
+def clip_reader(paths: Paths) -> ClipReader | None:
+    """What reads the dials of clips, where the estimator that comes with sharpcam is there."""
     from training.models.dials import NEUTRAL  # torch, which a chain without networks does not need
 
-    return ClipReader(load_estimator(paths.estimator, Dials(*NEUTRAL)), paths.cache / "dials")
+    return bundled_reader(paths, Dials(*NEUTRAL))
 
 
 def cache_prefixes(chains: Sequence[Chain]) -> frozenset[str]:

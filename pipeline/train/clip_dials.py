@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
-from pipeline.student.clip_dials import ClipReader
+from pipeline.student.clip_dials import bundled_reader
 from pipeline.student.dials import Dials
-from pipeline.student.estimator import load_estimator
 from pipeline.tracking.run import LONGEST_VALUE
 from training.models.dials import NEUTRAL
 from training.models.student import StudentSR
@@ -28,10 +27,9 @@ def dials_of_clips(model: nn.Module, clips: Iterable[str], paths: Paths) -> Clip
     if not isinstance(model, StudentSR) or model.dials is None:
         return NO_DIALS
     neutral, names = Dials(*NEUTRAL), sorted(set(clips))
-    if not paths.estimator.exists():
+    if (reader := bundled_reader(paths, neutral)) is None:
         return dict.fromkeys(names, neutral)
-    reader = ClipReader(load_estimator(paths.estimator, neutral), paths.cache / "dials")
-    return {name: reader.dials(paths.raw / name) for name in progress(names, what="dials")}
+    return {name: reader.dials(paths.raw / name) for name in progress(names, what="dials", unit="clip")}
 
 
 def rows(names: Sequence[str], dials: ClipDials) -> Tensor | None:
