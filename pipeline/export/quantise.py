@@ -75,15 +75,16 @@ class Range:
         return np.uint8(np.clip(np.rint(-self.low / self.scale), 0, LEVELS))
 
 
-def quantise(data: bytes, frames: list[Frame], *, folded: Sequence[bytes] = ()) -> bytes:
+def quantise(data: bytes, frames: list[Frame], *, folded: Sequence[bytes] = (), own: Sequence[bytes] = ()) -> bytes:
     """The float ONNX student `data` as int8, calibrated on real `frames` (h, w, 3) uint8 at its input size.
 
-    `folded`: the same student at other dials, whose activations have to fit as well. The same student and frames give
-    the same bytes on the same machine.
+    `folded`: the same student at other dials, whose activations have to fit as well. `own`: it at the dials of its own
+    cameras, which it is calibrated at in place of those of `data`. The same student and frames give the same bytes on
+    the same machine.
     """
     model = onnx.load_from_string(data)
     convolutions = find_convolutions(model)
-    ranges, moments = calibrate(model, convolutions, frames)
+    ranges, moments = calibrate_all(own or [data], frames)
     for other in folded:
         theirs = spans(onnx.load_from_string(other), list(ranges), frames[::FEWER])
         ranges = {name: span.widened(theirs[name]) for name, span in ranges.items()}
@@ -117,6 +118,19 @@ def inner_tensors(model: onnx.ModelProto, convolutions: list[Convolution]) -> li
     sums = [node for node in model.graph.node if node.op_type == "Add" and node.output[0] in read]
     added = {name for node in sums for name in node.input}
     return sorted(read | {convolution.gives for convolution in convolutions if convolution.gives in added})
+
+
+def calibrate_all(students: Sequence[bytes], frames: list[Frame]) -> tuple[dict[str, Range], dict[str, Array]]:
+    """What `calibrate` finds of one student at several dials, each on its share of the frames: all of it together."""
+    ranges: dict[str, Range] = {}
+    moments: dict[str, Array] = {}
+    count = min(len(students), len(frames))
+    for index, data in enumerate(students[:count]):
+        model = onnx.load_from_string(data)
+        theirs, squares = calibrate(model, find_convolutions(model), frames[index::count])
+        ranges = {name: span.widened(ranges.get(name, span)) for name, span in theirs.items()}
+        moments = {name: moments.get(name, 0) + values for name, values in squares.items()}
+    return ranges, moments
 
 
 def calibrate(

@@ -1,5 +1,6 @@
 """Stage 5: the trained student as ONNX, float and int8, with the contract that runtimes read instead of guessing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from pipeline.export.offsets import dial_section, with_own_biases
 from pipeline.export.onnx_export import as_onnx
 from pipeline.export.quantise import quantise
 from pipeline.student.calm import DEFINITION, Calm
+from pipeline.student.clip_dials import evenly_spread
 from pipeline.student.contract import INT8_SUFFIX, TORCH_MOST, pack_picture
 from pipeline.student.dials import Dials, DialSection
 from pipeline.student.engines import OnnxRuntime, to_batch, to_frame
@@ -43,6 +45,7 @@ from training.models.student import StudentSR
 
 GOLDEN_SIZE = (64, 48)  # width, height
 SMALLEST_SIDE = 8  # pixels of a dynamic input
+CAMERAS = 8  # of those that a student was fine-tuned with: the int8 form is calibrated at their dials
 FLAT = 0.5  # grey levels: a picture that varies less shows nothing
 
 
@@ -104,7 +107,7 @@ def export_student(
     contract_file.unlink(missing_ok=True)
     val_psnr, golden = best_psnr(trained), golden_input(frames.parity[0])
     answer = known_answer(trained.model, golden, file=trained.file)
-    made = build(trained.model, frames, opset=opset)
+    made = build(trained.model, frames, opset=opset, cameras=cameras_of(trained.recipe))
     content = contract(trained, made) | {
         "golden": {"input": pack_picture(golden)} | answers(answer, made.int8, golden),
         "largest_difference_to_torch": made.difference,
@@ -128,16 +131,25 @@ def files_of(contract_file: Path) -> tuple[Path, Path]:
     return contract_file.with_suffix(".onnx"), contract_file.with_name(f"{contract_file.stem}{INT8_SUFFIX}.onnx")
 
 
-def build(model: nn.Module, frames: RealFrames, *, opset: int) -> Built:
-    """The student as ONNX. Raises SharpcamError where that answers otherwise than torch."""
+def cameras_of(recipe: dict[str, Any]) -> list[Dials]:
+    """Some of the dials that a student was fine-tuned with, spread over them all; none for one of every camera."""
+    found = sorted({Dials(**dials) for dials in recipe.get("dials", {}).values()})
+    return evenly_spread(found, CAMERAS)
+
+
+def build(model: nn.Module, frames: RealFrames, *, opset: int, cameras: Sequence[Dials] = ()) -> Built:
+    """The student as ONNX. Raises SharpcamError where that answers otherwise than torch.
+
+    `cameras`: the dials that it was fine-tuned with.
+    """
     if isinstance(model, StudentSR) and model.dials is not None:
-        return build_with_dials(model, frames, opset=opset)
+        return build_with_dials(model, frames, opset=opset, cameras=cameras)
     exact = to_onnx(model, opset=opset)
     difference = check_parity(model, exact, frames.parity)
     return Built(exact, quantise(exact, frames.calibration), difference)
 
 
-def build_with_dials(model: StudentSR, frames: RealFrames, *, opset: int) -> Built:
+def build_with_dials(model: StudentSR, frames: RealFrames, *, opset: int, cameras: Sequence[Dials]) -> Built:
     """The same of a student with dials, at neutral: folded by its contract it has to answer as torch does, too."""
     exact = with_own_biases(to_onnx(at_dials(model, Dials(*NEUTRAL)), opset=opset), model)
     section = DialSection.model_validate(dial_section(model, exact))
@@ -145,8 +157,8 @@ def build_with_dials(model: StudentSR, frames: RealFrames, *, opset: int) -> Bui
         check_parity(model, exact, frames.parity),
         check_parity(at_dials(model, STRONG), section.fold_float(exact, STRONG), frames.parity),
     )
-    corners = [section.fold_float(exact, corner) for corner in CORNERS]
-    int8 = quantise(exact, frames.calibration, folded=corners)
+    folded = [section.fold_float(exact, dials) for dials in cameras or CORNERS]
+    int8 = quantise(exact, frames.calibration, **{"own" if cameras else "folded": folded})
     return Built(exact, int8, difference, dial_section(model, exact, int8))
 
 

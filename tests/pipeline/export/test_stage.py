@@ -18,7 +18,7 @@ from pipeline.core.geometry import fit
 from pipeline.core.hashing import sha256
 from pipeline.export import stage
 from pipeline.export.exported import int8_loss
-from pipeline.export.stage import RealFrames, export, golden_input, some_frames
+from pipeline.export.stage import CAMERAS, RealFrames, build, cameras_of, export, golden_input, some_frames
 from pipeline.student.contract import unpack_picture
 from pipeline.student.dials import Dials
 from pipeline.student.engines import OnnxRuntime, to_batch, to_frame
@@ -246,3 +246,22 @@ def test_a_copied_student_runs_elsewhere(trained_once, tmp_path):
     student = load_student(tmp_path / "student_sr.json", engine="onnxruntime-fp32")
     assert student.enhance(photo(60, 80)).shape == (128, 160, 3)
     assert json.loads((tmp_path / "student_sr.json").read_text())["format"] == 1
+
+
+def test_the_cameras_of_a_student_are_some_of_those_that_it_was_trained_with():
+    assert cameras_of({"model": "student_s"}) == []
+    dials = {f"clip-{index}": Dials(index / 20, 0, 0, 0)._asdict() for index in range(20)}
+    found = cameras_of({"dials": dials | {"again": dials["clip-0"]}})
+    assert len(found) == CAMERAS
+    assert found[0] == Dials(0, 0, 0, 0)
+    assert found == sorted(set(found))
+
+
+def test_int8_is_calibrated_at_the_dials_of_its_cameras(dialled_checkpoint):
+    model, _ = checkpoints.load(dialled_checkpoint)
+    frames = RealFrames([photo(64, 80, seed=seed) for seed in range(4)], [photo(64, 80, seed=9)])
+    cameras = [Dials(0.6, 0.5, 0, 0.4), Dials(0, 0, 0, 0)]
+    of_all, own, again = (build(model, frames, opset=18, cameras=each) for each in ([], cameras, cameras))
+    assert own.exact == of_all.exact
+    assert own.int8 != of_all.int8
+    assert own.int8 == again.int8
