@@ -89,9 +89,9 @@ def test_the_lock_goes_with_its_process(tmp_path, holder):
 def test_an_orphan_is_waited_for(tmp_path, orphan, reaped, capsys):
     if reaped:
         orphan.wait()
+    started = time.monotonic()
     release = threading.Timer(0.3, (tmp_path / "let-go").touch)
     release.start()
-    started = time.monotonic()
     with only_once("teacher", paths=Paths(tmp_path)):
         assert (tmp_path / "let-go").exists()
         assert time.monotonic() - started >= 0.25
