@@ -7,7 +7,6 @@ and output, which reads only; DVC keeps what it hashed by time and size, so that
 """
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from app.dvc_files import outputs, recipes
-from pipeline.core.files import write_json
+from pipeline.core.files import recall_json, write_json
 from pipeline.core.paths import Paths
 
 OLDEST_S = 120  # a frame written over in place changes no folder's time; so ask again after that
@@ -88,10 +87,7 @@ def _answer_file(paths: Paths) -> Path:
 
 
 def _read(paths: Paths) -> dict[str, Any]:
-    try:
-        return dict(json.loads(_answer_file(paths).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
+    return recall_json(_answer_file(paths))
 
 
 def ask_dvc(root: Path) -> dict[str, dict[str, str]]:

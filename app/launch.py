@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from pipeline.core.files import write_bytes
 from pipeline.core.program import command_parser
 from pipeline.tracking.client import tracking_uri
 
@@ -154,7 +155,7 @@ def serve(names: list[str], reach: Reach) -> None:
             addresses[name] = its.address(port)
         for name, address in addresses.items():
             wait_until_up(servers[name], name, address)
-            note(name).write_text(address)
+            write_bytes(note(name), address.encode(), synced=False)
             print(f"{TITLES[name] + ':':<11} {address}", flush=True)
         if not reach.is_private and not reach.certificate:
             print(HTTPS_HINT, flush=True)

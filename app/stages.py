@@ -19,6 +19,7 @@ from app.jobs.job import Job, newest
 from app.jobs.progress import Progress
 from app.last_run import differences
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import recall_json
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import in_hours
@@ -235,7 +236,7 @@ def _holds_its_lock(name: str, paths: Paths) -> bool:
     """Whether the process that last wrote down that it holds the stage's lock still is that stage."""
     holder = paths.cache / "locks" / f"{name}.json"
     try:
-        process = psutil.Process(json.loads(holder.read_text(encoding="utf-8"))["pid"])
+        process = psutil.Process(recall_json(holder)["pid"])
         return f"pipeline.{name}" in process.cmdline() and process.create_time() <= holder.stat().st_mtime
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return False

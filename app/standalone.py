@@ -13,7 +13,7 @@ from app.isolation import ISOLATION
 from app.live import assets, options
 from app.live.shelves import WEB
 from pipeline.core.clips import unfinished
-from pipeline.core.command import run_command
+from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
@@ -36,13 +36,14 @@ def write_standalone(target: Path, names: list[str], paths: Paths) -> None:
         raise SharpcamError(f"{assets.MISSING} first.")
     models = [find(name, paths) for name in dict.fromkeys(names)] or _bundled(paths)
     part = unfinished(target.resolve())
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        _fill(part, models, paths)
-        shutil.rmtree(target, ignore_errors=True)
-        part.rename(target)
-    finally:
+    with only_once("standalone", paths=paths):
         shutil.rmtree(part, ignore_errors=True)
+        try:
+            _fill(part, models, paths)
+            shutil.rmtree(target, ignore_errors=True)
+            part.rename(target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _is_ours(target: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.core import provenance
 from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import read_json, recall_json, write_json
 from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
@@ -30,7 +30,7 @@ def register(paths: Paths) -> None:
     contract = catalogue.read_contract(paths.contract)
     student = catalogue.float_sha256(contract)
     note, state = paths.logs / "registered" / f"{student}.json", _state(contract, paths)
-    if note.exists() and read_json(note, made_by="train") == state and store_exists():
+    if recall_json(note) == state and store_exists():
         print(f"register: {NAME} holds this student already")
         return
     with only_once("register", paths=paths), progress_bar(what="register", total=3, unit="step") as bar:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import move_file
 from pipeline.core.hashing import sha256_of_open
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
@@ -77,7 +78,7 @@ def _get_file(file: WeightFile, *, folder: Path) -> None:
         download(mirrors=file.mirrors, part=part, check=lambda path: _check(path, file, folder=folder))
     except SharpcamError as error:
         raise SharpcamError(f"Could not get {file.name} ({error}). {_way_out(file, folder=folder)}") from None
-    part.replace(folder / file.name)
+    move_file(part, folder / file.name)
 
 
 def _check(path: Path, file: WeightFile, *, folder: Path) -> None:
@@ -128,7 +129,7 @@ def _take_kept(file: WeightFile, sha256: str, *, folder: Path) -> None:
     with kept.open("rb") as handle:
         is_the_one = sha256_of_open(handle) == sha256
     if is_the_one:
-        kept.replace(folder / file.name)
+        move_file(kept, folder / file.name)
 
 
 def check(paths: Paths) -> None:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
+from training.files import whole_file
 from training.models import MODELS
 
 ZIP_MAGIC = b"PK"  # how torch files begin
@@ -36,13 +37,11 @@ def save(path: Path, model: nn.Module, recipe: dict[str, Any], *, dtype: torch.d
     """Write `model` to `path` in one move, its weights as `dtype`, with `recipe`."""
     weights = {key: value.detach().to("cpu", dtype).contiguous() for key, value in model.state_dict().items()}
     text = json.dumps(recipe, sort_keys=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    if path.suffix == ".safetensors":
-        partial.write_bytes(serialise(weights, metadata={"recipe": text}))  # save_file would hide it from other users
-    else:
-        torch.save({"recipe": text, "weights": weights}, partial)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        if path.suffix == ".safetensors":
+            partial.write_bytes(serialise(weights, metadata={"recipe": text}))  # save_file would hide it from others
+        else:
+            torch.save({"recipe": text, "weights": weights}, partial)
 
 
 def read(path: Path) -> Checkpoint:

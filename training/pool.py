@@ -3,11 +3,9 @@
 Chunks are kept on disk, too, where a folder is given: networks that learn from the same frames share the work.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import get_ident
 from typing import NamedTuple
 
 import torch
@@ -16,6 +14,7 @@ from torch import Generator, Tensor
 from training.camera.cameras import CAMERAS
 from training.camera.clips import Clip, record
 from training.camera.drawn import draw_camera, draw_take
+from training.files import whole_file
 from training.models.dials import DIALS
 from training.restoration import busiest, crop_scenes, random_crop, seeded
 
@@ -74,11 +73,8 @@ class Pool:
         if file.is_file():
             return Chunk(*torch.load(file, weights_only=True))
         chunk = self._make(index)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        # Several trainings, or threads of one, may make it at once.
-        partial = file.with_name(f"{file.name}.{os.getpid()}.{get_ident()}.part")
-        torch.save(tuple(chunk), partial)
-        partial.replace(file)
+        with whole_file(file) as partial:  # several trainings, or threads of one, may make it at once
+            torch.save(tuple(chunk), partial)
         return chunk
 
     def _make(self, index: int) -> Chunk:

@@ -3,7 +3,6 @@
 A deleted clip lies in .cache/trash until the clean-up removes it, so every deletion can be undone.
 """
 
-import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from app.parameters import file as params_file
 from pipeline.core.clips import SAFE_NAME, find_clips, find_frames
 from pipeline.core.command import none_runs
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import read_json, recall_json, write_json
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 
@@ -179,7 +178,7 @@ def deleted(paths: Paths) -> list[Deleted]:
     found = []
     for note in trash(paths).glob("*/deleted.json"):
         with suppress(OSError, ValueError, KeyError, TypeError):
-            known = json.loads(note.read_text(encoding="utf-8"))
+            known = recall_json(note)
             name = Path(known["name"]).name  # a folder's, made by hand perhaps: it leads nowhere else
             homes = tuple(home for home in known["homes"] if home in _homes(paths))
             if homes and name:

@@ -54,7 +54,7 @@ def make(frame: Path, thumbnail: Path) -> None:
         small = cv2.resize(picture, (WIDTH_PX, height), interpolation=cv2.INTER_AREA)
         done, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if done:
-            write_bytes(thumbnail, data.tobytes())
+            write_bytes(thumbnail, data.tobytes(), synced=False)
     except (SharpcamError, OSError, cv2.error):
         pass
     finally:

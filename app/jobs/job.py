@@ -17,6 +17,7 @@ from app.jobs import commands
 from app.jobs.progress import Standing, read_standing
 from pipeline.core.command import process_is_gone
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import recall_json
 from pipeline.core.paths import Paths
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "killed", "vanished"]
@@ -121,7 +122,7 @@ def folder_of(paths: Paths) -> Path:
 def read(folder: Path) -> Job:
     """The job in `folder`. Raises SharpcamError where its files are broken."""
     try:
-        request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+        request = recall_json(folder / "request.json")
         keeper = _pair(_optional(folder / "keeper.json").get("process"))
         keeper_gone = _gone(keeper)  # asked before the state is read: a keeper's last word is its state
         state = _optional(folder / "state.json")
@@ -140,7 +141,7 @@ def read(folder: Path) -> Job:
             gone=keeper_gone and _gone(process),
             **known,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise SharpcamError(f"{folder} is no job that can be read. Remove that folder.") from None
     return job
 

@@ -3,13 +3,13 @@
 Read from what DVC notes of itself in .dvc/tmp; its lock is not touched.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from pipeline.core.files import recall_json
 from pipeline.core.paths import Paths
 
 
@@ -28,7 +28,7 @@ def _lock(file: Path) -> Iterator[int]:
 def _rwlock(file: Path) -> Iterator[int]:
     """Who reads or writes single files, as while a stage runs."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        known = json.loads(file.read_text(encoding="utf-8"))
+        known = recall_json(file)
         for holder in known.get("write", {}).values():
             yield int(holder["pid"])
         for holders in known.get("read", {}).values():

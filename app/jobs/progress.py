@@ -1,9 +1,10 @@
 """How far a job is: what its command reports in the file that `pipeline.core.progress` writes."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pipeline.core.files import recall_json
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Standing:
 def read_standing(file: Path) -> Standing:
     """What was reported last. Nothing, where nothing was, or the file is broken."""
     try:
-        known = json.loads(file.read_text(encoding="utf-8"))
+        known = recall_json(file)
         return Standing(known["stage"], known.get("status"), _bar(known))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Standing()

@@ -163,7 +163,7 @@ class Inbox:
             if others + len(frame) > self.limits.bytes:
                 sentence = f"The clip is larger than {self.limits.bytes / 1e9:g} GB. Ask for fewer frames."
                 raise RefusedError(sentence, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            write_bytes(upload.folder / frame_name(index), frame)
+            write_bytes(upload.folder / frame_name(index), frame, synced=False)
             upload.frames[index] = len(frame)
             upload.times.append(time.monotonic())
 

@@ -3,11 +3,14 @@
 import re
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import remove_leftover, sync
 
 DEMO_CLIP = "demo-"  # how the names of the demo's clips begin
+SYNCS = 16  # files at a time
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -41,17 +44,34 @@ def unfinished(clip: Path) -> Path:
     return clip.with_name(f".{clip.name}.part")
 
 
-def move_whole(source: Path, destination: Path) -> None:
-    """Move a folder so that `destination` is there whole or not at all, across disks too."""
+def move_whole(source: Path, destination: Path, *, synced: bool = True) -> None:
+    """Move a folder so that `destination` is there whole or not at all, across disks too.
+
+    With `synced` all of it is on the disk before it gets its name: a clip, whose frames nobody can record again.
+    """
+    if synced:
+        sync_folder(source)
     try:
         source.rename(destination)
     except OSError:
         if destination.exists():
             raise SharpcamError(f"{destination} exists already, and no clip is ever overwritten.") from None
         part = unfinished(destination)
+        shutil.rmtree(part, ignore_errors=True)  # of a move that was killed
         shutil.copytree(source, part)
+        if synced:
+            sync_folder(part)
         part.rename(destination)
         shutil.rmtree(source)
+    if synced:
+        sync(destination.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the files of a folder, and their names, on the disk."""
+    with ThreadPoolExecutor(SYNCS) as pool:  # a disk takes many at once for the price of one
+        list(pool.map(sync, folder.iterdir()))
+    sync(folder)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -60,7 +80,7 @@ def remove_unfinished(folder: Path) -> None:
         if leftover.is_dir():
             remove_tree(leftover)
         else:
-            leftover.unlink(missing_ok=True)
+            remove_leftover(leftover)
 
 
 def _leftovers(folder: Path) -> Iterator[Path]:

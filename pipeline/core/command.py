@@ -14,6 +14,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import recall_json, write_json
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
@@ -101,7 +102,7 @@ def only_once(name: str, *, paths: Paths) -> Iterator[None]:
     except Timeout:
         _wait_for_orphan(lock, name=name, holder=holder)
     try:
-        holder.write_text(json.dumps({"pid": os.getpid(), "watchers": _watchers(), "orphan": _outlived_dvc()}))
+        write_json(holder, {"pid": os.getpid(), "watchers": _watchers(), "orphan": _outlived_dvc()}, synced=False)
         yield
     finally:
         lock.release()
@@ -122,15 +123,13 @@ def none_runs(names: Iterable[str], *, paths: Paths) -> Iterator[None]:
 
 
 def _wait_for_orphan(lock: FileLock, *, name: str, holder: Path) -> None:
-    try:
-        held_by = json.loads(holder.read_text())
-    except (OSError, ValueError):
-        held_by = {"pid": "unknown", "watchers": [], "orphan": False}
-    if not held_by["orphan"] and all(_alive(pid, born) for pid, born in held_by["watchers"]):
+    held_by = recall_json(holder)
+    number, watchers = held_by.get("pid", "unknown"), held_by.get("watchers", [])
+    if not held_by.get("orphan") and all(_alive(pid, born) for pid, born in watchers):
         raise SharpcamError(
-            f'The stage "{name}" already runs as process {held_by["pid"]}. Wait for it, or stop it, and run again.'
+            f'The stage "{name}" already runs as process {number}. Wait for it, or stop it, and run again.'
         )
-    print(f"{name}: process {held_by['pid']} outlived its dvc and still works; waiting for it.", flush=True)
+    print(f"{name}: process {number} outlived its dvc and still works; waiting for it.", flush=True)
     lock.acquire()
 
 

@@ -1,43 +1,60 @@
 """Files that appear whole or not at all, and the JSON that stages hand to each other."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import SharpcamError
+from training.files import move_file, remove_leftover, remove_leftovers, sync, whole_file
+
+__all__ = [
+    "move_file",
+    "read_json",
+    "recall_json",
+    "remove_leftover",
+    "remove_leftovers",
+    "sync",
+    "whole_file",
+    "write_bytes",
+    "write_json",
+]
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary name to write to; it becomes `path` where the body ends well, else it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` under a temporary name and rename, so that `path` is always whole."""
-    with whole_file(path) as temporary:
+def write_bytes(path: Path, data: bytes, *, synced: bool = True) -> None:
+    """Write `data` under a temporary name and rename, so that `path` is always whole; `synced` as for `whole_file`."""
+    with whole_file(path, synced=synced) as temporary:
         temporary.write_bytes(data)
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any, *, synced: bool = True) -> None:
     """Write `content` as readable JSON in one step; the same content gives the same bytes."""
-    write_bytes(path, (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
+    data = (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+    write_bytes(path, data, synced=synced)
 
 
-def read_json(path: Path, *, made_by: str) -> Any:
-    """The content of a JSON file of sharpcam. Raises SharpcamError naming the stage that makes it."""
+def read_json(path: Path, *, made_by: str, like: type | None = None) -> Any:
+    """The content of a JSON file of sharpcam, which has to be of the type `like` where that is given.
+
+    Raises SharpcamError naming the stage that makes it.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SharpcamError(f'No {path}. Run "dvc repro {made_by}" first, or "dvc pull" to fetch it.') from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SharpcamError(f'{path} is not valid JSON. Delete it and run "dvc repro {made_by}" again.') from None
+    if like is not None and not isinstance(content, like):
+        raise SharpcamError(
+            f"{path} holds a {type(content).__name__}, and a {like.__name__} is expected. "
+            f'Delete it and run "dvc repro {made_by}" again.'
+        )
+    return content
+
+
+def recall_json(path: Path) -> dict[str, Any]:
+    """The table in a note that only saves time; an empty one where there is none that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -57,7 +57,7 @@ def encode_frame(frame: NDArray[np.uint8]) -> bytes:
 
 
 def write_frame(path: Path, frame: NDArray[np.uint8]) -> bytes:
-    """Write `frame` (H, W, 3), RGB, as PNG in one step; gives the bytes written."""
+    """Write `frame` (H, W, 3), RGB, as PNG in one step; gives the bytes written. `move_whole` syncs a clip's."""
     data = encode_frame(frame)
-    write_bytes(path, data)
+    write_bytes(path, data, synced=False)
     return data

@@ -26,7 +26,7 @@ def report(**known: Any) -> None:
     """Write what is known of the progress of this process to the file that the environment names, if it does."""
     if asked := os.environ.get(PROGRESS_FILE):
         with suppress(OSError):  # a full disk ends no stage by its bar
-            write_json(Path(asked), known)
+            write_json(Path(asked), known, synced=False)
 
 
 class Bar(tqdm):  # type: ignore[type-arg]  # tqdm's stubs have it generic, tqdm itself does not

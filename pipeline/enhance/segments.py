@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.clips import remove_tree
-from pipeline.core.files import write_bytes, write_json
+from pipeline.core.files import recall_json, write_bytes, write_json
 
 
 class Coded(NamedTuple):
@@ -31,8 +31,8 @@ class Segments:
     identity: dict[str, Any]
 
     def begin(self) -> int:
-        """Make or find the folder; gives the frames that are done."""
-        if self.folder.exists() and known_identity(self.folder) != json.loads(json.dumps(self.identity)):
+        """Make or find the folder; gives the frames that are done. A folder with a damaged segment begins anew."""
+        if self.folder.exists() and not (self._is_of_this() and self._is_whole()):
             remove_tree(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "identity.json", self.identity)
@@ -58,6 +58,19 @@ class Segments:
         write_json(self._index(number), {"size": size, "packets": told, "measured": measured})
         if number:
             self._state(number - 1).unlink(missing_ok=True)
+
+    def _is_of_this(self) -> bool:
+        return bool(known_identity(self.folder) == json.loads(json.dumps(self.identity)))
+
+    def _is_whole(self) -> bool:
+        """Whether each index can be read and has its packets."""
+        try:
+            return all(
+                self._data(number).stat().st_size == sum(size for size, *_ in index["packets"]) and index["size"]
+                for number, index in enumerate(self._indices())
+            )
+        except (OSError, KeyError, TypeError, ValueError):
+            return False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -95,7 +108,7 @@ class Segments:
     def _indices(self) -> Iterator[dict[str, Any]]:
         number = 0
         while self._index(number).exists():
-            yield json.loads(self._index(number).read_text(encoding="utf-8"))
+            yield recall_json(self._index(number))
             number += 1
 
     def _data(self, number: int) -> Path:
@@ -110,10 +123,7 @@ class Segments:
 
 def known_identity(folder: Path) -> dict[str, Any] | None:
     """What the segments in a folder were made of and by; None where there are none."""
-    try:
-        return dict(json.loads((folder / "identity.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
+    return recall_json(folder / "identity.json") or None
 
 
 def packed(state: Mapping[str, NDArray[Any]]) -> bytes:

@@ -113,7 +113,7 @@ def take(path: str, package: Package, unpacked: Path, folder: Path) -> str | Non
         if picture is None:
             return None
         encoded = cv2.imencode(".png", scaled_down(picture, package.scale))[1]
-        write_bytes(folder / name, encoded.tobytes())
+        write_bytes(folder / name, encoded.tobytes(), synced=False)
     return name if (folder / name).is_file() else None
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from pipeline.core.files import whole_file
 from pipeline.core.hashing import sha256
 from pipeline.pretrain.evaluate import measure, told, validation_frames
 from pipeline.pretrain.fingerprints import camera_code, fingerprint, frames_fingerprint
@@ -121,10 +122,8 @@ def percent_bar(steps: Iterator[float], run: EmaTrainer, budget: Budget, *, what
 
 def save_checkpoint(path: Path, run: EmaTrainer) -> None:
     """Write all of `run` to `path` in one move."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    torch.save(run.state(), partial)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        torch.save(run.state(), partial)
 
 
 def kept(steps: Iterator[float], run: EmaTrainer, checkpoint: Path, *, every_s: float) -> Iterator[float]:

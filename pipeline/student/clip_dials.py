@@ -1,7 +1,6 @@
 """The dials of a recorded clip, read from the same few of its frames whoever asks for them."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TypeVar
 
 from pipeline.core.clips import find_frames
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import write_json
+from pipeline.core.files import recall_json, write_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256, sha256_of_json
@@ -83,7 +82,7 @@ def as_dials(content: object) -> Dials:
 
 def _noted(note: Path) -> Dials | None:
     try:
-        return as_dials(json.loads(note.read_text(encoding="utf-8")))
+        return as_dials(recall_json(note))
     except (OSError, ValueError, TypeError, SharpcamError):
         return None
 

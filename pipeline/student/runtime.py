@@ -1,6 +1,5 @@
 """Running an exported student in the engine that is the fastest here of those that keep the quality."""
 
-import json
 import logging
 import time
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import write_json
+from pipeline.core.files import recall_json, write_json
 from pipeline.core.hashing import sha256_of_json
 from pipeline.core.paths import Paths
 from pipeline.student.contract import Contract, read_contract
@@ -41,7 +40,7 @@ def load_student(contract_file: Path, *, engine: str = "auto", threads: int | No
 def load_cached_choice(contract: Contract, note: Path) -> Student | None:
     """The student as `note` says that it runs best, if there is such a note and it still does."""
     try:
-        choice = json.loads(note.read_text(encoding="utf-8"))
+        choice = recall_json(note)
         student = start(contract, choice["engine"], choice["threads"])
         student.skipped = choice["skipped"]
     except (OSError, ValueError, KeyError, TypeError, SharpcamError):

@@ -44,7 +44,7 @@ class StepCache:
         np.save(buffer, picture)
         if self._make_room(buffer.tell()):
             with suppress(OSError):  # a full disk is no reason to lose the frame: the cache only saves time
-                write_bytes(self._file(key), buffer.getvalue())
+                write_bytes(self._file(key), buffer.getvalue(), synced=False)
 
     def _make_room(self, needed_bytes: int) -> bool:
         """Remove pictures until `needed_bytes` more are within the limit; whether they are."""

@@ -6,7 +6,6 @@ an error at D dB is added loses 10 log10(1 + 10^((P - D) / 10)) dB; at P = 30 dB
 less. So the loss is measured as well, on a picture with truth, and the larger of the two counts.
 """
 
-import json
 import math
 import sys
 import time
@@ -15,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import write_json
+from pipeline.core.files import recall_json, write_json
 from pipeline.core.hashing import sha256_of_json
 from pipeline.student.engines import machine
 from pipeline.teacher.backends import BACKENDS, REFERENCE, Compute
@@ -72,7 +71,7 @@ def note_file(source: Source, *, engine: Engine, tlc_px: TlcPx) -> Path:
 def load_cached_choice(note: Path) -> str:
     """The backend that `note` names, if there is such a note and it can run here; else nothing."""
     try:
-        name = json.loads(note.read_text(encoding="utf-8"))["chosen"]
+        name = recall_json(note)["chosen"]
         return str(name) if not BACKENDS[name].missing() else ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -1,6 +1,5 @@
 """Workers of a Ray cluster that compute frames: started, fed, and replaced where they are lost."""
 
-import os
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import cv2
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_bytes
 from pipeline.student.dials import Dials
 from pipeline.teacher.cache import StepCache
 from pipeline.teacher.chain import Chain
@@ -61,9 +61,7 @@ def keep_weights(files: dict[str, bytes]) -> Path:
     folder = Path(tempfile.gettempdir()) / "sharpcam-weights"
     folder.mkdir(exist_ok=True)
     for name, content in files.items():
-        partial = folder / f".{name}.{os.getpid()}"  # another worker may be doing the same
-        partial.write_bytes(content)
-        partial.replace(folder / name)
+        write_bytes(folder / name, content, synced=False)  # another worker may be doing the same
     return folder
 
 

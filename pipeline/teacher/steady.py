@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.clips import find_frames, move_whole, unfinished
-from pipeline.core.files import write_bytes
-from pipeline.core.frames import encode_frame, read_frame
+from pipeline.core.frames import read_frame, write_frame
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256, sha256_of_json
 from pipeline.core.paths import Paths
@@ -84,9 +83,9 @@ def write_fused(clip: Path, folder: Path, *, strength: float, noise: float, done
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     for file, frame in zip(files, both_ways(files, strength=strength, noise=noise), strict=True):
-        write_bytes(part / file.name, encode_frame(frame))
+        write_frame(part / file.name, frame)
         done()
-    move_whole(part, folder)
+    move_whole(part, folder, synced=False)
 
 
 def both_ways(files: Sequence[Path], *, strength: float, noise: float) -> Iterator[Frame]:

@@ -12,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_json
 from pipeline.core.hashing import sha256_of_open
 from pipeline.teacher.download import GoogleDrive, HuggingFace, Mirror
 
@@ -133,7 +134,7 @@ def fault(handle: BufferedReader, file: WeightFile) -> str:
 
 def accept(sha256: str, *, name: str, folder: Path) -> None:
     """Trust `sha256` for the file `name` from now on."""
-    (folder / ACCEPTED).write_text(json.dumps(accepted(folder) | {name: sha256}, indent=1) + "\n")
+    write_json(folder / ACCEPTED, accepted(folder) | {name: sha256})
 
 
 def accepted(folder: Path) -> dict[str, str]:
@@ -143,7 +144,7 @@ def accepted(folder: Path) -> dict[str, str]:
         return {}
     try:
         return {str(name): str(sha256) for name, sha256 in json.loads(path.read_text()).items()}
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise SharpcamError(f"{path} is damaged. Delete it; what you accepted must be accepted again.") from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from filelock import FileLock
 
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import write_json
+from pipeline.core.files import recall_json, write_json
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -106,10 +105,9 @@ def kept(file: Path, ask: Callable[[], Any]) -> Any:
     written = stamp()
     if written is None:
         return ask()
-    with suppress(OSError, ValueError, KeyError):
-        known = json.loads(file.read_text(encoding="utf-8"))
-        if known["stamp"] == written:
-            return known["content"]
+    known = recall_json(file)
+    if known.get("stamp") == written and "content" in known:
+        return known["content"]
     found = ask()
     with suppress(OSError):  # a full disk: what was read is known all the same
         write_json(file, {"stamp": written, "content": found})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import recall_json, write_json
 from pipeline.core.paths import Paths
 from pipeline.tracking.client import answering, database_file, download_artifact, kept, store_exists
 from pipeline.tracking.run import EXPERIMENT, SAMPLES
@@ -54,7 +53,7 @@ def all_runs(paths: Paths) -> list[PastRun]:
 def last_known_runs(paths: Paths) -> list[PastRun]:
     """What `all_runs` last gave, for when the store does not answer."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        return [PastRun(**run) for run in json.loads(_kept(paths).read_text(encoding="utf-8"))["content"]]
+        return [PastRun(**run) for run in recall_json(_kept(paths))["content"]]
     return []
 
 
@@ -95,10 +94,9 @@ def curves(run: PastRun, paths: Paths) -> dict[str, Curve]:
     """What was logged each epoch, by name; nothing where the store is gone. Raises SharpcamError, also for a run that
     was deleted meanwhile."""
     kept = _fetched(run, paths) / "curves.json"
-    if run.status != "RUNNING" and kept.exists():
-        return {
-            name: [(step, value) for step, value in curve] for name, curve in read_json(kept, made_by="train").items()
-        }
+    if run.status != "RUNNING" and (known := recall_json(kept)):
+        with suppress(TypeError, ValueError):
+            return {name: [(step, value) for step, value in curve] for name, curve in known.items()}
     if not store_exists():  # who asks it makes an empty one
         return {}
     with answering() as store:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import recall_json
 from pipeline.core.paths import Paths
 from pipeline.tracking.client import answering, download_artifact, kept, store_exists
 from pipeline.tracking.run import experiment_id, undisturbed
@@ -56,7 +56,7 @@ def _versions(known: Mapping[str, Any]) -> list[Version]:
 def last_known_versions(paths: Paths) -> list[Version]:
     """What `versions` last gave, for when the store does not answer."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        return _versions(json.loads(_kept(paths).read_text(encoding="utf-8"))["content"])
+        return _versions(recall_json(_kept(paths))["content"])
     return []
 
 

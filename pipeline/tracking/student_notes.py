@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import recall_json, write_json
 from pipeline.core.paths import Paths
 from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.run import Run
@@ -17,7 +17,8 @@ def remember_student(run: Run, student_sha256: str, paths: Paths) -> None:
 def run_id_of_student(student_sha256: str, paths: Paths) -> str | None:
     """What `remember_student` noted; that run may be deleted by now."""
     note = _student_note(student_sha256, paths)
-    return str(read_json(note, made_by="train")["run_id"]) if note.exists() else None
+    run_id = recall_json(note).get("run_id")
+    return str(run_id) if run_id else None
 
 
 def run_of_student(student_sha256: str, paths: Paths) -> Run | None:

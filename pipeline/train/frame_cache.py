@@ -4,7 +4,6 @@ What is in such a file is never overwritten, so that a training which still read
 appended, and where old ones became useless, those still wanted move to a file that takes its place.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import write_json
+from pipeline.core.files import move_file, recall_json, sync, write_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame, fit
 from pipeline.core.params import GeometryParams
@@ -122,13 +121,12 @@ class Store:
 
     def _known(self) -> dict[str, int]:
         """The slot of each picture that is there; none of another geometry."""
-        try:
-            index = json.loads(self.index.read_text())
-        except (OSError, ValueError):
+        index = recall_json(self.index)
+        slots: Any = index.get("slots")
+        if not isinstance(slots, dict) or index.get("geometry") != self.geometry.model_dump():
             return {}
         here = self.data.stat().st_size // self._bytes if self.data.exists() else 0
-        whole = index["geometry"] == self.geometry.model_dump() and here >= len(index["slots"])
-        return dict(index["slots"]) if whole else {}
+        return dict(slots) if here >= len(slots) else {}
 
     def _know(self, slots: dict[str, int]) -> None:
         write_json(self.index, {"geometry": self.geometry.model_dump(), "slots": slots})
@@ -140,7 +138,7 @@ class Store:
             for slot in slots.values():
                 file.write(self._open(self.data, "r")[slot].data)
         self.index.unlink()
-        part.replace(self.data)
+        move_file(part, self.data)
         moved = {key: slot for slot, key in enumerate(slots)}
         self._know(moved)
         return moved
@@ -159,6 +157,7 @@ class Store:
                         f"Run the stage that writes it again."
                     )
                 store.write(np.ascontiguousarray(frame).data)
+        sync(self.data)  # the index, which is on the disk when it is there, must not promise more
 
     def _open(self, file: Path, mode: Any) -> np.memmap[Any, Any]:
         width, height = self.size

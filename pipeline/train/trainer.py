@@ -17,6 +17,7 @@ import pytorch_lightning as lightning
 import torch
 from torch import nn
 
+from pipeline.core.files import move_file, recall_json
 from pipeline.core.params import Params
 from pipeline.core.progress import progress_bar
 from pipeline.train.clip_dials import NO_DIALS, ClipDials, as_json, rows
@@ -40,7 +41,7 @@ class RunDirectory:
         return self.folder / "run.json"
 
     def _notes(self) -> dict[str, str]:
-        return json.loads(self.run_file.read_text()) if self.run_file.exists() else {}
+        return recall_json(self.run_file)
 
     def run_id(self) -> str | None:
         """The MLflow run of this training, if it was begun before."""
@@ -126,7 +127,7 @@ def learn(
         part = run_directory.folder / ".last.ckpt.part"
         trainer.save_checkpoint(part)
         if trainer.is_global_zero:
-            part.replace(run_directory.checkpoint)
+            move_file(part, run_directory.checkpoint)
 
     quiet_lightning()
     trainer = lightning.Trainer(

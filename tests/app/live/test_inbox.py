@@ -252,10 +252,10 @@ def test_an_upload_that_ends_while_a_frame_is_written_is_never_half_a_clip(
     id_ = inbox.begin("one", ANNOUNCED | {"frames": 1}, taken=project.paths.raw)
     writing, may_go_on = Event(), Event()
 
-    def slow(path: Path, data: bytes) -> None:
+    def slow(path: Path, data: bytes, *, synced: bool) -> None:
         writing.set()
         assert may_go_on.wait(10)
-        write_bytes(path, data)
+        write_bytes(path, data, synced=synced)
 
     monkeypatch.setattr("app.live.inbox.write_bytes", slow)
     with ThreadPoolExecutor() as threads:
