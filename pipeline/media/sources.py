@@ -15,6 +15,7 @@ from pipeline.core.frames import decode_frame
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256, sha256_of_all
 from pipeline.core.params import CameraParams
+from pipeline.media.containers import open_container
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 QUARTER_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, -90: cv2.ROTATE_90_CLOCKWISE}
@@ -46,7 +47,7 @@ class Video:
 
     def frames(self) -> Iterator[Frame]:
         try:
-            with av.open(str(self.path)) as container:
+            with open_container(self.path) as container:
                 if not container.streams.video:
                     raise SharpcamError(f"{self.path} holds no video. Give a file that a video player shows.")
                 stream = container.streams.video[0]

@@ -12,6 +12,7 @@ import av
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
+from pipeline.media.containers import open_container
 from pipeline.media.sources import claimed_s
 
 FROM_HD = 720  # lines, from which on players take what says nothing of its colours as BT.709
@@ -64,7 +65,7 @@ class Timed(NamedTuple):
 def opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """The container and its video stream. What cannot be decoded is said in a sentence."""
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             videos = [stream for stream in container.streams.video if not _is_cover(stream)]
             if not videos:
                 raise SharpcamError(f"{path} holds no video. Give a file that a video player shows.")
