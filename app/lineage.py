@@ -1,5 +1,6 @@
 """Where a run comes from, and how to make it again: its commit, its data, the commands."""
 
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -12,13 +13,15 @@ from pipeline.core.paths import Paths
 from pipeline.tracking.past_runs import PastRun
 from pipeline.tracking.run import LOCK_TAG, flatten
 
+LOCK = "dvc.lock"
+COMMIT = re.compile(r"[0-9a-f]{7,40}")
 YAML_WORDS = {"None": "null", "True": "true", "False": "false"}  # how flatten spells them -> how YAML does
 
 
 def commands(run: PastRun, paths: Paths) -> list[str]:
     """What reproduces the run, typed in the project's folder: its commit, its data, its parameters."""
-    commit = run.tags.get("git.commit")
-    if commit is None:
+    commit = run.tags.get("git.commit", "")
+    if not COMMIT.fullmatch(commit):
         return []
     changed = changes(run.params, parameters_at(commit, paths))
     settings = [word for change in changes_as_arguments(changed) for word in ("-S", change)]
@@ -31,7 +34,7 @@ def commands(run: PastRun, paths: Paths) -> list[str]:
 
 def _data_of(run: PastRun) -> list[str]:
     """What brings the run's data back: by the dvc.lock that it kept, as the commit may have none."""
-    if LOCK_TAG not in run.tags:
+    if run.tags.get(LOCK_TAG) != LOCK:
         return ["# the run kept no dvc.lock: commands after this one use the data of the dvc.lock that lies here"]
     fetch = [
         "mlflow",
@@ -40,7 +43,7 @@ def _data_of(run: PastRun) -> list[str]:
         "--run-id",
         run.id,
         "--artifact-path",
-        run.tags[LOCK_TAG],
+        LOCK,
         "--dst-path",
         ".",
     ]
@@ -49,13 +52,15 @@ def _data_of(run: PastRun) -> list[str]:
 
 def parameters_at(commit: str, paths: Paths) -> dict[str, str]:
     """The parameters as that commit has them, flat; none where it is not here, or they are broken."""
-    where = f"{commit}:{paths.params.name}"
-    answer = subprocess.run(["git", "show", where], cwd=paths.root, capture_output=True, text=True, check=False)
+    if not COMMIT.fullmatch(commit):  # tags can be written by anybody, and git would take "--output=file" for a wish
+        return {}
+    command = ["git", "show", "--end-of-options", f"{commit}:{paths.params.name}"]
+    answer = subprocess.run(command, cwd=paths.root, capture_output=True, check=False)
     if answer.returncode:
         return {}
     try:
         content: Any = yaml.safe_load(answer.stdout)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return flatten(content) if isinstance(content, Mapping) else {}
 

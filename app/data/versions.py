@@ -70,7 +70,7 @@ def _at(commit: tuple[str, str], data_set: str, paths: Paths) -> Version | None:
 @lru_cache(maxsize=2 * MOST)
 def _data_sets_of(commit: str, root: Path) -> dict[str, dict[str, Any]]:
     try:
-        return _data_sets(stages_in(_git(root, "show", f"{commit}:./dvc.lock"), name="dvc.lock"))
+        return _data_sets(stages_in(_git(root, "show", "--end-of-options", f"{commit}:./dvc.lock"), name="dvc.lock"))
     except SharpcamError:  # broken in that commit
         return {}
 

@@ -1,6 +1,6 @@
 """The one door through which a video is opened: containers that hold their own pictures, from a file on this machine.
 
-FFmpeg would take a playlist (HLS, DASH, concat) for a video and read whatever it names: other files here, or the network.
+FFmpeg would take a playlist (HLS, DASH, concat) for a video and read what it names: other files here, or the network.
 """
 
 import errno
