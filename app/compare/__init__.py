@@ -6,6 +6,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit import runtime
 
+from app.text import as_text
+
 HERE = Path(__file__).parent
 MIMETYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 
@@ -37,7 +39,7 @@ def show_slider(
     found = {title: url for title, image in images.items() if (url := _url(image, id_=f"{key}-{title}"))}
     for title in titles:
         if title not in found:
-            st.caption(f"There is no picture “{title}” of this frame.")
+            st.caption(f"There is no picture “{as_text(title)}” of this frame.")
     if not found:
         return
     shown = list(found)

@@ -21,6 +21,7 @@ from app.data.clips import (
     set_left_out,
 )
 from app.data.job_view import ask_for, attempt
+from app.text import as_text
 from pipeline.checks import Finding, find, known_measures
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import encode_frame, read_frame
@@ -55,7 +56,7 @@ def readable_params(paths: Paths) -> Params | None:
     try:
         return load_params(paths.params)
     except SharpcamError as error:
-        st.warning(f"{error} The page Parameters shows the line.")
+        st.warning(f"{as_text(error)} The page Parameters shows the line.")
         return None
 
 
@@ -66,7 +67,7 @@ def show_forecast(clips: list[Clip], params: Params | None, paths: Paths) -> Non
     if known:
         st.markdown(in_a_sentence(known))
     if waiting:
-        st.markdown(f"**{', '.join(waiting)}** will be adopted by the next run of the stage capture.")
+        st.markdown(f"**{as_text(', '.join(waiting))}** will be adopted by the next run of the stage capture.")
     with st.container(horizontal=True):
         if waiting and st.button("Import now", type="primary"):
             ask_for("repro", ["capture"], paths)
@@ -148,11 +149,11 @@ def show_clip(clip: Clip, params: Params | None, paths: Paths) -> None:
     """One clip: what to do with it, a frame of it beside teacher and truth, what the checks found."""
     show_actions(clip, paths)
     if not clip.frames:
-        st.warning(f"{clip.folder} holds no frame.")
+        st.warning(f"{as_text(clip.folder)} holds no frame.")
         return
     for found in findings(clip, params, paths) or []:
         named = ", ".join(found.frames[:SHOWN]) + (" …" if len(found.frames) > SHOWN else "")
-        st.warning(f"{found.sentence} ({named})", icon=":material/search:")
+        st.warning(f"{as_text(found.sentence)} ({as_text(named)})", icon=":material/search:")
     last = len(clip.frames) - 1
     key = f"data-frame-{clip.name}"
     index = min(st.slider("Frame", 0, last, key=key) if last else 0, last)
@@ -164,7 +165,7 @@ def show_pictures(clip: Clip, frame: Path, params: Params | None, paths: Paths) 
     try:
         raw = cropped(frame, params.geometry if params else None)
     except SharpcamError as error:
-        st.error(str(error))
+        st.error(as_text(error))
         return
     others = {"teacher": paths.teacher / clip.name / frame.name, "truth": paths.truth / clip.name / frame.name}
     pictures = {"raw": raw} | {title: path for title, path in others.items() if path.exists()}
@@ -185,7 +186,7 @@ def show_actions(clip: Clip, paths: Paths) -> None:
         if not clip.waiting:
             label = "Take into training again" if clip.left_out else "Leave out of training"
             if st.button(label) and attempt(lambda: set_left_out(clip.name, not clip.left_out, paths)):
-                st.toast(f"split.leave_out in params.yaml is changed: {clip.name}.")
+                st.toast(f"split.leave_out in params.yaml is changed: {as_text(clip.name)}.")
                 st.rerun()
         with st.popover("Rename", disabled=clip.simulated):
             new = st.text_input("New name", clip.name, key=f"data-rename-{clip.name}")
@@ -204,7 +205,7 @@ def confirm_delete(clip: Clip, paths: Paths) -> None:
     """The second question."""
     with st.container(border=True):
         st.write(
-            f"**{clip.name}** with its {len(clip.frames)} frames and its teacher pictures goes to the trash. "
+            f"**{as_text(clip.name)}** with its {len(clip.frames)} frames and its teacher pictures goes to the trash. "
             "You get it back under “Deleted clips” on this page, until a clean-up empties that; after that, "
             "the commands under a training on the page Runs bring back the data that it was made of."
         )
@@ -222,6 +223,6 @@ def show_trash(paths: Paths) -> None:
         return
     with st.expander(f"Deleted clips ({len(gone)})"):
         for clip in gone:
-            pressed = st.button(f"Bring back {clip.name}", key=f"restore-{clip.folder.name}")
+            pressed = st.button(f"Bring back {as_text(clip.name)}", key=f"restore-{clip.folder.name}")
             if pressed and attempt(partial(restore, clip, paths)):
                 st.rerun()

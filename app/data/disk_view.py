@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.data.disk import free, usage
 from app.data.job_view import ask_for
+from app.text import as_text
 from pipeline.cleanup import PARTS, Found, known_list, known_problems
 from pipeline.core.paths import Paths
 
@@ -31,7 +32,7 @@ def show_disk(paths: Paths) -> None:
         ask_for("cleanup", [], paths)
     if listed is not None:
         for name, problem in known_problems(paths).items():
-            st.warning(f"{PARTS[name].title}: {problem}")
+            st.warning(f"{PARTS[name].title}: {as_text(problem)}")
         show_list(listed, paths)
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.jobs import find, start
 from app.jobs.show import show_job
+from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 
@@ -18,10 +19,10 @@ def attempt(action: Callable[[], object]) -> bool:
     try:
         action()
     except SharpcamError as error:
-        st.error(str(error))
+        st.error(as_text(error))
         return False
     except OSError as error:  # a full disk, a folder that may not be written
-        st.error(f"That could not be done ({error.strerror or error}). Fix that and try again.")
+        st.error(f"That could not be done ({as_text(error.strerror or error)}). Fix that and try again.")
         return False
     return True
 

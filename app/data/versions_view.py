@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.data.versions import by_clip, changes, current, earlier, listing
+from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 
@@ -14,7 +15,7 @@ def show_versions(paths: Paths) -> None:
     try:
         found = current(paths)
     except SharpcamError as error:
-        st.error(str(error))
+        st.error(as_text(error))
         return
     if not found:
         st.info("DVC knows no version yet. Run the pipeline once: dvc.lock then names what each stage wrote.")
@@ -39,7 +40,7 @@ def show_changes(data_set: str, found: dict[str, dict[str, str]], paths: Paths) 
     try:
         difference = changes(listing(since.md5, paths), listing(found[data_set]["md5"], paths))
     except SharpcamError as error:
-        st.warning(str(error))
+        st.warning(as_text(error))
         return
     st.dataframe(by_clip(difference), hide_index=True)
     with st.expander(f"{difference.count} files"):

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from app.jobs.job import SENTENCES, Job, find
 from app.jobs.launch import cancel, kill
+from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.core.progress import in_hours
@@ -40,12 +41,12 @@ def _show(before: Job, paths: Paths) -> None:
     try:
         job = find(before.number, paths)
     except SharpcamError as error:
-        st.info(str(error))
+        st.info(as_text(error))
         return
     if job.over and not before.over:
         st.rerun()
     log = job.tail()
-    st.markdown(f"{ICONS[job.state]} **{job.title}** · {_standing(job)}")
+    st.markdown(f"{ICONS[job.state]} **{as_text(job.title)}** · {_standing(job)}")
     if not job.over:
         _bar(job)
         _buttons(job)
@@ -67,11 +68,11 @@ def _bar(job: Job) -> None:
     progress, stage = standing.progress, standing.running
     if progress is None:
         if job.state == "running":
-            st.progress(0.0, text=f"{stage}: begins" if stage else "begins")
+            st.progress(0.0, text=f"{as_text(stage)}: begins" if stage else "begins")
         return
     left = "" if progress.left_s is None else f" · {in_hours(progress.left_s)} left"
     what = progress.what if stage in (None, progress.what) else f"{stage}, {progress.what}"
-    st.progress(min(1.0, progress.share), text=f"{what}: {progress.share:.0%}{left}")
+    st.progress(min(1.0, progress.share), text=f"{as_text(what)}: {progress.share:.0%}{left}")
 
 
 def _buttons(job: Job) -> None:
@@ -108,7 +109,7 @@ def show_history(jobs: list[Job]) -> None:
         ran = f" · {in_hours(job.seconds)}" if job.started else ""
         status = "" if job.status is None else f" · exit status {job.status}"
         when = time.strftime("%d %b %H:%M", time.localtime(job.asked))
-        label = f"{ICONS[job.state]} {job.number} · {job.title} · {job.state}{ran}{status} · {when}"
+        label = f"{ICONS[job.state]} {job.number} · {as_text(job.title)} · {job.state}{ran}{status} · {when}"
         with st.expander(label, key=f"history-{job.number}", on_change="rerun") as opened:
             if opened.open:
                 _whole(job)

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
@@ -22,7 +23,7 @@ def show_files(paths: Paths) -> None:
         stem = chosen.contract.stem
         contract = read_contract(folder / chosen.contract.name)
     except SharpcamError as error:
-        st.error(str(error))
+        st.error(as_text(error))
         return
     with st.container(horizontal=True):
         for suffix, words in SUFFIXES.items():

@@ -5,6 +5,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
 from pipeline.core.paths import Paths
@@ -26,7 +27,7 @@ def show_scores(paths: Paths) -> None:
         if not (paths.root / BENCHMARK).exists():
             show_front(measured(evaluation["methods"], times), "teacher")
     except SharpcamError as error:
-        st.error(str(error))
+        st.error(as_text(error))
         return
     except (KeyError, TypeError, AttributeError, ValueError, IndexError):
         st.error(f'{paths.evaluation} is no evaluation. Run "dvc repro --force evaluate" to write it again.')
@@ -39,10 +40,10 @@ def show_scores(paths: Paths) -> None:
 def show_verdict(evaluation: dict[str, Any]) -> None:
     """The gate's answer first, the other sentences below it."""
     first, *others = evaluation["verdict"]
-    (st.success if evaluation["gate"]["passed"] else st.warning)(first)
+    (st.success if evaluation["gate"]["passed"] else st.warning)(as_text(first))
     for sentence in others:
-        st.write(sentence)
-    st.caption(f"Measured on {evaluation['frames']} whole frames that trained nothing.")
+        st.write(as_text(sentence))
+    st.caption(f"Measured on {as_text(evaluation['frames'])} whole frames that trained nothing.")
 
 
 def as_rows(methods: dict[str, dict[str, dict[str, float]]], times: dict[str, float]) -> list[dict[str, Any]]:
@@ -75,7 +76,8 @@ def show_benchmark(paths: Paths) -> None:
         ]
         show_front(points, reference)
         st.dataframe([point | {"frames/s": round(1e3 / point["ms"], 1)} for point in points], hide_index=True)
-        st.caption(f"{width}x{height} in, on {report['threads']} threads; measured against the {reference}.")
+        size, threads = as_text(f"{width}x{height}"), as_text(report["threads"])
+        st.caption(f"{size} in, on {threads} threads; measured against the {reference}.")
     except (SharpcamError, KeyError, TypeError, ValueError):
         st.error(f'{file} is no benchmark. Run "make bench" to write it again.')
 

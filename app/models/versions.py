@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.text import as_text
 from app.waiting import waited_for
 from pipeline import promote
 from pipeline.core.errors import SharpcamError
@@ -31,7 +32,7 @@ def show_registered(paths: Paths) -> None:
         versions = waited_for(lambda: read_versions(paths), words="Reading the registry…")
     except SharpcamError as error:
         known = registry.last_known_versions(paths)
-        st.warning(f"{error}" + (" Shown is what was last known." if known else ""))
+        st.warning(f"{as_text(error)}" + (" Shown is what was last known." if known else ""))
         if known:
             show_versions(known)
         return
@@ -83,8 +84,10 @@ def show_card(title: str, version: Version | None, otherwise: str) -> None:
     if version is None:
         st.write(otherwise)
         return
-    st.markdown(f"**Version {version.number}** · {version.tags.get('model', '')} · {made(version):%d %b %Y %H:%M}")
-    st.markdown(f"{GATES.get(version.tags.get('gate', ''), '')} {version.tags.get('verdict', '')}")
+    model, words = (as_text(version.tags.get(tag, "")) for tag in ("model", "verdict"))
+    icon = GATES.get(version.tags.get("gate", ""), "")
+    st.markdown(f"**Version {version.number}** · {model} · {made(version):%d %b %Y %H:%M}")
+    st.markdown(f"{icon} {words}")
 
 
 def made(version: Version) -> datetime:
@@ -107,7 +110,7 @@ def offer_promotion(versions: list[Version], candidate: Version | None, champion
         )
         reason = promote.objection(chosen, champion)
         if reason:
-            st.warning(reason)
+            st.warning(as_text(reason))
         else:
             what = f"replaces version {champion.number}" if champion else "becomes the first champion"
             st.write(f"Version {chosen.number} {what}.")

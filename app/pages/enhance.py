@@ -8,6 +8,7 @@ from app.compare import show_slider
 from app.enhance.calls import COMMAND, GIVEN, Call, arguments, as_zip, calls, camera_of, preview, read_table, receive
 from app.jobs import start
 from app.jobs.show import show_job
+from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
@@ -58,7 +59,7 @@ def show_form(paths: Paths) -> None:
     try:
         found = waited_for(lambda: available(paths), words="Reading the registry…")
     except SharpcamError as error:
-        st.warning(str(error))
+        st.warning(as_text(error))
         return
     models = {model.name: model.title for model in found}
     if not models:
@@ -83,7 +84,7 @@ def show_form(paths: Paths) -> None:
             words = arguments(folder, model=model, fit=fit, compare=compare, **options)
             st.session_state[KEY] = start(COMMAND, words, paths=paths).number
         except SharpcamError as error:
-            st.error(str(error))
+            st.error(as_text(error))
             return
         st.rerun()
 
@@ -141,7 +142,7 @@ def show_results(call: Call) -> None:
     rows = call.rows()
     for row in rows:
         if row["status"] == "failed":
-            st.error(f"{row['file']}: {row['problem'].replace(str(call.folder / GIVEN) + '/', '')}")
+            st.error(as_text(f"{row['file']}: {row['problem'].replace(str(call.folder / GIVEN) + '/', '')}"))
     if pairs:
         show_pair(call, pairs)
     if compared := read_table(call.made / COMPARED):
@@ -159,7 +160,7 @@ def show_pair(call: Call, pairs: dict[str, tuple[Path, Path]]) -> None:
     name = st.selectbox("File", list(pairs), key=f"file-{call.job.number}")
     given, made = pairs[name]
     if camera := camera_of(call.row(name)):
-        st.caption(camera)
+        st.caption(as_text(camera))
     if is_video(given):
         before, after = st.columns(2)
         before.video(str(given))
@@ -173,7 +174,7 @@ def show_pair(call: Call, pairs: dict[str, tuple[Path, Path]]) -> None:
         )
     with st.container(horizontal=True):
         # A run of the page would replace what the next click asks for while that is on its way.
-        st.download_button(f"Download {made.name}", made.read_bytes, made.name, key="one", on_click="ignore")
+        st.download_button(f"Download {as_text(made.name)}", made.read_bytes, made.name, key="one", on_click="ignore")
         if len(pairs) > 1:
             st.download_button("Download all", lambda: as_zip(call), "enhanced.zip", key="all", on_click="ignore")
 

@@ -11,6 +11,7 @@ from streamlit.errors import StreamlitAPIException
 from app.jobs import start, unfinished
 from app.jobs.show import show_job, show_log
 from app.stages import Pipeline, cost_of_teacher, estimate, read_pipeline
+from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.errors import SharpcamError
@@ -51,14 +52,14 @@ def show_state(active: list[int], paths: Paths) -> None:
     try:
         pipeline = read_pipeline(paths)
     except SharpcamError as error:
-        st.error(f"{error} Until then nothing can be run.")
+        st.error(f"{as_text(error)} Until then nothing can be run.")
         show_link("parameters.py", "Fix it on the page Parameters")
         return
     if not unfinished(paths, lane="pipeline"):
         try:
             show_next(next_thing(pipeline, paths), cost_of_teacher(pipeline.plan("all", "", force=False), paths), paths)
         except SharpcamError as error:  # the registry does not answer
-            st.warning(str(error))
+            st.warning(as_text(error))
     st.subheader("Status")
     show_figures(pipeline, paths)
     doctor = "Looks at what is installed, and names a fix for what is missing. The answer stays on the page Pipeline."
@@ -124,7 +125,7 @@ def begin(command: str, paths: Paths) -> None:
     try:
         start(command, paths=paths)
     except (SharpcamError, OSError) as error:
-        st.error(f"The job could not be started: {error}")
+        st.error(f"The job could not be started: {as_text(error)}")
         return
     st.rerun()
 

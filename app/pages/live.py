@@ -11,6 +11,7 @@ import streamlit as st
 from app.live import assets, options
 from app.live.access import may_capture, session_token
 from app.live.routes import INBOX
+from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.paths import Paths
 
@@ -51,7 +52,7 @@ def show_page(paths: Paths) -> None:
     models, notes = waited_for(lambda: options.models(paths, asked=wanted), words="Looking for students…")
     asked, missing = options.named(asked, models)
     for note in notes + missing:
-        st.caption(note)
+        st.caption(as_text(note))
     if models:
         show_player(paths, models, asked)
     else:

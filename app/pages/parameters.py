@@ -12,6 +12,7 @@ from app.parameters.form import show_sections
 from app.parameters.presets import presets
 from app.parameters.yaml_text import parse
 from app.stages import as_last_time
+from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import find_problems
 from pipeline.core.paths import Paths
@@ -29,7 +30,7 @@ def show_page(paths: Paths) -> None:
         else:
             show_form(text, paths)
     except SharpcamError as error:
-        st.error(str(error))
+        st.error(as_text(error))
 
 
 def show_broken(text: str, wrong: list[str], paths: Paths) -> None:
@@ -45,7 +46,7 @@ def show_broken(text: str, wrong: list[str], paths: Paths) -> None:
 
 
 def _as_list(sentences: list[str]) -> str:
-    return "\n".join(f"- {sentence}" for sentence in sentences)
+    return "\n".join(f"- {as_text(sentence)}" for sentence in sentences)
 
 
 def show_form(text: str, paths: Paths) -> None:
@@ -154,7 +155,7 @@ def store(changed: str, base: str, paths: Paths) -> None:
     except ChangedMeanwhileError:
         st.rerun()  # says so, and offers both
     except SharpcamError as error:
-        st.error(str(error))
+        st.error(as_text(error))
         return
     begin_anew(changed)
     st.toast("params.yaml is saved.")
@@ -166,7 +167,7 @@ def show_stale(content: dict[str, Any], draft: dict[str, Any], paths: Paths) -> 
     try:
         found = differences(content, paths)
     except SharpcamError as error:
-        st.error(f"{error} Until then it is not known what a change makes stale.")
+        st.error(f"{as_text(error)} Until then it is not known what a change makes stale.")
         return
     if not found:
         st.caption("Every stage that ever ran did so with these parameters.")

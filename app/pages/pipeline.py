@@ -6,6 +6,7 @@ from app.graph import as_html
 from app.jobs import jobs, start, unfinished
 from app.jobs.show import show_history, show_job, show_log
 from app.stages import Pipeline, Scope, Stage, arguments, cost_of_teacher, dry_arguments, estimate, read_pipeline
+from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.core.progress import in_hours
@@ -33,16 +34,18 @@ def show_stages(active: list[int], paths: Paths) -> None:
     try:
         pipeline = read_pipeline(paths)
     except SharpcamError as error:
-        st.error(str(error))
+        st.error(as_text(error))
         return
     st.html(as_html(pipeline))
     if pipeline.error:
-        st.warning(f"DVC could not compare the files ({pipeline.error}). What is shown rests on dvc.lock alone.")
+        st.warning(
+            f"DVC could not compare the files ({as_text(pipeline.error)}). What is shown rests on dvc.lock alone."
+        )
     elif pipeline.checking:
         st.caption("Files are being compared; until that is done, the last known answer is shown.")
     for stage in pipeline.stages:
         if stage.state == "failed":
-            st.error(f"{stage.name} failed. Its last lines:")
+            st.error(f"{as_text(stage.name)} failed. Its last lines:")
             show_log(stage.last_lines)
     show_controls(pipeline, paths)
 
@@ -76,7 +79,7 @@ def show_controls(pipeline: Pipeline, paths: Paths) -> None:
             words = dry_arguments(plan) if dry else arguments(scope, name, force=force)
             start("repro", words, paths=paths)
         except (SharpcamError, OSError) as error:
-            st.error(f"The job could not be started: {error}")
+            st.error(f"The job could not be started: {as_text(error)}")
             return
         st.rerun()
 

@@ -11,6 +11,7 @@ from app.data.versions import current
 from app.runs.curves_view import bicubic, show_curves
 from app.runs.naming import label, started
 from app.runs.pictures_view import show_pictures
+from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
@@ -70,7 +71,7 @@ def read_runs(paths: Paths) -> list[PastRun]:
         return waited_for(lambda: all_runs(paths), words="Reading the runs…")
     except SharpcamError as error:
         known = last_known_runs(paths)
-        st.warning(f"{error}" + (" Shown is what was last known." if known else ""))
+        st.warning(f"{as_text(error)}" + (" Shown is what was last known." if known else ""))
         return known
 
 
@@ -179,11 +180,13 @@ def show_lineage(chosen: list[PastRun], paths: Paths) -> None:
     except SharpcamError:
         versions = []  # said above already
     for run in chosen:
-        with st.expander(label(run)):
+        with st.expander(as_text(label(run))):
             show_origin(run, here)
             made = [version for version in versions if version.run_id == run.id]
             for version in made:
-                st.write(f"Registered as version {version.number} of {registry.NAME} {' '.join(version.aliases)}")
+                st.write(
+                    f"Registered as version {version.number} of {registry.NAME} {as_text(' '.join(version.aliases))}"
+                )
             if ui:
                 st.link_button("This run in the MLflow UI", link(run, ui), icon=":material/open_in_new:")
             st.caption("What reproduces it, typed in the project's folder:")
@@ -195,7 +198,7 @@ def data_here(paths: Paths) -> dict[str, str]:
     try:
         return {path: out["md5"] for path, out in current(paths).items()}
     except SharpcamError as error:
-        st.warning(str(error))
+        st.warning(as_text(error))
         return {}
 
 
@@ -203,7 +206,7 @@ def show_origin(run: PastRun, here: dict[str, str]) -> None:
     """Commit and data versions, and whether the data are those that are here now."""
     commit = run.tags.get("git.commit", "not known")
     changed = " with changes that were not committed" if run.tags.get("git.dirty") == "true" else ""
-    st.markdown(f"Commit `{commit}`{changed}")
+    st.markdown(f"Commit {as_text(commit)}{changed}")
     rows = [
         {"data": name, "version": value, "here now": "the same" if here.get(name) == value else "another version"}
         for name, value in lineage.data_of(run).items()

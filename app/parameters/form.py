@@ -5,6 +5,7 @@ import math
 import streamlit as st
 
 from app.parameters.fields import Field
+from app.text import as_text
 
 LARGEST = 2**53 - 1  # what a browser's numbers hold
 COLUMNS = 3
@@ -28,7 +29,7 @@ def show_section(section: str, known: list[Field], comments: dict[str, str], wro
     if comments.get(section):
         st.caption(comments[section])
     if section in wrong:
-        st.error(wrong[section])
+        st.error(as_text(wrong[section]))
     small = [field for field in known if field.kind != "yaml" or "\n" not in field.value.strip()]
     for start in range(0, len(small), COLUMNS):
         for column, field in zip(st.columns(COLUMNS), small[start : start + COLUMNS], strict=False):
@@ -48,7 +49,7 @@ def show_field(field: Field, wrong: dict[str, str]) -> None:
         st.caption(about.replace("|", r"\|"))
     for key, sentence in wrong.items():
         if key == field.key or key.startswith(f"{field.key}."):
-            st.error(sentence)
+            st.error(as_text(sentence))
 
 
 def show_widget(field: Field, name: str) -> None:

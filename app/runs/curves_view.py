@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.runs.naming import decibels, label
+from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
@@ -24,7 +25,7 @@ def show_curves(chosen: list[PastRun], paths: Paths) -> None:
     try:
         found = {run.id: waited_for(partial(curves, run, paths), words="Reading curves…") for run in chosen}
     except SharpcamError as error:
-        st.warning(str(error))
+        st.warning(as_text(error))
         return
     for column, measure in zip(st.columns(2), TITLES, strict=True):
         column.plotly_chart(figure(chosen, found, measure), key=f"curve-{measure}", theme="streamlit")

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.compare import show_slider
 from app.runs.naming import decibels
+from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import read_frame
@@ -28,7 +29,7 @@ def show_pictures(chosen: list[PastRun], paths: Paths) -> None:
     try:
         found = {run.id: waited_for(partial(pictures, run, paths), words="Fetching pictures…") for run in chosen}
     except SharpcamError as error:
-        st.warning(str(error))
+        st.warning(as_text(error))
         return
     frames = sorted({frame for of_run in found.values() for frame in of_run})
     if not frames:
@@ -112,7 +113,7 @@ def error_maps(shown: Mapping[str, Path | bytes]) -> dict[str, bytes]:
         try:
             maps[f"error of {title}"] = error_map(picture, teacher)
         except SharpcamError as error:
-            st.caption(f"No error map of {title}: {error}")
+            st.caption(f"No error map of {as_text(title)}: {as_text(error)}")
     return maps
 
 
