@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from app.hosts import HOSTS
 from pipeline.core.files import write_bytes
 from pipeline.core.program import command_parser
 from pipeline.tracking.client import tracking_uri
@@ -41,6 +42,7 @@ class Reach:
     host: str = HOST
     certificate: Path | None = None
     key: Path | None = None
+    allowed: tuple[str, ...] = ()  # more names that it answers to
 
     @property
     def scheme(self) -> str:
@@ -66,6 +68,8 @@ def add_reach(parser: ArgumentParser, what: str) -> None:
     parser.add_argument("--host", default=HOST, help=f"address that {what} listens on; 0.0.0.0: every one")
     parser.add_argument("--certificate", type=Path, metavar="FILE", help=f"certificate (.pem) that makes {what} https")
     parser.add_argument("--key", type=Path, metavar="FILE", help="the certificate's private key (.pem)")
+    name = f"a name by which browsers reach {what}, such as that of a proxy before it; may be repeated"
+    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help=name)
 
 
 def reach_of(parser: ArgumentParser, asked: Namespace) -> Reach:
@@ -75,7 +79,7 @@ def reach_of(parser: ArgumentParser, asked: Namespace) -> Reach:
     for file in (asked.certificate, asked.key):
         if file and not file.is_file():
             parser.error(f"there is no file {file}")
-    return Reach(asked.host, asked.certificate, asked.key)
+    return Reach(asked.host, asked.certificate, asked.key, tuple(asked.allow_host))
 
 
 def free_port(first: int, host: str = HOST) -> int:
@@ -106,7 +110,8 @@ def start(name: str, port: int, reach: Reach) -> subprocess.Popen[bytes]:
     log = Path("logs") / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as output:
-        environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+        names = ",".join([os.environ.get(HOSTS, ""), *reach.allowed])
+        environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", HOSTS: names}
         return subprocess.Popen(
             command(name, port, reach), stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env=environment
         )

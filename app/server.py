@@ -1,4 +1,5 @@
-"""The dashboard as an ASGI app: Streamlit's pages, the live page's own routes, and cross-origin isolation for all.
+"""The dashboard as an ASGI app: Streamlit's pages, the live page's own routes; what strangers may not, and the headers
+that isolate a page.
 
 python -m streamlit run app/server.py
 """
@@ -9,15 +10,31 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
-from app.isolation import IsolationHeaders
+from app.hosts import OnlyKnownHosts, is_loopback, known_names
+from app.isolation import IsolationHeaders, protection
 from app.live.routes import ROUTES, clean_inbox
 
 # Else a new server's first visitor who comes by a page's own address gets that file alone, without main.py around it.
 PagesManager.uses_pages_directory = False
 
+
+def names() -> set[str]:
+    """The names that the dashboard is known by."""
+    return known_names(st.get_option("server.address"))
+
+
+def open_to_network() -> bool:
+    """Whether the dashboard listens beyond this machine; Streamlit without an address does."""
+    address = st.get_option("server.address")
+    return not address or not is_loopback(address)
+
+
 app = st.App(
     Path(__file__).with_name("main.py"),
     routes=ROUTES,
     lifespan=clean_inbox,
-    middleware=[Middleware(IsolationHeaders)],
+    middleware=[
+        Middleware(IsolationHeaders, more=protection(Path(st.__file__).with_name("static") / "index.html")),
+        Middleware(OnlyKnownHosts, names=names, open_to_network=open_to_network),
+    ],
 )

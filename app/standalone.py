@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from app.isolation import ISOLATION
+from app.isolation import ISOLATION, protection
 from app.live import assets, options
 from app.live.shelves import WEB
 from pipeline.core.clips import unfinished
@@ -81,14 +81,19 @@ def _put_model(model: Model, folder: Path, paths: Paths) -> dict[str, Any]:
     return described
 
 
+def headers() -> dict[str, str]:
+    """The headers that the folder's host should send."""
+    return ISOLATION | protection(HERE / "standalone.html")
+
+
 def _headers() -> str:
     """For hosts that read such a file."""
-    lines = ["/*", *(f"  {name}: {value}" for name, value in ISOLATION.items())]
+    lines = ["/*", *(f"  {name}: {value}" for name, value in headers().items())]
     return "\n".join([*lines, f"/{MODELS}/*", "  Cache-Control: public, max-age=31536000, immutable", ""])
 
 
 def _readme() -> str:
-    named = "\n".join(f"    {name}: {value}" for name, value in ISOLATION.items())
+    named = "\n".join(f"    {name}: {value}" for name, value in headers().items())
     return (
         "sharpcam's live page. Serve this folder from any static host over https (`python -m http.server` will do on\n"
         "this machine). It works as it is, on one thread; with these headers the browser gives it several, and\n"

@@ -23,7 +23,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from app.isolation import IsolationHeaders
+from app.hosts import OnlyKnownHosts, is_loopback, known_names
+from app.isolation import IsolationHeaders, protection
 from app.launch import HTTPS_HINT, Reach, add_reach, free_port, reach_of
 from app.live import assets, options
 from app.live.shelves import file_routes, web_files
@@ -63,10 +64,18 @@ def what_is_there() -> dict[str, Any]:
     }
 
 
-def page_app() -> Starlette:
-    """The page and all that it asks for."""
+def page_app(reach: Reach) -> Starlette:
+    """The page and all that it asks for, for those who name the server as `reach` says."""
     own = [Route("/", show_page), Route("/options.json", tell_options), web_files(WEB)]
-    return Starlette(routes=[*own, *file_routes(PATHS)], middleware=[Middleware(IsolationHeaders)])
+    protected = [
+        Middleware(IsolationHeaders, more=protection(PAGE)),
+        Middleware(
+            OnlyKnownHosts,
+            names=lambda: known_names(reach.host) | set(reach.allowed),
+            open_to_network=lambda: not is_loopback(reach.host),
+        ),
+    ]
+    return Starlette(routes=[*own, *file_routes(PATHS)], middleware=protected)
 
 
 def get_runtime(archive: Path | None) -> None:
@@ -81,7 +90,7 @@ def get_runtime(archive: Path | None) -> None:
 def serve(reach: Reach, *, port: int, show: bool) -> None:
     """Serve the page until Ctrl-C, and open it where there is a screen."""
     settings = uvicorn.Config(
-        page_app(),
+        page_app(reach),
         log_level="warning",
         timeout_graceful_shutdown=PATIENCE_S,
         ssl_certfile=reach.certificate,

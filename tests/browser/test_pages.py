@@ -7,8 +7,15 @@ from axe import serious
 from making import ROOT
 from playwright.sync_api import expect
 
+from benchmarks.player_site import served
+
 NARROW = {"width": 390, "height": 800}
 PAGES = sorted(file.stem for file in (ROOT / "app/pages").glob("*.py"))
+SESSION = """(address) => new Promise((done) => {
+    const socket = new WebSocket(address, ["streamlit"]);
+    socket.onopen = () => done("open");
+    socket.onerror = () => done("refused");
+})"""
 DONE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
@@ -20,7 +27,15 @@ def asked(page):
     return hosts
 
 
-def test_every_page_stays_at_home_and_fits_a_narrow_screen(trained, dashboard, page, asked):
+@pytest.fixture
+def forbidden(page):
+    """What the browser says that the page's own Content-Security-Policy forbids."""
+    said = []
+    page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
+    return said
+
+
+def test_every_page_stays_at_home_and_fits_a_narrow_screen(trained, dashboard, page, asked, forbidden):
     address = dashboard(trained)
     page.set_viewport_size(NARROW)
     for name in PAGES:
@@ -28,6 +43,16 @@ def test_every_page_stays_at_home_and_fits_a_narrow_screen(trained, dashboard, p
         expect(page.get_by_role("heading", level=1)).to_have_text("sharpcam" if name == "home" else name.capitalize())
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     assert asked - {None} == {"localhost"}  # data: and blob: addresses have no host
+    assert forbidden == []
+
+
+def test_a_page_of_a_stranger_can_neither_frame_the_dashboard_nor_open_a_session(trained, dashboard, page, tmp_path):
+    address = dashboard(trained)
+    (tmp_path / "index.html").write_text(f'<iframe src="{address}"></iframe>')
+    with served(tmp_path, headers={}) as stranger:
+        page.goto(stranger.replace("localhost", "127.0.0.1"))
+        assert "chrome-error" in page.frames[1].url or page.frames[1].locator("body").inner_text() == ""
+        assert page.evaluate(SESSION, f"{address.replace('http', 'ws')}/_stcore/stream") == "refused"
 
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])

@@ -7,7 +7,7 @@ from making import Project
 from player import difference, pythons, random_student, snapshot, start_camera, write_student
 from playwright.sync_api import Page, expect
 
-from app.isolation import ISOLATION
+from app.standalone import headers as recommended
 from benchmarks.player_site import served
 
 
@@ -21,7 +21,7 @@ def site(project: Project) -> Path:
     return project.root / "dist"
 
 
-@pytest.mark.parametrize("headers", [ISOLATION, {}], ids=["isolated", "plain"])
+@pytest.mark.parametrize("headers", [recommended(), {}], ids=["isolated", "plain"])
 def test_it_runs_with_the_headers_and_without(
     site: Path, project: Project, page: Page, headers: dict[str, str]
 ) -> None:
