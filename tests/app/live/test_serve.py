@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from starlette.testclient import TestClient
 
 from app.isolation import ISOLATION
+from app.launch import Reach
 from app.live import assets, serve
 from pipeline.core.errors import SharpcamError
 
@@ -107,3 +110,16 @@ def test_no_browser_is_opened_in_a_terminal(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert serve.has_screen() is (expected or sys.platform in ("darwin", "win32"))
+
+
+def test_a_page_of_a_stranger_reaches_nothing_by_another_name() -> None:
+    own = TestClient(serve.page_app(Reach()), base_url="http://127.0.0.1:8600")
+    page = own.get("/")
+    assert page.status_code == HTTPStatus.OK
+    assert "frame-ancestors 'self'" in page.headers["Content-Security-Policy"]
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    refused = own.get("/options.json", headers={"Host": "evil.example:8600"})
+    assert refused.status_code == HTTPStatus.MISDIRECTED_REQUEST
+    assert "--allow-host" in refused.text
+    behind_proxy = TestClient(serve.page_app(Reach(allowed=("cam.example",))), base_url="http://cam.example")
+    assert behind_proxy.get("/").status_code == HTTPStatus.OK
