@@ -11,6 +11,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
 from pipeline.tracking import registry
+from pipeline.tracking.past_runs import settle
 from pipeline.tracking.registry import CANDIDATE, CHAMPION, NAME, Version
 
 JUDGED_BY = "evaluation.student.teacher.psnr"  # tag of a version, dB
@@ -21,6 +22,7 @@ def promote(which: str, paths: Paths, *, force: bool = False) -> str:
 
     Raises SharpcamError for one that is not there, and, unless `force`, where there is an objection.
     """
+    settle(paths)
     versions = registry.versions(paths)
     chosen, champion = choose(which, versions), registry.holder(CHAMPION, versions)
     if champion == chosen:
@@ -72,6 +74,8 @@ def objection(chosen: Version, champion: Version | None) -> str:
     if gate != "passed":
         judged = "did not pass the gate" if gate == "failed" else "was never evaluated"
         return f"Version {chosen.number} {judged}."
+    if chosen.figure(JUDGED_BY) is None:
+        return f"Version {chosen.number} has no finite {JUDGED_BY}: its evaluation cannot be trusted."
     if champion is None:
         return ""
     data = {version.tags.get("data_sha256") for version in (chosen, champion)}

@@ -6,6 +6,7 @@ python -m pipeline.register
 """
 
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from pipeline.core.program import command_parser
 from pipeline.core.progress import progress_bar
 from pipeline.student import catalogue
 from pipeline.tracking import registry
-from pipeline.tracking.client import store_exists, tracking_uri
+from pipeline.tracking.client import tracking_uri
+from pipeline.tracking.past_runs import settle
 from pipeline.tracking.registry import CANDIDATE, CHAMPION, NAME, Version
 from pipeline.tracking.run import Run, flatten, log_evaluation
 from pipeline.tracking.student_notes import run_id_of_student, run_of_student
@@ -29,8 +31,9 @@ def register(paths: Paths) -> None:
     """Register the student of weights/ unless it is; a candidate if its evaluation passed the gate."""
     contract = catalogue.read_contract(paths.contract)
     student = catalogue.float_sha256(contract)
+    settle(paths)
     note, state = paths.logs / "registered" / f"{student}.json", _state(contract, paths)
-    if recall_json(note) == state and store_exists():
+    if recall_json(note) == state and _is_there(student, paths):
         print(f"register: {NAME} holds this student already")
         return
     with only_once("register", paths=paths), progress_bar(what="register", total=3, unit="step") as bar:
@@ -43,6 +46,7 @@ def register(paths: Paths) -> None:
         number = _settle(known, contract, judged, run, paths)
         bar.update()
         catalogue.find(f"version:{number}", paths)  # materialized while MLflow is at hand: no page waits for it
+        settle(paths)  # read again too, so that the next call need not import mlflow
         bar.update()
         print(f"register: {_in_words(number, known, judged)}")
         write_json(note, state)
@@ -55,13 +59,35 @@ def _state(contract: dict[str, Any], paths: Paths) -> dict[str, str]:
     return {"store": tracking_uri(), "evaluation": evaluation, "run_id": run_id}
 
 
+def _is_there(student: str, paths: Paths) -> bool:
+    """Whether the registry has the student; asked of the store, which may be another one than when that was noted."""
+    return any(version.onnx_sha256 == student for version in registry.versions(paths))
+
+
 def evaluation_of(student: str, paths: Paths) -> dict[str, Any] | None:
     """metrics/evaluation.json if it is that of the student with this hash."""
     if not paths.evaluation.exists():
         return None
-    judged = read_json(paths.evaluation, made_by="evaluate")
-    belongs = isinstance(judged, dict) and judged.get("student_sha256") == student
-    return judged if belongs else None
+    judged = read_json(paths.evaluation, made_by="evaluate", like=dict)
+    if judged.get("student_sha256") != student:
+        return None
+    if problem := _fault(judged):
+        again = 'Run "dvc repro --force evaluate" to write it again.'
+        raise SharpcamError(f"{paths.evaluation} is not a valid evaluation ({problem}). {again}")
+    return dict(judged)
+
+
+def _fault(judged: dict[str, Any]) -> str:
+    """What is wrong with an evaluation, which a person can edit; nothing where it can be registered."""
+    try:
+        figures = flatten(judged["methods"])
+        infinite = [f"{name} is {value}, not finite" for name, value in figures.items() if not isfinite(float(value))]
+        if not figures or judged["gate"]["passed"] not in (True, False):
+            raise TypeError("figures and an answer of the gate are expected")
+        " ".join([judged["data_sha256"], *judged["verdict"]])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"{type(error).__name__}: {error}"
+    return next(iter(infinite), "")
 
 
 def _settle(

@@ -38,7 +38,7 @@ def read_json(path: Path, *, made_by: str, like: type | None = None) -> Any:
     Raises SharpcamError naming the stage that makes it.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
         raise SharpcamError(f'No {path}. Run "dvc repro {made_by}" first, or "dvc pull" to fetch it.') from None
     except (ValueError, RecursionError):
@@ -51,10 +51,15 @@ def read_json(path: Path, *, made_by: str, like: type | None = None) -> Any:
     return content
 
 
+def _refuse(constant: str) -> None:
+    """NaN and Infinity are not JSON, though Python would take them: `write_json` never writes them."""
+    raise ValueError(f"{constant} is not JSON")
+
+
 def recall_json(path: Path) -> dict[str, Any]:
     """The table in a note that only saves time; an empty one where there is none that can be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -1,15 +1,23 @@
 """What an evaluation says of a student: the gate that it has to pass, the verdict, the table."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
+from pipeline.core.errors import SharpcamError
 from pipeline.evaluate.scores import Scores
 from pipeline.student.contract import INT8_MOST_DB, TORCH_MOST
+from pipeline.tracking.run import flatten
 
 GATE_DB = 0.2  # a student has to be this much better than the better of bicubic and Lanczos
 
 
 def gate(scores: Scores, contract: dict[str, Any]) -> dict[str, Any]:
-    """Whether the student may be promoted: better than a resize, the same as torch, and nearly as good in int8."""
+    """Whether the student may be promoted: better than a resize, the same as torch, and nearly as good in int8.
+
+    Raises SharpcamError where a figure is not finite: no comparison with it means anything.
+    """
+    refuse_unless_finite(flatten(scores) | {"largest_difference_to_torch": contract["largest_difference_to_torch"]})
     psnr = {method: references["teacher"]["psnr"] for method, references in scores.items() if "teacher" in references}
     best = max(("bicubic", "lanczos"), key=psnr.__getitem__)
     margin, loss = round(psnr["student"] - psnr[best], 6), round(psnr["student"] - psnr["student_int8"], 6)
@@ -23,6 +31,16 @@ def gate(scores: Scores, contract: dict[str, Any]) -> dict[str, Any]:
         "int8_most_db": INT8_MOST_DB,
         "largest_difference_to_torch": difference,
     }
+
+
+def refuse_unless_finite(figures: Mapping[str, Any]) -> None:
+    """Raise SharpcamError naming the first figure that is NaN or infinite."""
+    for name, value in figures.items():
+        if not math.isfinite(float(value)):
+            raise SharpcamError(
+                f"The evaluation found {name} to be {value}, which is not a finite number, so nothing is written. "
+                'Run "dvc repro --force train" again, with a lower train.learning_rate if it happens again.'
+            )
 
 
 def verdict(scores: Scores, judged: dict[str, Any]) -> list[str]:

@@ -69,7 +69,7 @@ def _is_readable(file: Path) -> bool:
         with closing(sqlite3.connect(file, timeout=LOCK_PATIENCE_S)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.DatabaseError as error:
-        if "locked" in str(error) or "unable to open" in str(error):
+        if any(words in str(error) for words in ("locked", "unable to open", "not a database", "malformed")):
             raise SharpcamError(_refusal(str(error))) from None
         return False
     if tables and not tables >= OWN_TABLES:

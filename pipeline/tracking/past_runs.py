@@ -13,7 +13,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json
 from pipeline.core.paths import Paths
 from pipeline.tracking.client import answering, database_file, download_artifact, kept, store_exists
-from pipeline.tracking.run import EXPERIMENT, SAMPLES
+from pipeline.tracking.run import EXPERIMENT, SAMPLES, is_lost, settle_lost_runs
 
 CURVES = ("train_loss", "val_loss", "train_psnr", "val_psnr")
 Curve = list[tuple[int, float]]  # (epoch, value)
@@ -47,7 +47,18 @@ def all_runs(paths: Paths) -> list[PastRun]:
             file = database_file()
             raise SharpcamError(f"{file} is gone, and the runs were in it. Put it back from a backup.")
         return []
+    found = [PastRun(**run) for run in kept(_kept(paths), _ask)]
+    if not any(run.status == "RUNNING" and is_lost(run.tags) for run in found):
+        return found
+    with answering() as store:  # killed: it could not say so itself
+        settle_lost_runs(store)
     return [PastRun(**run) for run in kept(_kept(paths), _ask)]
+
+
+def settle(paths: Paths) -> None:
+    """Set to KILLED the runs whose process was killed. Raises SharpcamError as `all_runs`."""
+    if store_exists():
+        all_runs(paths)
 
 
 def last_known_runs(paths: Paths) -> list[PastRun]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -37,11 +38,12 @@ class Version:
         return self.tags.get("onnx_sha256", "")
 
     def figure(self, tag: str) -> float | None:
-        """The number in a tag; None where there is none, as tags can be edited by hand."""
+        """The finite number in a tag; None where there is none, as tags can be edited by hand."""
         try:
-            return float(self.tags[tag])
+            value = float(self.tags[tag])
         except (KeyError, ValueError):
             return None
+        return value if math.isfinite(value) else None
 
 
 def versions(paths: Paths) -> list[Version]:

@@ -137,13 +137,21 @@ def _resumed(store: MlflowClient, run_id: str | None) -> Run | None:
     return None
 
 
+def is_lost(tags: Mapping[str, str]) -> bool:
+    """Whether the process that a RUNNING run names was one of this machine and is gone; tags are anybody's to edit."""
+    host, pid, born = (tags.get(tag, "") for tag in PROCESS_TAGS)
+    try:
+        return host == platform.node() and process_is_gone(int(pid), float(born))
+    except (ValueError, OverflowError):
+        return False
+
+
 def settle_lost_runs(store: MlflowClient) -> list[str]:
     """Set to KILLED the runs of this machine that are RUNNING although their process is gone; gives their ids."""
     settled = []
     experiments = [found.experiment_id for found in store.search_experiments()]
     for run in store.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1000):
-        host, pid, born = (run.data.tags.get(tag, "") for tag in PROCESS_TAGS)
-        if host == platform.node() and pid.isdigit() and process_is_gone(int(pid), float(born)):
+        if is_lost(run.data.tags):
             store.set_terminated(run.info.run_id, "KILLED")
             settled.append(run.info.run_id)
     return settled

@@ -50,7 +50,7 @@ def test_one_that_is_as_good_or_better_takes_the_place(project, enter):
     [
         ({"psnr": 29.9}, "Version 2 is 0.100 dB worse than the champion, version 1."),
         ({"psnr": 31, "data": "other"}, "Versions 2 and 1 were not evaluated on the same data: not comparable."),
-        ({"psnr": "edited by hand"}, "Of versions 2 and 1 one has no readable evaluation.student.teacher.psnr"),
+        ({"psnr": "edited by hand"}, "Version 2 has no finite evaluation.student.teacher.psnr"),
         ({"psnr": 31, "gate": "failed"}, "Version 2 did not pass the gate."),
         ({"psnr": 31, "gate": "unknown"}, "Version 2 was never evaluated."),
     ],
@@ -106,3 +106,15 @@ def test_the_command_tells_in_one_line(project, enter, monkeypatch, capsys):
         monkeypatch.setattr("sys.argv", ["promote", *arguments])
         assert main() == status
         assert "".join(capsys.readouterr()).startswith(said)
+
+
+@pytest.mark.parametrize("figure", ["nan", "inf", "-inf", "1e999", "", "much"])
+def test_a_figure_that_is_not_finite_is_an_objection_also_without_a_champion(project, enter, figure):
+    enter(psnr=figure)
+    with pytest.raises(SharpcamError, match=r"Version 1 has no finite evaluation\.student\.teacher\.psnr.*add --force"):
+        promote("1", project.paths)
+    enter(psnr=30.0)
+    promote("2", project.paths)
+    with pytest.raises(SharpcamError, match="Version 1 has no finite"):
+        promote("1", project.paths)
+    assert champion(project) == 2

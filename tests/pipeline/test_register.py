@@ -9,10 +9,11 @@ from pipeline.core import provenance
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.hashing import sha256
-from pipeline.register import register, tags_of
+from pipeline.register import main, register, tags_of
 from pipeline.student import catalogue
 from pipeline.tracking import registry
 from pipeline.tracking.client import mlflow_client
+from pipeline.tracking.past_runs import all_runs
 from pipeline.tracking.registry import CANDIDATE
 from pipeline.tracking.run import start_run
 from pipeline.tracking.student_notes import remember_student, run_id_of_student
@@ -153,3 +154,56 @@ def test_a_version_says_what_its_dials_are(dialled_once):
     assert tags["dials.estimator"] == "yes"
     del contract["dials"]
     assert not [name for name in tags_of(contract, None) if name.startswith("dials")]
+
+
+def test_a_garbage_database_is_one_sentence_and_no_success(trained, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["register"])
+    register(trained.paths)
+    (trained.root / "mlflow.db").write_bytes(b"no database" * 1000)
+    capsys.readouterr()
+    assert main() == 1
+    said = capsys.readouterr()
+    assert "holds this student already" not in said.out
+    assert "does not answer as it should (file is not a database). Fix that and try again." in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_in_another_database_the_student_is_registered_anew(trained, capsys, empty_database):
+    register(trained.paths)
+    shutil.copy(empty_database, trained.root / "mlflow.db")
+    capsys.readouterr()
+    register(trained.paths)
+    assert "version 1 of StudentSR is new" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("figure", ["NaN", "Infinity", "-Infinity", "1e999", '"nan"', "null", "[]"])
+def test_an_evaluation_whose_figures_are_not_finite_is_refused(trained, figure):
+    text = trained.paths.evaluation.read_text()
+    psnr = json.dumps(json.loads(text)["methods"]["student"]["teacher"]["psnr"])
+    trained.paths.evaluation.write_text(text.replace(f'"psnr": {psnr}', f'"psnr": {figure}'))
+    with pytest.raises(SharpcamError, match=r"evaluation\.json (is not|holds).*"):
+        register(trained.paths)
+    assert registry.versions(trained.paths) == []
+
+
+@pytest.mark.parametrize("part", ["methods", "gate", "verdict", "data_sha256"])
+@pytest.mark.parametrize("content", [None, [], {}, 3, "text"], ids=str)
+def test_an_evaluation_of_another_shape_is_one_sentence(trained, part, content):
+    if (part, content) in (("verdict", "text"), ("data_sha256", "text"), ("verdict", []), ("verdict", {})):
+        return  # sentences and hashes are text
+    judge(trained, **{part: content})
+    with pytest.raises(SharpcamError, match=r'evaluation\.json is not a valid evaluation.*--force evaluate"'):
+        register(trained.paths)
+
+
+def test_a_training_that_was_killed_is_settled_by_the_next_command(trained):
+    killed = start_run(name="student_s", params={})
+    killed.set_tag("sharpcam.pid", "999999999")
+    kept = start_run(name="student_s", params={})
+    for tag in ("sharpcam.pid", "sharpcam.born"):
+        kept.set_tag(tag, "edited by hand")
+    all_runs(trained.paths)  # a page has looked meanwhile
+    register(trained.paths)
+    status = {run.id: run.status for run in all_runs(trained.paths)}
+    assert status[killed.id] == "KILLED"
+    assert status[kept.id] == "RUNNING"
