@@ -41,7 +41,8 @@ def save(path: Path, model: nn.Module, recipe: dict[str, Any], *, dtype: torch.d
         if path.suffix == ".safetensors":
             partial.write_bytes(serialise(weights, metadata={"recipe": text}))  # save_file would hide it from others
         else:
-            torch.save({"recipe": text, "weights": weights}, partial)
+            with partial.open("wb") as file:  # by its name, torch would write that name into the file
+                torch.save({"recipe": text, "weights": weights}, file)
 
 
 def read(path: Path) -> Checkpoint:

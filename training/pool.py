@@ -73,8 +73,8 @@ class Pool:
         if file.is_file():
             return Chunk(*torch.load(file, weights_only=True))
         chunk = self._make(index)
-        with whole_file(file) as partial:  # several trainings, or threads of one, may make it at once
-            torch.save(tuple(chunk), partial)
+        with whole_file(file) as partial, partial.open("wb") as opened:  # several may make it at once
+            torch.save(tuple(chunk), opened)
         return chunk
 
     def _make(self, index: int) -> Chunk:

@@ -122,8 +122,8 @@ def percent_bar(steps: Iterator[float], run: EmaTrainer, budget: Budget, *, what
 
 def save_checkpoint(path: Path, run: EmaTrainer) -> None:
     """Write all of `run` to `path` in one move."""
-    with whole_file(path) as partial:
-        torch.save(run.state(), partial)
+    with whole_file(path) as partial, partial.open("wb") as file:  # a name would be written into the file
+        torch.save(run.state(), file)
 
 
 def kept(steps: Iterator[float], run: EmaTrainer, checkpoint: Path, *, every_s: float) -> Iterator[float]:

@@ -123,9 +123,8 @@ def moved(change: Change, noise: Noise) -> Blocks:
         learn_curve(noise, change.size, bins)
     expected = noise.curve[bins]
     usual = np.clip(noise.usual, expected, HARSHEST * expected)
-    size, one_sign = (boxed(part, 3).astype(np.int64) * FINE for part in (change.size, np.abs(change.signed)))
-    shifted = np.where(one_sign * 100 > SHIFT_LEAST * 9 * expected, ramp(slopes.share(), SHIFT), 0).astype(np.int64)
-    colour = boxed(change.colour, 3).astype(np.int64) * FINE
+    size, one_sign, colour = (boxed(part, 3) * FINE for part in (change.size, np.abs(change.signed), change.colour))
+    shifted = np.where(one_sign * 100 > SHIFT_LEAST * 9 * expected, ramp(slopes.share(), SHIFT), 0)
     certain = np.maximum(shifted, percent(one_sign, usual, ONE_SIGN))
     certain = np.maximum(certain, percent(colour, np.maximum(usual, FAINT), COLOURED))
     most = np.maximum(certain, percent(size, usual, NOISY))
@@ -217,10 +216,14 @@ def boxed(blocks: NDArray[Any], side: int) -> Sums:
     return np.asarray(sums)
 
 
-def percent(nine: NDArray[np.int64], noise: Blocks, ends: tuple[int, int]) -> NDArray[np.int64]:
-    """0..256 from one end to the other of what sums over 3x3 blocks are in per cent of `noise`."""
+def percent(nine: Sums, noise: Blocks, ends: tuple[int, int]) -> Sums:
+    """0..256 from one end to the other of what sums over 3x3 blocks are in per cent of `noise`, in whole numbers.
+
+    Floats divide many times faster than integers, and for such small ones round down to the same.
+    """
     low, high = ends
-    return np.asarray(((100 * nine // (9 * noise) - low) * ONE // (high - low)).clip(0, ONE))
+    over = np.floor(100 * nine / (9 * noise)) - low
+    return np.asarray(np.floor(over * ONE / (high - low)).clip(0, ONE))
 
 
 def ramp(share: Any, ends: tuple[float, float]) -> Any:
@@ -229,6 +232,6 @@ def ramp(share: Any, ends: tuple[float, float]) -> Any:
     return np.floor((share - low) / (high - low) * ONE).clip(0, ONE)
 
 
-def widened(moved: NDArray[np.int64]) -> NDArray[np.int64]:
+def widened(moved: Sums) -> Sums:
     """The most of 3x3 blocks: the edges of what moves belong to it."""
-    return np.asarray(cv2.dilate(moved.astype(np.float64), np.ones((3, 3))), np.int64)
+    return np.asarray(cv2.dilate(moved, np.ones((3, 3))))

@@ -80,3 +80,12 @@ def test_what_is_no_checkpoint_of_ours_is_refused(saved, tmp_path, monkeypatch):
         with pytest.raises(checkpoints.CheckpointError, match=words):
             checkpoints.load(broken)
     assert not (tmp_path / "danger").exists()
+
+
+def test_the_same_weights_give_the_same_bytes(tmp_path):
+    model = Restorer(width=8, blocks=(1, 1))
+    for name in ("a.pth", "a.safetensors"):
+        files = [tmp_path / folder / name for folder in ("one", "other")]
+        for file in files:
+            checkpoints.save(file, model, RECIPE)
+        assert files[0].read_bytes() == files[1].read_bytes()
