@@ -6,6 +6,7 @@ import yaml
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
+from pipeline.core.yaml_text import parse_yaml
 
 
 def recipes(paths: Paths) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def last_runs(paths: Paths) -> dict[str, Any]:
 def stages_in(data: bytes, *, name: str) -> dict[str, Any]:
     """The stages in the bytes of one of the two files. Raises SharpcamError where it is broken."""
     try:
-        content = yaml.load(data, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = parse_yaml(data)
         stages = content.get("stages", {}) if isinstance(content, dict) else None
         if isinstance(stages, dict) and all(isinstance(stage, dict) for stage in stages.values()):
             return stages

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from pipeline.core.paths import Paths
+from pipeline.core.yaml_text import parse_yaml
 from pipeline.tracking.past_runs import PastRun
 from pipeline.tracking.run import LOCK_TAG, flatten
 
@@ -59,8 +60,8 @@ def parameters_at(commit: str, paths: Paths) -> dict[str, str]:
     if answer.returncode:
         return {}
     try:
-        content: Any = yaml.safe_load(answer.stdout)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        content: Any = parse_yaml(answer.stdout)
+    except (yaml.YAMLError, ValueError):
         return {}
     return flatten(content) if isinstance(content, Mapping) else {}
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-import yaml
 
 from app.changed_files import latest
 from app.dvc_files import last_runs, outputs, recipes
@@ -23,6 +22,7 @@ from pipeline.core.files import recall_json
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import in_hours
+from pipeline.core.yaml_text import parse_yaml
 from pipeline.forecast import in_a_sentence, known_forecast
 
 State = Literal["fresh", "stale", "never run", "running", "failed", "blocked"]
@@ -176,7 +176,7 @@ def _reasons(known: dict[str, Any], ran: dict[str, Any], paths: Paths) -> dict[s
     for name in known.keys() & ran.keys():
         if known[name].get("cmd") != ran[name].get("cmd"):
             reasons[name].append("its command changed")
-    for found in differences(yaml.safe_load(paths.params.read_text(encoding="utf-8")), paths):
+    for found in differences(parse_yaml(paths.params.read_text(encoding="utf-8")), paths):
         for name in found.stages:
             reasons[name].append(f"{found.key}: {found.then} → {found.now}")
     written = {out["path"]: (name, out.get("md5")) for name, run in ran.items() for out in run.get("outs", [])}

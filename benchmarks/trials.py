@@ -22,6 +22,7 @@ from pipeline.core.geometry import Frame
 from pipeline.core.params import Params, TrainParams, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
+from pipeline.core.split_file import read_split
 from pipeline.train.frame_cache import DecodedFrames, decoded_frames
 from pipeline.train.trainer import RunDirectory, best_student, distillation, fingerprint, learn
 from training.metrics import psnr
@@ -75,7 +76,7 @@ def run_trials(trials: Iterable[Trial], paths: Paths, asked: argparse.Namespace)
     if asked.threads:
         torch.set_num_threads(asked.threads)
     params = load_params(paths.params)
-    split = read_json(paths.split, made_by="split")
+    split = read_split(paths).model_dump()
     parts = {part: split[part] for part in ("training", "validation")}
     frames = decoded_frames(parts, paths=paths, geometry=params.geometry)
     verdicts: dict[str, list[Verdict]] = {}

@@ -61,8 +61,11 @@ def check_clip(clip: Path, paths: Paths, geometry: GeometryParams) -> list[str]:
             raise SharpcamError(
                 f'{path} is {_words(size)}, the target is {_words(geometry.target)}. Run "dvc repro teacher".'
             )
-    recipe = read_json(paths.teacher / clip.name / "chain.json", made_by="teacher")
-    return [path.stem for path in raw if path.stem not in recipe["kept_out"]]
+    file = paths.teacher / clip.name / "chain.json"
+    kept_out = read_json(file, made_by="teacher", like=dict).get("kept_out")
+    if not isinstance(kept_out, dict):
+        raise SharpcamError(f'{file} does not say which frames are kept out. Run "dvc repro --force teacher".')
+    return [path.stem for path in raw if path.stem not in kept_out]
 
 
 def refuse_unpaired(raw: list[Path], teacher: list[Path]) -> None:

@@ -52,10 +52,12 @@ def read(path: Path) -> Checkpoint:
     try:
         with path.open("rb") as file:
             found = _read_torch(path) if file.read(2) == ZIP_MAGIC else _read_safetensors(path)
-        if not {"model", "arguments"} <= found.recipe.keys():
+        if not isinstance(found.recipe["model"], str) or not isinstance(found.recipe["arguments"], dict):
             raise ValueError("its recipe names no model")
+        if not all(isinstance(weight, Tensor) for weight in found.weights.values()):
+            raise ValueError("its weights are no table of tensors")
         return found
-    except (*BROKEN, AttributeError) as error:
+    except (*BROKEN, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} is no weights of this project ({_first_line(error)})") from None
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import yaml
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from pipeline.core.yaml_text import compose_yaml, parse_yaml
+
 Entry = tuple[str, yaml.Node, yaml.Node]
 
 
 def parse(text: str) -> Any:
     """The content of YAML, by libyaml where PyYAML was built with it."""
-    return yaml.load(text, LOADER)
+    return parse_yaml(text)
 
 
 @lru_cache(maxsize=8)
@@ -25,7 +26,7 @@ def entries(text: str) -> tuple[Entry, ...]:
                 yield f"{prefix}{name.value}", name, value
                 yield from below(value, f"{prefix}{name.value}.")
 
-    return tuple(below(yaml.compose(text, LOADER), ""))
+    return tuple(below(compose_yaml(text), ""))
 
 
 def look_up(content: Any, key: str) -> Any:

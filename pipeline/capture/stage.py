@@ -134,7 +134,7 @@ def _real_demo(paths: Paths, frames: int) -> dict[str, Any]:
 
 
 def _identity(clip: Path) -> dict[str, Any]:
-    known: dict[str, Any] = read_json(clip / "clip.json", made_by="capture")
+    known: dict[str, Any] = read_json(clip / "clip.json", made_by="capture", like=dict)
     return known
 
 

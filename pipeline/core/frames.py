@@ -1,6 +1,7 @@
 """Frames on disk: reading PNG strictly, writing so that a kill never leaves half a file."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,11 +26,19 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
 def decode_frame(data: bytes, *, name: str) -> NDArray[np.uint8]:
     """The frame (H, W, 3), RGB, uint8, of PNG bytes; `name` is what errors call it."""
     complaint = _complaint(data)
-    picture = None if complaint else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    picture = None if complaint else imdecode(data, cv2.IMREAD_COLOR)
     if picture is None:
         problem = complaint or "is a broken PNG file"
         raise SharpcamError(f"{name} {problem}; frames are 8-bit RGB PNG. Convert or remove that file and run again.")
     return np.ascontiguousarray(picture[..., ::-1])
+
+
+def imdecode(data: bytes, flags: int) -> NDArray[Any] | None:
+    """A picture as OpenCV decodes it; None where it cannot, also where a header claims more than it allows."""
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error:
+        return None
 
 
 def _complaint(data: bytes) -> str:

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.yaml_text import parse_yaml
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Clip = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -181,7 +182,7 @@ class Params(Section):
 def load_params(path: Path) -> Params:
     """Parse `path`. Raises SharpcamError with every problem named where it does not fit the types."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SharpcamError(f'No {path} here. Run from the root of sharpcam, or "git checkout {path.name}".') from None
     except (yaml.YAMLError, ValueError) as error:  # a ValueError: no UTF-8, or the 45th of May

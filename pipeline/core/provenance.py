@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.yaml_text import parse_yaml
 
 
 def versions(root: Path) -> dict[str, str]:
@@ -34,6 +35,12 @@ def data_versions(root: Path) -> dict[str, str]:
     lock = root / "dvc.lock"
     if not lock.exists():
         return {}
-    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {})
-    outputs = [output for stage in stages.values() for output in stage.get("outs", [])]
-    return {f"dvc.{out['path']}": out["md5"] for out in outputs if out["path"].startswith("data/") and "md5" in out}
+    try:
+        stages = (parse_yaml(lock.read_bytes()) or {}).get("stages", {})
+        outputs = [output for stage in stages.values() for output in stage.get("outs", [])]
+        return {f"dvc.{out['path']}": out["md5"] for out in outputs if out["path"].startswith("data/") and "md5" in out}
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError, KeyError):
+        raise SharpcamError(
+            f'{lock} is broken. "git checkout dvc.lock" brings back the last one that was committed; one that never '
+            'was can go: "dvc repro" writes it again.'
+        ) from None

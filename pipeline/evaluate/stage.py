@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import write_json
 from pipeline.core.hashing import sha256
 from pipeline.core.params import Params
 from pipeline.core.paths import Paths
+from pipeline.core.split_file import read_split
 from pipeline.evaluate.cameras import on_clips
 from pipeline.evaluate.gate import as_table, gate, verdict
 from pipeline.evaluate.samples import write_samples
@@ -46,7 +47,7 @@ def load_students(paths: Paths) -> dict[str, Student]:
 
 def validation_places(paths: Paths) -> list[tuple[str, str]]:
     """(clip, stem) of every validation frame."""
-    clips = read_json(paths.split, made_by="split")["validation"]
+    clips = read_split(paths).validation
     return [(clip, stem) for clip, stems in clips.items() for stem in stems]
 
 

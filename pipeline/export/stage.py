@@ -12,13 +12,14 @@ from torch import nn
 
 from pipeline import __version__
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json, write_bytes, write_json
+from pipeline.core.files import write_bytes, write_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame, fit
 from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams, Params
 from pipeline.core.paths import Paths
 from pipeline.core.provenance import data_versions
+from pipeline.core.split_file import read_split
 from pipeline.export.exported import (
     CORNERS,
     STRONG,
@@ -182,7 +183,7 @@ def load_trained(file: Path) -> Trained:
 
 def some_frames(paths: Paths, params: Params, *, part: str, count: int) -> list[Frame]:
     """Real frames of one part of the split, spread over it, fitted to the student's input."""
-    clips = read_json(paths.split, made_by="split")[part]
+    clips = getattr(read_split(paths), part)
     files = [paths.raw / clip / f"{stem}.png" for clip, stems in clips.items() for stem in stems]
     return [fit(read_frame(file), geometry=params.geometry) for file in spread(files, count)]
 

@@ -22,7 +22,9 @@ RESTRICTED = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "fil
 def open_container(path: Path) -> Iterator[Any]:
     """The container in the file `path`. Raises SharpcamError for what is in none of TAKEN, FFmpegError for the rest."""
     try:
-        container = av.open(str(path.absolute()), options=RESTRICTED)  # absolute: no name reads like a protocol
+        container = av.open(
+            str(path.absolute()), options=RESTRICTED, metadata_errors="replace"
+        )  # absolute: no name reads like a protocol
     except av.error.FFmpegError as error:
         if error.errno != errno.EINVAL:
             raise

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.core.errors import SharpcamError
-from pipeline.core.frames import decode_frame
+from pipeline.core.frames import decode_frame, imdecode
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256, sha256_of_all
 from pipeline.core.params import CameraParams
@@ -124,7 +124,7 @@ def _read_picture(path: Path) -> Frame:
     data = path.read_bytes()
     if path.suffix.lower() == ".png":
         return decode_frame(data, name=str(path))
-    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    stored = imdecode(data, cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype != np.uint8 or stored.ndim != 3 or stored.shape[2] != 3:
         raise SharpcamError(f"{path} is no 8-bit colour picture. Convert or remove that file and run again.")
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # turned as its EXIF says

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
 from pipeline.core.progress import progress
+from pipeline.core.yaml_text import parse_yaml
 from pipeline.pretrain.photos import Photos
 from pipeline.student.calm import Calm
 from training.camera.cameras import CAMERAS
@@ -147,11 +148,11 @@ def to_tensor(frame: Frame) -> Tensor:
 def load_recipe(path: Path, **overrides: Any) -> Recipe:
     """Parse the recipe at `path`, with `overrides` in place of what it says. Raises SharpcamError."""
     try:
-        return Recipe.model_validate({**yaml.safe_load(path.read_text(encoding="utf-8")), **overrides})
+        return Recipe.model_validate({**parse_yaml(path.read_text(encoding="utf-8")), **overrides})
     except FileNotFoundError:
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
         raise SharpcamError(f"No recipe at {path}. Those that ship are {known}.") from None
-    except (yaml.YAMLError, TypeError) as error:
+    except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
         where = " ".join(str(error).split())
         raise SharpcamError(f"{path} is not a valid recipe ({where}). Fix it and run again.") from None
     except ValidationError as error:

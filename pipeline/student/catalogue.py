@@ -100,10 +100,10 @@ def read_contract(contract: Path) -> dict[str, Any]:
     """The contract of a student. Raises SharpcamError for anything else."""
     content = read_json(contract, made_by="export")
     try:
-        names = list(content["files"])
-        if not float_file(content) or any(Path(name).name != name for name in names):
-            raise ValueError(names)
-    except (TypeError, KeyError, StopIteration, ValueError):
+        files = content["files"].items()
+        if not float_file(content) or any(Path(name).name != name or type(sha) is not str for name, sha in files):
+            raise ValueError(files)
+    except (TypeError, KeyError, StopIteration, ValueError, AttributeError):
         raise SharpcamError(f'{contract} is no contract of a student. Run "dvc repro export" to write it.') from None
     return dict(content)
 

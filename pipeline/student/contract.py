@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, PositiveInt, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, FiniteFloat, PositiveInt, ValidationError, model_validator
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
@@ -62,6 +62,12 @@ class Golden(BaseModel, frozen=True):
     strong: Strong | None = None
 
 
+class Int8Section(BaseModel, frozen=True):
+    """What of the int8 student is relied upon."""
+
+    loss_db: FiniteFloat = INT8_MOST_DB + 1
+
+
 class ContractSchema(BaseModel, frozen=True):
     """What of a contract is relied upon here. Whatever else it holds is for others."""
 
@@ -71,6 +77,7 @@ class ContractSchema(BaseModel, frozen=True):
     geometry: GeometryParams
     input: dict[str, Any]
     files: dict[str, str]
+    int8: Int8Section | None = None
     golden: Golden
     dials: DialSection | None = None
     estimator: EstimatorSection | None = None
@@ -148,7 +155,7 @@ class Contract(NamedTuple):
         """Whether that engine may be chosen without being asked for: it must not cost quality that can be seen."""
         precision = ENGINES[name].precision
         if precision == "int8":
-            return bool(self.content.get("int8", {}).get("loss_db", INT8_MOST_DB + 1) <= INT8_MOST_DB)
+            return self.schema.int8 is not None and self.schema.int8.loss_db <= INT8_MOST_DB
         return precision == "fp32"
 
 

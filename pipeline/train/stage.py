@@ -16,13 +16,14 @@ from torch import nn
 from pipeline import plot
 from pipeline.core import provenance
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json, write_bytes, write_json
+from pipeline.core.files import write_bytes, write_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import enlarge
 from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams, Params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
+from pipeline.core.split_file import read_split
 from pipeline.core.stop import stop_if_asked
 from pipeline.tracking.run import LOCK_TAG, Run, log_student, start_run
 from pipeline.tracking.student_notes import remember_student
@@ -95,7 +96,7 @@ def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, 
 
     The same in every process.
     """
-    split = read_json(paths.split, made_by="split")
+    split = read_split(paths).model_dump()
     frames = decoded_frames(
         {part: split[part] for part in ("training", "validation")}, paths=paths, geometry=params.geometry
     )

@@ -193,3 +193,10 @@ def test_a_clip_left_out_that_does_not_exist_is_named(project):
     add_clip(project, "a", 8)
     project.change(split={"leave_out": ["desk"]})
     refused(project, 'split.leave_out names "desk"', "Remove the name")
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "{}", '{"kept_out": 3}', '{"kept_out": ["000000"]}', "", "[" * 100_000])
+def test_a_recipe_of_another_shape_is_named(project, content):
+    add_clip(project, "a", 3)
+    (project.paths.teacher / "a" / "chain.json").write_text(content)
+    refused(project, "teacher/a/chain.json", "dvc repro")

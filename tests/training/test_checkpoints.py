@@ -89,3 +89,35 @@ def test_the_same_weights_give_the_same_bytes(tmp_path):
         for file in files:
             checkpoints.save(file, model, RECIPE)
         assert files[0].read_bytes() == files[1].read_bytes()
+
+
+RECIPES = ["[]", '["model", "arguments"]', "3", "null", '"text"', "{}", '{"model": ["student_s"], "arguments": {}}']
+RECIPES += ['{"model": "student_s", "arguments": ["dials"]}', '{"model": null, "arguments": {}}', "[" * 100_000, "{"]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=[recipe[:45] for recipe in RECIPES])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_recipe_of_another_shape_is_one_sentence(tmp_path, recipe, suffix):
+    file = tmp_path / f"a{suffix}"
+    if suffix == ".pth":
+        torch.save({"recipe": recipe, "weights": {"a": torch.zeros(1)}}, file)
+    else:
+        save_file({"a": torch.zeros(1)}, file, metadata={"recipe": recipe})
+    for reader in (checkpoints.read, checkpoints.load):
+        with pytest.raises(checkpoints.CheckpointError, match=f"a{suffix} is no weights of this project"):
+            reader(file)
+
+
+@pytest.mark.parametrize("content", [[], 3, {}, {"recipe": []}, {"recipe": "{}"}, {"weights": {}}], ids=str)
+def test_a_torch_file_of_another_shape_is_one_sentence(tmp_path, content):
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(checkpoints.CheckpointError, match=r"a\.pth is no weights"):
+        checkpoints.load(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("weights", [[], 3, None, "text", {"a": 3}, {"a": [torch.zeros(1)]}], ids=str)
+def test_weights_that_are_no_tensors_are_one_sentence(tmp_path, weights):
+    recipe = json.dumps({"model": "student_s", "arguments": {}})
+    torch.save({"recipe": recipe, "weights": weights}, tmp_path / "a.pth")
+    with pytest.raises(checkpoints.CheckpointError, match=r"a\.pth is no weights"):
+        checkpoints.load(tmp_path / "a.pth")

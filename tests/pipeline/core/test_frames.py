@@ -13,7 +13,7 @@ from PIL import Image
 
 from pipeline.core.clips import find_clips, find_frames, remove_unfinished
 from pipeline.core.errors import SharpcamError
-from pipeline.core.frames import read_frame, write_frame
+from pipeline.core.frames import encode_frame, read_frame, write_frame
 
 FRAME = photo(24, 32)
 
@@ -143,3 +143,13 @@ def test_a_file_that_cannot_be_written_whole_is_not_there(tmp_path):
     (tmp_path / "a").write_bytes(b"before")
     answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert answer.stdout.strip() == "['a'] b'before'", answer.stderr
+
+
+@pytest.mark.parametrize("side", [2**20, 2**31 - 1, 2**32 - 1, 0])
+def test_a_header_beyond_all_limits_is_a_broken_file(tmp_path, side):
+    data = bytearray(encode_frame(photo(20, 20)))
+    data[16:24] = side.to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(SharpcamError, match=r"a\.png is a broken PNG file"):
+        read_frame(tmp_path / "a.png")

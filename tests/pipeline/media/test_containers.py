@@ -101,3 +101,21 @@ def test_a_name_that_reads_like_a_protocol_is_a_file(tmp_path: Path, monkeypatch
 def test_ffmpeg_here_has_what_is_taken() -> None:
     for name in ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "gif", "yuv4mpegpipe"):
         assert av.format.ContainerFormat(name).is_input
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.avi", "a.mov"])
+def test_metadata_that_is_no_utf8_does_no_harm(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    with av.open(str(file), "w") as container:
+        container.metadata["title"] = "TITLE-OF-IT"
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.height, stream.width = FRAMES[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for frame in FRAMES:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    data = file.read_bytes()
+    assert b"TITLE-OF-IT" in data
+    file.write_bytes(data.replace(b"TITLE-OF-IT", b"\xff\xfe\xe9TLE-OF-IT"))
+    assert len(list(Video(file).frames())) == len(FRAMES)
+    assert media_video.look_at(file).size == (80, 60)

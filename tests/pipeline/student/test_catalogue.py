@@ -12,6 +12,7 @@ from pipeline.core.hashing import sha256
 from pipeline.promote import promote
 from pipeline.register import register
 from pipeline.student import catalogue
+from pipeline.student.contract import read_contract as runtime_contract
 from pipeline.student.runtime import load_student
 from pipeline.tracking import registry
 
@@ -172,3 +173,34 @@ def test_what_is_not_as_its_contract_says_is_not_laid_out(trained, harm, sentenc
 def test_a_full_disk_is_one_sentence(trained, full_disk):
     with pytest.raises(SharpcamError, match=r"could not be laid out in .*registry \(No space left.*\. Fix that"):
         catalogue.materialize(catalogue.find("student_sr", trained.paths), trained.paths)
+
+
+FILES = ["text", "", 3, None, [], ["student_sr.onnx"], {}, {"a.onnx": 3}, {"a.onnx": None}, {"../a.onnx": "ab"}]
+
+
+@pytest.mark.parametrize("files", FILES, ids=str)
+def test_a_contract_whose_files_are_no_table_is_one_sentence(tmp_path, files):
+    contract = tmp_path / "student_sr.json"
+    contract.write_text(json.dumps({"files": files, "model": "student_s"}))
+    for reader in (catalogue.read_contract, runtime_contract):
+        with pytest.raises(SharpcamError, match=r"student_sr\.json is no contract of a student"):
+            reader(contract)
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "3", "null", '"files"', "[" * 100_000, '{"files": NaN}'], ids=lambda it: it[:9]
+)
+def test_a_contract_that_is_no_table_is_one_sentence(tmp_path, content):
+    contract = tmp_path / "student_sr.json"
+    contract.write_text(content)
+    for reader in (catalogue.read_contract, runtime_contract):
+        with pytest.raises(SharpcamError, match=r"student_sr\.json is (no contract|not valid JSON)"):
+            reader(contract)
+
+
+@pytest.mark.parametrize("int8", ["text", 3, [], {"loss_db": "much"}, {"loss_db": None}], ids=str)
+def test_a_contract_whose_int8_part_is_damaged_is_one_sentence(exported, int8):
+    content = json.loads(exported.read_text()) | {"int8": int8}
+    exported.write_text(json.dumps(content))
+    with pytest.raises(SharpcamError, match=r"is no contract of a student \(int8"):
+        runtime_contract(exported)
