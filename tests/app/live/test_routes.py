@@ -122,7 +122,7 @@ def test_a_version_that_cannot_be_fetched_is_a_sentence_that_is_not_kept(project
 
 def test_the_dashboard_serves_them_under_isolation(project: Project) -> None:
     (module, *_) = sorted(shelves.WEB.glob("*.mjs"))
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         answer = client.get(f"/live/web/{module.name}")
     assert answer.status_code == 200
     assert all(answer.headers[name] == value for name, value in ISOLATION.items())
