@@ -29,12 +29,8 @@ def open_to_network() -> bool:
     return not address or not is_loopback(address)
 
 
-app = st.App(
-    Path(__file__).with_name("main.py"),
-    routes=ROUTES,
-    lifespan=clean_inbox,
-    middleware=[
-        Middleware(IsolationHeaders, more=protection(Path(st.__file__).with_name("static") / "index.html")),
-        Middleware(OnlyKnownHosts, names=names, open_to_network=open_to_network),
-    ],
-)
+MIDDLEWARE = [
+    Middleware(IsolationHeaders, more=protection(Path(st.__file__).with_name("static") / "index.html")),
+    Middleware(OnlyKnownHosts, names=names, open_to_network=open_to_network),
+]
+app = st.App(Path(__file__).with_name("main.py"), routes=ROUTES, lifespan=clean_inbox, middleware=MIDDLEWARE)

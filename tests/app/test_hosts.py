@@ -1,36 +1,46 @@
 """Who reaches the dashboard in a browser: its own pages under its own names, and no page of a stranger."""
 
-from collections.abc import Iterator
-
 import pytest
 import streamlit as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app import hosts
 from app.hosts import HOSTS, known_names, name_in
-from app.server import app
+from app.live.routes import ROUTES
+from app.server import MIDDLEWARE
 
 STREAM = "/_stcore/stream"
 PATHS = ["/", "/_stcore/health", "/live/web/player.mjs", "/capture/begin", "/nowhere"]
 OWN = "http://localhost:8501"
 
 
-@pytest.fixture(scope="module")
-def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, dict[str, str]]]:
-    """The dashboard in an empty folder, once: Streamlit begins only one in a process. And where it listens."""
-    address = {"server.address": "127.0.0.1"}
-    asked = st.get_option
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("dashboard"))
-        patch.setattr(st, "get_option", lambda name: address.get(name) or asked(name))
-        with TestClient(app, base_url=OWN) as made:
-            yield made, address
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Where the dashboard listens."""
+    given, asked = {"server.address": "127.0.0.1"}, st.get_option
+    monkeypatch.setattr(st, "get_option", lambda name: given.get(name) or asked(name))
+    return given
+
+
+async def healthy(_: Request) -> Response:
+    return Response("ok")
+
+
+async def stream(socket: WebSocket) -> None:
+    await socket.accept()
+    await socket.close()
 
 
 @pytest.fixture
-def browser(listening: tuple[TestClient, dict[str, str]]) -> TestClient:
-    return listening[0]
+def browser(address: dict[str, str]) -> TestClient:
+    """What stands before the dashboard, and its own routes; Streamlit begins only once in a process."""
+    inside = [*ROUTES, Route("/", healthy), Route("/_stcore/health", healthy), WebSocketRoute(STREAM, stream)]
+    return TestClient(Starlette(routes=inside, middleware=MIDDLEWARE), base_url=OWN)
 
 
 @pytest.mark.parametrize("host", ["localhost:8501", "127.0.0.1:8501", "[::1]:8501", "LOCALHOST:8501", "localhost."])
@@ -67,7 +77,7 @@ def test_no_session_is_opened_for_a_page_of_a_stranger(browser: TestClient, head
 
 
 def test_a_session_is_opened_for_a_page_of_its_own(browser: TestClient) -> None:
-    with browser.websocket_connect(f"ws://localhost:8501{STREAM}", headers={"origin": OWN}, subprotocols=["streamlit"]):
+    with browser.websocket_connect(f"ws://localhost:8501{STREAM}", headers={"origin": OWN}):
         pass
 
 
@@ -93,9 +103,8 @@ def test_every_answer_has_the_headers(browser: TestClient, path: str) -> None:
 
 
 def test_on_the_network_addresses_and_the_names_that_were_given_are_known(
-    listening: tuple[TestClient, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+    browser: TestClient, address: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    browser, address = listening
     monkeypatch.setitem(address, "server.address", "0.0.0.0")
     monkeypatch.setenv(HOSTS, "Cam.example.org,other")
     monkeypatch.setattr(hosts.socket, "gethostname", lambda: "Box")

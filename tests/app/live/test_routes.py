@@ -124,5 +124,6 @@ def test_the_dashboard_serves_them_under_isolation(project: Project) -> None:
     (module, *_) = sorted(shelves.WEB.glob("*.mjs"))
     with TestClient(app, base_url="http://localhost") as client:
         answer = client.get(f"/live/web/{module.name}")
+        assert client.get("/", headers={"host": "evil.example"}).status_code == 421
     assert answer.status_code == 200
     assert all(answer.headers[name] == value for name, value in ISOLATION.items())
