@@ -12,7 +12,6 @@ Ratios among sums of integers are float64, the same operations in the same order
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import cv2
@@ -95,7 +94,9 @@ def colour_change(frame: Frame, shown: Frame) -> Blocks:
     rows, columns = (side // BLOCK for side in frame.shape[:2])
     row = slice(1, BLOCK * rows, BLOCK)
     difference = np.subtract(frame[row, : BLOCK * columns], shown[row, : BLOCK * columns], dtype=np.int16)
-    red, green, blue = (difference[..., channel].reshape(rows, columns, BLOCK).sum(axis=2) for channel in range(3))
+    one, two, three, four = (difference[:, at::BLOCK] for at in range(BLOCK))
+    sums = one + two + three + four
+    red, green, blue = np.moveaxis(sums, 2, 0)
     return np.asarray(np.abs(red - green) + np.abs(blue - green), np.int32)
 
 
@@ -117,14 +118,14 @@ def is_cut(change: Change, noise: Noise) -> bool:
 def moved(change: Change, noise: Noise) -> Blocks:
     """Of each block how surely it moved, 0..256; learns the noise where the camera stands."""
     bins = change.before >> 9
-    slopes = Slopes.of(change)
-    camera = int(ramp(slopes.camera(), CAMERA))
+    parts = slopes_and_change(change)
+    camera = int(ramp(share_of_camera(parts), CAMERA))
     if camera == 0:
         learn_curve(noise, change.size, bins)
     expected = noise.curve[bins]
     usual = np.clip(noise.usual, expected, HARSHEST * expected)
     size, one_sign, colour = (boxed(part, 3) * FINE for part in (change.size, np.abs(change.signed), change.colour))
-    shifted = np.where(one_sign * 100 > SHIFT_LEAST * 9 * expected, ramp(slopes.share(), SHIFT), 0)
+    shifted = np.where(one_sign * 100 > SHIFT_LEAST * 9 * expected, ramp(share_of_windows(parts), SHIFT), 0)
     certain = np.maximum(shifted, percent(one_sign, usual, ONE_SIGN))
     certain = np.maximum(certain, percent(colour, np.maximum(usual, FAINT), COLOURED))
     most = np.maximum(certain, percent(size, usual, NOISY))
@@ -158,40 +159,33 @@ def learn_usual(noise: Noise, size: Blocks, expected: Blocks, rests: NDArray[np.
     noise.usual = usual + np.where(rests, np.where(ahead > 0, ahead >> 4, ahead >> 3), 0)
 
 
-class Slopes(NamedTuple):
-    """The picture's slope at each block and the change there: what a shift explains of it."""
+def slopes_and_change(change: Change) -> Sums:
+    """Slopes x, y of the picture and its change d: xx, xy, yy, xd, yd, dd, x, y, d, each (rows, columns).
 
-    across: Sums
-    down: Sums
-    change: Sums
+    Slopes are central differences; there are none at the border.
+    """
+    before, parts = change.before, np.empty((9, *change.before.shape))
+    x, y, d = parts[6:]
+    x[:, 0] = x[:, -1] = y[0] = y[-1] = 0
+    np.subtract(before[:, 2:], before[:, :-2], out=x[:, 1:-1])
+    np.subtract(before[2:], before[:-2], out=y[1:-1])
+    d[:] = change.signed
+    for product, (one, other) in zip(parts, ((x, x), (x, y), (y, y), (x, d), (y, d), (d, d)), strict=False):
+        np.multiply(one, other, out=product)
+    return parts
 
-    @classmethod
-    def of(cls, change: Change) -> "Slopes":
-        """Central differences; none at the border."""
-        before = change.before.astype(np.float64)
-        across, down = np.zeros_like(before), np.zeros_like(before)
-        across[:, 1:-1] = before[:, 2:] - before[:, :-2]
-        down[1:-1] = before[2:] - before[:-2]
-        return cls(across, down, change.signed.astype(np.float64))
 
-    def products(self) -> list[Sums]:
-        """Slope and change times each other, and the three by themselves."""
-        x, y, d = self
-        return [x * x, x * y, y * y, x * d, y * d, d * d, x, y, d]
+def share_of_windows(parts: Sums) -> Sums:
+    """What a shift of the 7x7 blocks around each explains of their change, 0..1."""
+    return np.asarray(explained_share([boxed(part, WINDOW) for part in parts], float(WINDOW * WINDOW)))
 
-    def share(self) -> Sums:
-        """What a shift of 7x7 blocks around each explains of their change, 0..1."""
-        return np.asarray(explained_share([boxed(part, WINDOW) for part in self.products()], float(WINDOW * WINDOW)))
 
-    def camera(self) -> float:
-        """What shifts of the cells of the frame explain of their change, 0..1: all but a quarter have so much."""
-        rows, columns = (edges(side) for side in self.change.shape)
-        products, shares = self.products(), []
-        for top, bottom in pairwise(rows):
-            for left, right in pairwise(columns):
-                sums = [part[top:bottom, left:right].sum() for part in products]
-                shares.append(float(explained_share(sums, float((bottom - top) * (right - left)))))
-        return sorted(shares)[CELLS]
+def share_of_camera(parts: Sums) -> float:
+    """What shifts of the cells of the frame explain of their change, 0..1: all but a quarter have so much."""
+    rows, columns = (edges(side) for side in parts.shape[1:])
+    sums = np.add.reduceat(np.add.reduceat(parts, rows[:-1], axis=1), columns[:-1], axis=2)
+    counts = np.outer(np.diff(rows), np.diff(columns)).astype(np.float64)
+    return float(np.sort(explained_share(list(sums), counts), axis=None)[CELLS])
 
 
 def edges(side: int) -> list[int]:
@@ -199,7 +193,7 @@ def edges(side: int) -> list[int]:
     return [side * each // CELLS for each in range(CELLS + 1)]
 
 
-def explained_share(sums: list[Any], count: float) -> Any:
+def explained_share(sums: list[Any], count: Any) -> Any:
     """Of the variance of the change over `count` blocks, the share that a least-squares shift explains."""
     xx, xy, yy, xd, yd, dd, x, y, d = sums
     tiny = TINY * count * count
