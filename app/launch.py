@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from app.hosts import HOSTS
+from app.hosts import HOSTS, is_loopback
 from pipeline.core.files import write_bytes
 from pipeline.core.program import command_parser
 from pipeline.tracking.client import tracking_uri
@@ -60,7 +60,7 @@ class Reach:
     @property
     def is_private(self) -> bool:
         """Whether only this machine reaches it."""
-        return self.host == HOST
+        return is_loopback(self.host)
 
 
 def add_reach(parser: ArgumentParser, what: str) -> None:

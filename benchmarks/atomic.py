@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +47,9 @@ def seconds(work: Callable[[Path], None]) -> float:
 def main() -> None:
     """Print a line for each way to write."""
     for name, size in (("state of 2 kB", STATE_BYTES), ("frames of 0.6 MB, each synced", FRAME_BYTES)):
-        plain = seconds(lambda folder, size=size: write_each(folder, size=size, synced=False))  # type: ignore[misc]
-        synced = seconds(lambda folder, size=size: write_each(folder, size=size, synced=True))  # type: ignore[misc]
+        plain, synced = (seconds(partial(write_each, size=size, synced=each)) for each in (False, True))
         print(f"{name}: {synced / plain:.1f} times, {1e3 * (synced - plain) / FRAMES:.2f} ms more each")
-    plain = seconds(lambda folder: write_clip(folder, synced=False))
-    synced = seconds(lambda folder: write_clip(folder, synced=True))
+    plain, synced = (seconds(partial(write_clip, synced=each)) for each in (False, True))
     print(
         f"a clip, synced before its name: {synced / plain:.1f} times, {1e3 * (synced - plain) / FRAMES:.2f} ms a frame"
     )

@@ -110,10 +110,9 @@ def score(stream: Stream, pictures: Sequence[Frame]) -> StreamScore:
         uncovered = stream.uncovered(at)
         if uncovered is not None and uncovered.any():
             ghosts.append(float(np.mean((made - truth)[uncovered] ** 2)))
-    moves = any(not np.array_equal(stream.truths[0], truth) for truth in stream.truths) and stream.covered is None
     return StreamScore(
         mean(psnr),
-        math.nan if moves else measures.flicker(list(pictures), still),
+        measures.flicker(list(pictures), still) if stream.camera_rests else math.nan,
         10 * math.log10(255**2 / max(mean(ghosts), 1e-9)) if ghosts else math.nan,
     )
 

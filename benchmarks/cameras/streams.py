@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.cameras.families import to_uint8
+from benchmarks.cameras.families import SEED, to_uint8
 from benchmarks.cameras.measures import Mask
 from pipeline.core.geometry import Frame
 
@@ -25,6 +25,7 @@ class Stream:
 
     truths: list[Frame]  # (H, W, 3) uint8
     covered: list[Mask] | None = None
+    camera_rests: bool = True
 
     def still(self, last: int) -> Mask | None:
         """Where nothing ever moved in the `last` frames and the one before; None: everywhere."""
@@ -46,17 +47,18 @@ def standing(photo: Frame, other: Frame, frames: int) -> Stream:
 def shaken(photo: Frame, other: Frame, frames: int) -> Stream:
     """A camera in a hand."""
     del other
-    random, place, places = np.random.default_rng(frames), np.zeros(2), []
+    random, place, places = np.random.default_rng(SEED), np.zeros(2), []
     for _ in range(frames):
         place = SHAKE_STAYS * (place + random.normal(0, SHAKE_PX, 2))
         places.append(place)
-    return Stream([view(photo, *place) for place in places])
+    return Stream([view(photo, *place) for place in places], camera_rests=False)
 
 
 def panned(photo: Frame, other: Frame, frames: int) -> Stream:
     """A camera that turns evenly."""
     del other
-    return Stream([view(photo, *((at - frames / 2) * np.array(PAN_PX))) for at in range(frames)])
+    places = [(at - frames / 2) * np.array(PAN_PX) for at in range(frames)]
+    return Stream([view(photo, *place) for place in places], camera_rests=False)
 
 
 def crossed(photo: Frame, other: Frame, frames: int) -> Stream:

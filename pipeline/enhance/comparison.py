@@ -58,20 +58,19 @@ class Comparison:
         return replace(self, student=self.student.seen(frames), other=other, settings=settings)
 
     def streaming(self, calm: float) -> "Comparison":
-        """The same with both students, where there are two, for the frames of a new stream."""
-        other = self.other.streaming(calm) if isinstance(self.other, Upscaler) else self.other
-        return replace(self, student=self.student.streaming(calm), other=other)
+        """The same with both students, where there are two, for the frames of a new stream, which they share."""
+        student = self.student.streaming(calm)
+        other = self.other.sharing(student) if isinstance(self.other, Upscaler) else self.other
+        return replace(self, student=student, other=other)
 
     @property
     def state(self) -> State:
-        """What both students keep of the stream: the same, since they see the same frames."""
+        """What is kept of the stream."""
         return self.student.state
 
     def restore(self, state: State) -> None:
         """Resume the stream where `state` was taken."""
-        for each in (self.student, self.other):
-            if isinstance(each, Upscaler):
-                each.restore({name: value.copy() for name, value in state.items()})
+        self.student.restore(state)
 
     def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
         """Both pictures in a row, each under its name: (H, 2 W, 3) uint8."""

@@ -129,7 +129,8 @@ def known_identity(folder: Path) -> dict[str, Any] | None:
 def packed(state: Mapping[str, NDArray[Any]]) -> bytes:
     """Arrays as the bytes of an .npz file."""
     file = io.BytesIO()
-    np.savez(file, **dict(state))  # type: ignore[arg-type]
+    arrays: dict[str, Any] = dict(state)  # savez has keywords of its own, of other types
+    np.savez(file, **arrays)
     return file.getvalue()
 
 

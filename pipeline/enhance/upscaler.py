@@ -98,6 +98,10 @@ class Upscaler:
         """This for the frames of a new stream. Raises what `Student.streaming` raises."""
         return replace(self, student=self.student.streaming(calm))
 
+    def sharing(self, stream_of: "Upscaler") -> "Upscaler":
+        """This for the frames of the same stream: what one of the two has fused the other is given, too."""
+        return replace(self, student=replace(self.student, stream=stream_of.student.stream))
+
     def for_pictures(self) -> "Upscaler":
         """This for pictures that have nothing to do with each other."""
         return replace(self, student=replace(self.student, stream=None))

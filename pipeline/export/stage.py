@@ -159,7 +159,7 @@ def build_with_dials(model: StudentSR, frames: RealFrames, *, opset: int, camera
         check_parity(at_dials(model, STRONG), section.fold_float(exact, STRONG), frames.parity),
     )
     folded = [section.fold_float(exact, dials) for dials in cameras or CORNERS]
-    int8 = quantise(exact, frames.calibration, **{"own" if cameras else "folded": folded})
+    int8 = quantise(exact, frames.calibration, folded=() if cameras else folded, own=folded if cameras else ())
     return Built(exact, int8, difference, dial_section(model, exact, int8))
 
 

@@ -26,6 +26,7 @@ CELLS = 4  # of a side of the frame, for what the camera itself does
 ONE = 256  # a share of 1
 
 BINS = 8  # of brightness, on the curve of the noise
+BIN_BITS = 9  # of a block's sum of luma that do not say in which bin it is
 FINE = 16  # units of the curve in one of a block's sums of change
 QUIET_TENTHS = 3  # of the blocks of a brightness are no noisier than what counts for its noise
 FLOOR = 8 * FINE  # half a level: less is rounding
@@ -117,7 +118,7 @@ def is_cut(change: Change, noise: Noise) -> bool:
 
 def moved(change: Change, noise: Noise) -> Blocks:
     """Of each block how surely it moved, 0..256; learns the noise where the camera stands."""
-    bins = change.before >> 9
+    bins = change.before >> BIN_BITS
     parts = slopes_and_change(change)
     camera = int(ramp(share_of_camera(parts), CAMERA))
     if camera == 0:

@@ -5,14 +5,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from making import Project, photo
+from making import photo
 
 from pipeline.core.errors import SharpcamError
-from pipeline.enhance.comparison import compare
+from pipeline.enhance.comparison import CAPTION_PX, Comparison, compare
 from pipeline.enhance.encoding import Encoding
 from pipeline.enhance.following import Following
 from pipeline.enhance.run import main
-from pipeline.enhance.upscaler import Upscaler, load_upscaler
 from pipeline.enhance.video import enhance_video, part_of
 from pipeline.student import catalogue
 from pipeline.student.calm import Calm
@@ -21,18 +20,6 @@ LOSSLESS = Encoding(codec="ffv1")
 SIZE = 96, 128  # height, width
 FRAMES, SEGMENT = 14, 4
 ENGINE = ("--engine", "onnxruntime-fp32", "--threads", "1")
-
-
-@pytest.fixture(scope="module")
-def upscaler(trained_once: Project) -> Upscaler:
-    return load_upscaler(trained_once.paths.contract, engine="onnxruntime-fp32", threads=1)
-
-
-@pytest.fixture
-def at_student(trained_once: Project, monkeypatch):
-    monkeypatch.chdir(trained_once.root)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{trained_once.root / 'mlflow.db'}")
-    return trained_once
 
 
 def noisy(count: int = FRAMES, *, seed: int = 0) -> list[np.ndarray]:
@@ -129,6 +116,16 @@ def test_another_calm_does_not_resume_the_segments_of_before(upscaler, tmp_path)
     expected = [upscaler.enhance(frame) for frame in noisy()]
     for made, each in zip(pictures(target), expected, strict=True):
         assert np.abs(made.astype(int) - each).max() <= 1
+
+
+def test_two_students_next_to_each_other_share_what_is_fused(upscaler):
+    other = upscaler.with_strength(0.5)
+    both = Comparison(upscaler, other, "other", {}).streaming(1)
+    alone = [each.streaming(1) for each in (other, upscaler)]
+    for frame in noisy(6):
+        row = both.enhance(frame)[CAPTION_PX:]
+        expected = np.hstack([each.enhance(frame) for each in alone])[CAPTION_PX:]
+        assert np.array_equal(row, expected)
 
 
 def test_pictures_are_not_fused(upscaler):

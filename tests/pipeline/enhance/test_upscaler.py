@@ -9,13 +9,8 @@ from making import photo
 
 from pipeline.core.errors import SharpcamError
 from pipeline.enhance.tiling import spans
-from pipeline.enhance.upscaler import OVERLAP_PX, Upscaler, load_upscaler
+from pipeline.enhance.upscaler import OVERLAP_PX, load_upscaler
 from training.models import MODELS
-
-
-@pytest.fixture(scope="module")
-def upscaler(trained_once) -> Upscaler:
-    return load_upscaler(trained_once.paths.contract, engine="onnxruntime-fp32", threads=1)
 
 
 @pytest.mark.parametrize("side", [2, 64, 100, 128, 130, 190, 192, 194, 998, 1000])

@@ -11,13 +11,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from making import Project, kill, make_video, photo, until
+from making import kill, make_video, photo, until
 
 from pipeline.core.errors import SharpcamError
 from pipeline.enhance.comparison import compare
 from pipeline.enhance.encoding import CODECS, Encoding
 from pipeline.enhance.run import main
-from pipeline.enhance.upscaler import Upscaler, load_upscaler
+from pipeline.enhance.upscaler import Upscaler
 from pipeline.enhance.video import enhance_video, part_of
 from pipeline.media.video import _colours, check_end, look_at
 from pipeline.student import catalogue
@@ -27,18 +27,6 @@ FAST = Encoding(preset="fast", quality=10)
 RATE, TICKS, SOUND_HZ = 25, 1000, 48_000
 FRAMES = 12
 FIRST = {".mp4": {"movflags": "+faststart"}, ".mkv": {}, ".webm": {}}  # so that a cut costs no index
-
-
-@pytest.fixture(scope="module")
-def upscaler(trained_once: Project) -> Upscaler:
-    return load_upscaler(trained_once.paths.contract, engine="onnxruntime-fp32", threads=1)
-
-
-@pytest.fixture
-def at_student(trained_once: Project, monkeypatch):
-    monkeypatch.chdir(trained_once.root)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{trained_once.root / 'mlflow.db'}")
-    return trained_once
 
 
 def film(

@@ -19,14 +19,8 @@ from pipeline.enhance.camera.screens import VirtualCamera, Window, divided
 from pipeline.enhance.camera.watch import watch
 from pipeline.enhance.encoding import Encoding
 from pipeline.enhance.run import main
-from pipeline.enhance.upscaler import load_upscaler
 
 FAST = Encoding(preset="fast")
-
-
-@pytest.fixture(scope="module")
-def upscaler(trained_once: Project):
-    return load_upscaler(trained_once.paths.contract, engine="onnxruntime-fp32", threads=1)
 
 
 @pytest.fixture
