@@ -53,7 +53,7 @@ def verdict(scores: Scores, judged: dict[str, Any]) -> list[str]:
         sentences = [f"{words}; {GATE_DB} dB above are needed. Train longer or on more frames."]
     elif judged["int8_loss_db"] > INT8_MOST_DB:
         loss = f"int8 costs {judged['int8_loss_db']:.2f} dB of it and {INT8_MOST_DB} are allowed"
-        sentences = [f"{words}, but {loss}. Raise export.calibration_frames."]
+        sentences = [f"{words}, but {loss}. Train it again, on more frames or from another seed."]
     else:
         sentences = [f"{words}, but ONNX does not answer as torch does. Export it again."]
     if "teacher" not in scores:

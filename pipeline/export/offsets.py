@@ -1,6 +1,5 @@
 """Where the numbers that dials act on lie in a student's ONNX files: the section `dials` of its contract."""
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -8,47 +7,64 @@ import onnx
 from onnx import numpy_helper
 
 from pipeline.core.errors import SharpcamError
-from pipeline.student.dials import pack_array
+from pipeline.export.range_table import Measured
+from pipeline.student.packing import pack_array
 from training.models.dials import DIALS, NEUTRAL
 from training.models.student import StudentSR
 
 WHOLE = ("weight_scale", "bias_levels", "bias_scale")  # what dials change of a convolution in whole numbers
 
 
-def dial_section(student: StudentSR, exact: bytes, int8: bytes | None = None) -> dict[str, Any]:
-    """The contract's `dials` of a student that was exported to these bytes. Raises SharpcamError where it has none."""
+def dial_section(
+    student: StudentSR, exact: bytes, int8: bytes | None = None, ranges: Measured | None = None
+) -> dict[str, Any]:
+    """The contract's `dials` of a student that was exported to these bytes. Raises SharpcamError where it has none.
+
+    `ranges`: those that its int8 file takes at all dials; None: those in the file.
+    """
     if student.dials is None:
         raise SharpcamError("This student was trained without dials. Train it with the argument dials.")
     hidden, out = student.dials.hidden, student.dials.out
     arrays = {"hidden_weight": hidden.weight, "hidden_bias": hidden.bias, "out_weight": out.weight}
-    return {
+    section = {
         "names": list(DIALS),
         "range": [0, 1],
         "neutral": list(NEUTRAL),
         "perceptron": {name: pack_array(array.detach().numpy()) for name, array in arrays.items()},
-        "layers": layers(student, exact, int8),
+        "layers": layers(student, exact, int8, tensors=ranges.names if ranges else []),
     }
+    return section | ({"ranges": ranges_section(ranges, int8)} if ranges and int8 else {})
 
 
-def layers(student: StudentSR, exact: bytes, int8: bytes | None) -> list[dict[str, Any]]:
-    """The convolutions that dials act on, and where their numbers lie."""
+def ranges_section(ranges: Measured, int8: bytes) -> dict[str, Any]:
+    """The ranges, and where those of the int8 file lie."""
+    places = Places(int8)
+    tensors = [{key: places.of(f"{name}_{key}") for key in ("scale", "zero")} for name in ranges.names]
+    return {"tensors": tensors, "low": pack_array(ranges.low), "high": pack_array(ranges.high)}
+
+
+def layers(student: StudentSR, exact: bytes, int8: bytes | None, *, tensors: list[str]) -> list[dict[str, Any]]:
+    """The convolutions that dials act on, where their numbers lie, and which of the `tensors` they read."""
     in_float, in_int8 = Places(exact), Places(int8) if int8 else None
-    outputs = {node.input[1]: node.output[0] for node in in_float.model.graph.node if node.op_type == "Conv"}
+    nodes = {node.input[1]: node for node in in_float.model.graph.node if node.op_type == "Conv"}
     found: list[dict[str, Any]] = []
     for name, convolution in student.modulated():
-        layer = {
+        layer: dict[str, Any] = {
             "name": name,
             "channels": convolution.out_channels,
             "fan_in": convolution.weight[0].numel(),
             "float": {key: in_float.of(f"{name}.{key}") for key in ("weight", "bias")},
         }
-        gives = outputs[f"{name}.weight"]
-        found.append(layer | ({"int8": {key: in_int8.of(f"{gives}_{key}") for key in WHOLE}} if in_int8 else {}))
+        if in_int8:
+            reads, gives = nodes[f"{name}.weight"].input[0], nodes[f"{name}.weight"].output[0]
+            layer["int8"] = {key: in_int8.of(f"{gives}_{key}") for key in WHOLE}
+            layer["int8"] |= {"reads": tensors.index(reads)} if reads in tensors else {}
+        found.append(layer)
     return found
 
 
 class Places:
-    """Finds constants in the bytes of an ONNX file: each is exchanged for a mark of its size, which is searched for."""
+    """Finds constants in the bytes of an ONNX file: where these differ once all bits of a constant are turned."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -61,18 +77,14 @@ class Places:
         kept = tensor.raw_data if tensor is not None else b""
         if tensor is None or not kept:
             raise SharpcamError(f"The exported student has no constant {name}. Please report this.")
-        tensor.raw_data = _mark(len(kept))
-        marked = self.model.SerializeToString(deterministic=True)
-        offset = int(marked.find(tensor.raw_data))
+        tensor.raw_data = bytes(0xFF ^ byte for byte in kept)
+        turned = self.model.SerializeToString(deterministic=True)
         tensor.raw_data = kept
-        if self.data[offset : offset + len(kept)] != kept or len(marked) != len(self.data):
-            raise SharpcamError(f"The constant {name} was not found in the exported student. Please report this.")
-        return offset
-
-
-def _mark(size: int) -> bytes:
-    """Bytes of that size that occur nowhere else."""
-    return hashlib.shake_256(b"sharpcam").digest(size)
+        if len(turned) == len(self.data):
+            differing = np.flatnonzero(np.frombuffer(turned, np.uint8) != np.frombuffer(self.data, np.uint8))
+            if len(differing) == len(kept) == differing[-1] - differing[0] + 1:
+                return int(differing[0])
+        raise SharpcamError(f"The constant {name} was not found in the exported student. Please report this.")
 
 
 def with_own_biases(data: bytes, student: StudentSR) -> bytes:

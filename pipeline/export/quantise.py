@@ -17,14 +17,13 @@ from onnx import helper, numpy_helper
 
 from pipeline.core.geometry import Frame
 from pipeline.student.engines import session, to_batch
+from pipeline.student.ranges import Range
 
-LEVELS = 255  # of uint8
 MOST = 127  # of int8, the same on both sides of zero
 EVERY = 8  # answers are looked at in every eighth row and column
 TILE_PX = 256  # frames go through in pieces, which bounds the memory that wide networks need
-OUTLIERS = 0.001  # percent of the values at either end that may be clipped; more would show in sharp pictures
+OUTLIERS = 0.003  # percent of the values at either end that may be clipped; more would show in sharp pictures
 SAMPLES = 50_000  # of a tensor for each piece of a frame
-FEWER = 4  # every so many frames widen the ranges for other dials
 DAMPING = 1e-3  # of the mean square, so that inputs that never vary leave the equations solvable
 
 Array = NDArray[Any]
@@ -49,51 +48,25 @@ class Convolution:
         return str(self.node.output[0])
 
 
-@dataclass(frozen=True)
-class Range:
-    """What a tensor holds, zero included, as uint8 has to span it."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, samples: list[Array]) -> "Range":
-        """Of nearly all of the samples: a few outliers would cost all others half of their levels."""
-        low, high = np.percentile(np.concatenate(samples), [OUTLIERS, 100 - OUTLIERS])
-        return cls(min(0.0, float(low)), max(0.0, float(high)))
-
-    def widened(self, other: "Range") -> "Range":
-        """What holds both."""
-        return Range(min(self.low, other.low), max(self.high, other.high))
-
-    @property
-    def scale(self) -> np.float32:
-        return np.float32(max(self.high - self.low, 1e-6) / LEVELS)
-
-    @property
-    def zero(self) -> np.uint8:
-        return np.uint8(np.clip(np.rint(-self.low / self.scale), 0, LEVELS))
-
-
-def quantise(data: bytes, frames: list[Frame], *, folded: Sequence[bytes] = (), own: Sequence[bytes] = ()) -> bytes:
+def quantise(
+    data: bytes, frames: list[Frame], *, ranges: dict[str, Range] | None = None, own: Sequence[bytes] = ()
+) -> bytes:
     """The float ONNX student `data` as int8, calibrated on real `frames` (h, w, 3) uint8 at its input size.
 
-    `folded`: the same student at other dials, whose activations have to fit as well. `own`: it at the dials of its own
-    cameras, which it is calibrated at in place of those of `data`. The same student and frames give the same bytes on
-    the same machine.
+    `ranges`: of its inner tensors, in place of those that the frames say. `own`: the same student at the dials of its
+    own cameras, at which its weights are rounded best. The same student and frames give the same bytes on the same
+    machine.
     """
     model = onnx.load_from_string(data)
-    convolutions = find_convolutions(model)
-    ranges, moments = calibrate_all(own or [data], frames)
-    for other in folded:
-        theirs = spans(onnx.load_from_string(other), list(ranges), frames[::FEWER])
-        ranges = {name: span.widened(theirs[name]) for name, span in ranges.items()}
-    ranges[model.graph.input[0].name] = Range(0.0, 1.0)  # exactly the levels that a frame has: nothing is lost there
+    convolutions, frame = find_convolutions(model), model.graph.input[0].name
+    found = ranges or spans(model, inner_tensors(model, convolutions), frames)
+    found = found | {frame: Range(0.0, 1.0)}  # exactly the levels that a frame has: nothing is lost there
+    moments = all_moments(own or [data], frames)
     graph = Rewriter(model)
     for convolution in convolutions:
         levels, scales = whole_weights(convolution.weight, moments[convolution.gives])
-        graph.quantise_weights(convolution, levels, scales, input_scale=ranges[convolution.reads].scale)
-    for name, span in ranges.items():
+        graph.quantise_weights(convolution, levels, scales, input_scale=found[convolution.reads].scale)
+    for name, span in found.items():
         graph.quantise_tensor(name, span)
     return graph.finish()
 
@@ -113,45 +86,45 @@ def find_convolutions(model: onnx.ModelProto) -> list[Convolution]:
 
 
 def inner_tensors(model: onnx.ModelProto, convolutions: list[Convolution]) -> list[str]:
-    """What becomes uint8: what convolutions read, and answers that are added up to what others read."""
+    """What becomes uint8 beside the frame: what convolutions read, and answers that are added up to it."""
     read = {convolution.reads for convolution in convolutions}
     sums = [node for node in model.graph.node if node.op_type == "Add" and node.output[0] in read]
     added = {name for node in sums for name in node.input}
-    return sorted(read | {convolution.gives for convolution in convolutions if convolution.gives in added})
+    gives = {convolution.gives for convolution in convolutions}
+    return sorted((read | (gives & added)) - {model.graph.input[0].name})
 
 
-def calibrate_all(students: Sequence[bytes], frames: list[Frame]) -> tuple[dict[str, Range], dict[str, Array]]:
-    """What `calibrate` finds of one student at several dials, each on its share of the frames: all of it together."""
-    ranges: dict[str, Range] = {}
-    moments: dict[str, Array] = {}
+def all_moments(students: Sequence[bytes], frames: list[Frame]) -> dict[str, Array]:
+    """The `moments` of one student at several dials, each on its share of the frames: all of them together."""
+    found: dict[str, Array] = {}
     count = min(len(students), len(frames))
     for index, data in enumerate(students[:count]):
-        model = onnx.load_from_string(data)
-        theirs, squares = calibrate(model, find_convolutions(model), frames[index::count])
-        ranges = {name: span.widened(ranges.get(name, span)) for name, span in theirs.items()}
-        moments = {name: moments.get(name, 0) + values for name, values in squares.items()}
-    return ranges, moments
+        for name, squares in moments(onnx.load_from_string(data), frames[index::count]).items():
+            found[name] = found.get(name, 0) + squares
+    return found
 
 
-def calibrate(
-    model: onnx.ModelProto, convolutions: list[Convolution], frames: list[Frame]
-) -> tuple[dict[str, Range], dict[str, Array]]:
-    """The range of each inner tensor, and by convolution the second moments (n, n) of what its weights meet."""
-    samples: dict[str, list[Array]] = {name: [] for name in inner_tensors(model, convolutions)}
-    moments: dict[str, Array] = {}
-    for values in passing(model, list(samples), frames):
-        for name, kept in samples.items():
-            kept.append(sample(values[name]))
+def moments(model: onnx.ModelProto, frames: list[Frame]) -> dict[str, Array]:
+    """By convolution the second moments (n, n) of what its weights meet."""
+    convolutions = find_convolutions(model)
+    found: dict[str, Array] = {}
+    for values in passing(model, sorted({convolution.reads for convolution in convolutions}), frames):
         for convolution in convolutions:
             columns = met(values[convolution.reads], convolution)
-            moments[convolution.gives] = moments.get(convolution.gives, 0) + columns.T @ columns
-    return {name: Range.of(kept) for name, kept in samples.items()}, moments
+            found[convolution.gives] = found.get(convolution.gives, 0) + columns.T @ columns
+    return found
 
 
 def spans(model: onnx.ModelProto, names: list[str], frames: list[Frame]) -> dict[str, Range]:
-    """The ranges of the tensors `names` alone."""
+    """The ranges of the tensors `names`."""
     pieces = [{name: sample(values[name]) for name in names} for values in passing(model, names, frames)]
-    return {name: Range.of([piece[name] for piece in pieces]) for name in names}
+    return {name: range_of([piece[name] for piece in pieces]) for name in names}
+
+
+def range_of(samples: list[Array]) -> Range:
+    """The range of nearly all of the samples: a few outliers would cost all others half of their levels."""
+    low, high = np.percentile(np.concatenate(samples), [OUTLIERS, 100 - OUTLIERS])
+    return Range(min(0.0, float(low)), max(0.0, float(high)))
 
 
 def sample(values: Array) -> Array:

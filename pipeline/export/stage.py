@@ -21,7 +21,6 @@ from pipeline.core.paths import Paths
 from pipeline.core.provenance import data_versions
 from pipeline.core.split_file import read_split
 from pipeline.export.exported import (
-    CORNERS,
     STRONG,
     THREADS,
     Built,
@@ -34,6 +33,7 @@ from pipeline.export.exported import (
 from pipeline.export.offsets import dial_section, with_own_biases
 from pipeline.export.onnx_export import as_onnx
 from pipeline.export.quantise import quantise
+from pipeline.export.range_table import Measured
 from pipeline.student.calm import DEFINITION, Calm
 from pipeline.student.clip_dials import evenly_spread
 from pipeline.student.contract import INT8_SUFFIX, TORCH_MOST, pack_picture
@@ -158,9 +158,10 @@ def build_with_dials(model: StudentSR, frames: RealFrames, *, opset: int, camera
         check_parity(model, exact, frames.parity),
         check_parity(at_dials(model, STRONG), section.fold_float(exact, STRONG), frames.parity),
     )
-    folded = [section.fold_float(exact, dials) for dials in cameras or CORNERS]
-    int8 = quantise(exact, frames.calibration, folded=() if cameras else folded, own=folded if cameras else ())
-    return Built(exact, int8, difference, dial_section(model, exact, int8))
+    ranges = Measured(section, exact, frames.calibration)
+    own = [section.fold_float(exact, dials) for dials in cameras]
+    int8 = quantise(exact, frames.calibration, ranges=ranges.at_neutral(), own=own)
+    return Built(exact, int8, difference, dial_section(model, exact, int8, ranges))
 
 
 def at_dials(model: StudentSR, dials: Dials) -> StudentSR:

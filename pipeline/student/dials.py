@@ -5,20 +5,18 @@ places of its weights in the files, so that turning a dial rewrites some numbers
 sums, products, maxima and quotients are used, in float64: the browser computes the same.
 """
 
-import base64
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, model_validator
 
 from pipeline.core.errors import SharpcamError
+from pipeline.student.packing import Array, Packed
+from pipeline.student.ranges import POSITIONS, RangeTable, ranges_at
 
-Array = NDArray[Any]
 Share = Annotated[float, Field(ge=0, le=1)]
 Setting = tuple[Share, Share, Share, Share]  # of all dials, as JSON holds it
-BYTES = 4  # of a float32 and of an int32
 INT32 = 2**31
 STEP = 2  # decimals of an estimated dial: what is printed can be asked for again
 A_LITTLE, PLAINLY, VERY = 0.12, 0.35, 0.65  # from where on people are told; the browser has the same
@@ -71,27 +69,6 @@ def _grade(value: float) -> str | None:
     return "a little " if value < PLAINLY else "" if value < VERY else "very "
 
 
-def pack_array(array: Array) -> dict[str, Any]:
-    """A float32 array as JSON can hold it."""
-    data = np.ascontiguousarray(array, "<f4")
-    return {"shape": list(data.shape), "base64": base64.b64encode(data.tobytes()).decode()}
-
-
-def unpack_array(packed: Any) -> Array:
-    """The array that `pack_array` was given, as float64. Raises ValueError for anything else."""
-    try:
-        data = base64.b64decode(packed["base64"], validate=True)
-        array = np.frombuffer(data, "<f4").reshape(packed["shape"]).astype(np.float64)
-    except (TypeError, KeyError, ValueError):
-        raise ValueError("this is not a valid packed array") from None
-    if not np.isfinite(array).all():
-        raise ValueError("this array holds values that are not finite")
-    return array
-
-
-Packed = Annotated[Any, AfterValidator(unpack_array)]
-
-
 class Perceptron(BaseModel, frozen=True):
     """What turns dials into factors and offsets: raw = out (relu(hidden d + bias) - the same at neutral)."""
 
@@ -117,6 +94,7 @@ class InInt8(BaseModel, frozen=True):
     weight_scale: NonNegativeInt  # float32
     bias_levels: NonNegativeInt  # int32
     bias_scale: NonNegativeInt  # float32
+    reads: NonNegativeInt | None = None  # which of the tensors of the range table; None: the frame
 
 
 class Layer(BaseModel, frozen=True):
@@ -144,6 +122,7 @@ class DialSection(BaseModel, frozen=True):
     neutral: Setting
     perceptron: Perceptron
     layers: list[Layer]
+    ranges: RangeTable | None = None  # None: those of the int8 file hold at all dials
 
     @model_validator(mode="after")
     def _fits_together(self) -> "DialSection":
@@ -158,6 +137,23 @@ class DialSection(BaseModel, frozen=True):
         for name, shape in shapes.items():
             if (found := getattr(self.perceptron, name).shape) != shape:
                 raise ValueError(f"perceptron.{name} is {found} in place of {shape}")
+        return self
+
+    @model_validator(mode="after")
+    def _ranges_fit(self) -> "DialSection":
+        reads = (layer.in_int8.reads for layer in self.layers if layer.in_int8)
+        known = {tensor for tensor in reads if tensor is not None}
+        if self.ranges is None:
+            if known:
+                raise ValueError("ranges are missing, and layers read tensors of theirs")
+            return self
+        tensors = len(self.ranges.tensors)
+        shape = (POSITIONS,) * len(self.names) + (tensors,)
+        for name in ("low", "high"):
+            if (found := getattr(self.ranges, name).shape) != shape:
+                raise ValueError(f"ranges.{name} is {found} in place of {shape}")
+        if unknown := known - set(range(tensors)):
+            raise ValueError(f"layers read the tensors {sorted(unknown)}, and ranges holds {tensors}")
         return self
 
     def turns(self, dials: Dials) -> Iterator[Turn]:
@@ -179,18 +175,32 @@ class DialSection(BaseModel, frozen=True):
         return bytes(numbers.data)
 
     def fold_int8(self, data: bytes, dials: Dials) -> bytes:
-        """The int8 ONNX file `data` at `dials`: only scales and biases differ. Raises what `fold_float` raises."""
+        """The int8 ONNX file `data` at `dials`: scales, biases and ranges differ. Raises what `fold_float` raises."""
         numbers = Numbers(data)
+        grown = self._set_ranges(numbers, dials)
         for layer, (factor, offset) in zip(self.layers, self.turns(dials), strict=True):
             at, count = layer.in_int8, layer.channels
             if at is None:
                 raise SharpcamError('The contract has no dials for its int8 file. Run "dvc repro export" again.')
-            scale = numbers.read(at.bias_scale, "<f4", count) * factor
-            levels = np.rint((numbers.read(at.bias_levels, "<i4", count) * scale + offset) / scale)
+            before = numbers.read(at.bias_scale, "<f4", count) * factor
+            scale = before if at.reads is None else before * grown[at.reads]
+            levels = np.rint((numbers.read(at.bias_levels, "<i4", count) * before + offset) / scale)
             numbers.write(at.weight_scale, "<f4", numbers.read(at.weight_scale, "<f4", count) * factor)
             numbers.write(at.bias_scale, "<f4", scale)
             numbers.write(at.bias_levels, "<i4", levels.clip(-INT32, INT32 - 1))
         return bytes(numbers.data)
+
+    def _set_ranges(self, numbers: "Numbers", dials: Dials) -> list[float]:
+        """Write the ranges at `dials`; gives how much larger the scale of each tensor is than it was."""
+        grown = []
+        if self.ranges is not None:
+            spans = ranges_at(self.ranges.low, self.ranges.high, dials, neutral=self.neutral)
+            for tensor, span in zip(self.ranges.tensors, spans, strict=True):
+                (before,) = numbers.read(tensor.scale, "<f4", 1)
+                grown.append(float(span.scale / before))
+                numbers.write(tensor.scale, "<f4", np.array([span.scale]))
+                numbers.write(tensor.zero, "u1", np.array([span.zero]))
+        return grown
 
 
 class Numbers:
@@ -201,7 +211,7 @@ class Numbers:
 
     def read(self, offset: int, kind: str, count: int) -> Array:
         """So many numbers as float64."""
-        if offset + BYTES * count > len(self.data):
+        if offset + np.dtype(kind).itemsize * count > len(self.data):
             raise SharpcamError(
                 f"The contract's dials lie behind the end of its ONNX file ({offset} of {len(self.data)} bytes). "
                 'Run "dvc repro export" again.'

@@ -17,8 +17,9 @@ from pydantic import BaseModel, NonNegativeFloat, field_validator
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
-from pipeline.student.dials import Array, Dials, rounded
+from pipeline.student.dials import Dials, rounded
 from pipeline.student.engines import session
+from pipeline.student.packing import Array
 
 PRIOR_WEIGHTS = "prior_weights"  # in the network's metadata, and in the contract
 WINDOW_PX = 256

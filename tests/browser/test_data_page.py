@@ -2,6 +2,7 @@
 
 import re
 
+from dashboards import loaded
 from making import ROOT, make_video, photo, until
 from playwright.sync_api import expect
 
@@ -32,7 +33,7 @@ def compare(page):
     expect(zoom).to_have_text(re.compile(r"^3(\.\d)?\D"))
     pictures = page.locator(".layer img")
     expect(pictures).to_have_count(2)
-    page.wait_for_function(SHOWN, arg=pictures.element_handles())
+    until(lambda: loaded(pictures))
     same = {picture.get_attribute("style") for picture in pictures.all()}
     drag(page, page.locator(".view"), 60)
     moved = {picture.get_attribute("style") for picture in pictures.all()}
@@ -46,9 +47,6 @@ def compare(page):
     page.set_viewport_size(NARROW)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.set_viewport_size({"width": 1400, "height": 1000})
-
-
-SHOWN = "pictures => pictures.every(picture => picture.complete && picture.naturalWidth > 0)"
 
 
 def drag(page, element, pixels):

@@ -2,7 +2,8 @@
 
 import zipfile
 
-from making import make_video, photo
+from dashboards import loaded
+from making import make_video, photo, until
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -21,10 +22,7 @@ def test_files_are_dropped_enhanced_compared_and_taken_home(trained, dashboard, 
     expect(page.locator(".divider")).to_be_visible()
     pictures = page.locator(".layer img")
     expect(pictures).to_have_count(2)
-    page.wait_for_function(
-        "pictures => pictures.every(picture => picture.complete && picture.naturalWidth > 0)",
-        arg=pictures.element_handles(),
-    )
+    until(lambda: loaded(pictures))
     assert {picture.evaluate("one => one.naturalWidth") for picture in pictures.all()} == {160, 320}
     with page.expect_download() as taken:
         page.get_by_role("button", name="Download a.png").click()

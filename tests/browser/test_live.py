@@ -97,7 +97,7 @@ def test_the_sample_plays_without_a_camera(live: Page) -> None:
 def test_the_camera_is_off_after_leaving_the_page(live: Page) -> None:
     start_camera(live)
     live.get_by_role("link", name="Home").click()
-    live.wait_for_function("window.tracks.every((track) => track.readyState === 'ended')")
+    until(lambda: set(cameras(live)) == {"ended"})
 
 
 def test_a_rerun_or_another_model_leaves_the_camera_on(live: Page) -> None:
@@ -129,7 +129,7 @@ def test_the_cameras_dials_are_shown_and_a_slider_stays_where_it_is_put(live: Pa
 def test_another_resolution_restarts_the_camera_once(live: Page) -> None:
     start_camera(live)
     live.get_by_label("Camera size").select_option("320x240")
-    live.wait_for_function("window.tracks.length === 2 && window.tracks[1].readyState === 'live'")
+    until(lambda: cameras(live) == ["ended", "live"])
     frames_come(live)
     assert cameras(live) == ["ended", "live"]
 

@@ -8,6 +8,9 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from making import ROOT, Project, until
+from playwright.sync_api import Locator
+
+ALL_LOADED = "pictures => pictures.every((picture) => picture.complete && picture.naturalWidth > 0)"
 
 
 def start_dashboard(project: Project) -> tuple[str, "subprocess.Popen[str]"]:
@@ -43,3 +46,8 @@ def answers(address: str) -> bool:
             return True
     except (URLError, OSError):
         return False
+
+
+def loaded(pictures: Locator) -> bool:
+    """Whether all of the pictures have come. Playwright's wait_for_function asks again by eval, which pages refuse."""
+    return bool(pictures.evaluate_all(ALL_LOADED))

@@ -9,8 +9,9 @@ from making import photo
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
-from pipeline.student.dials import Dials, DialSection, checked, describe, pack_array, rounded, unpack_array
+from pipeline.student.dials import Dials, DialSection, checked, describe, rounded
 from pipeline.student.engines import OnnxRuntime, to_batch
+from pipeline.student.packing import pack_array, unpack_array
 from training import checkpoints
 from training.models import dials as learned
 

@@ -13,8 +13,9 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.hashing import sha256
 from pipeline.student import runtime
-from pipeline.student.dials import Dials, pack_array, unpack_array
+from pipeline.student.dials import Dials
 from pipeline.student.engines import ENGINES, REFERENCE
+from pipeline.student.packing import pack_array, unpack_array
 from pipeline.student.runtime import load_student
 from pipeline.student.student import TOLERANCE
 
