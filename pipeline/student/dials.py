@@ -78,7 +78,15 @@ class Perceptron(BaseModel, frozen=True):
 
     def hidden(self, dials: Array) -> Array:
         """The hidden layer, (H,)."""
-        return np.asarray(np.maximum(self.hidden_weight @ dials + self.hidden_bias, 0))
+        return np.asarray(np.maximum(added_up(self.hidden_weight, dials) + self.hidden_bias, 0))
+
+
+def added_up(weight: Array, values: Array) -> Array:
+    """`weight` (m, n) times `values` (n,), summed in order: the same bits on every machine, which BLAS does not give."""
+    total = np.zeros(len(weight))
+    for column, value in zip(weight.T, values, strict=True):
+        total = total + column * value
+    return total
 
 
 class InFloat(BaseModel, frozen=True):
@@ -159,7 +167,7 @@ class DialSection(BaseModel, frozen=True):
     def turns(self, dials: Dials) -> Iterator[Turn]:
         """What `dials` do to each of the layers. Raises SharpcamError where one is not in 0..1."""
         ours, neutral = (self.perceptron.hidden(np.array(each)) for each in (checked(dials), self.neutral))
-        raw = self.perceptron.out_weight @ (ours - neutral)
+        raw = added_up(self.perceptron.out_weight, ours - neutral)
         ends = np.cumsum([layer.channels for layer in self.layers])[:-1]
         for factor, offset in zip(*(np.split(half, ends) for half in np.split(raw, 2)), strict=True):
             yield Turn(np.where(factor >= 0, 1 + factor, 1 / (1 - np.minimum(factor, 0))), offset)
