@@ -82,7 +82,7 @@ class Perceptron(BaseModel, frozen=True):
 
 
 def added_up(weight: Array, values: Array) -> Array:
-    """`weight` (m, n) times `values` (n,), summed in order: the same bits on every machine, which BLAS does not give."""
+    """`weight` (m, n) times `values` (n,), in order: the same bits on every machine, unlike BLAS."""
     total = np.zeros(len(weight))
     for column, value in zip(weight.T, values, strict=True):
         total = total + column * value

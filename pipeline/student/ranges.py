@@ -2,9 +2,9 @@
 
 Some tensors reach six times as far at one setting as at another. One range for all of them would leave five of eight
 bits to the milder ones, which costs their picture half a decibel. So a contract knows the ranges where each dial stands
-at nothing, at neutral or at its end, in every combination. Between those their eighth roots go in straight lines, almost
-as logarithms would: that is nearer to what is measured there than the ranges themselves, by up to 1 dB between the int8
-and the float picture, and roots have the same bits in every language.
+at nothing, at neutral or at its end, in every combination. Between those their eighth roots go in straight lines, much
+as logarithms would: nearer to what is measured there than the ranges themselves, by up to 1 dB between the int8 and the
+float picture; and roots have the same bits in every language.
 """
 
 from collections.abc import Sequence
