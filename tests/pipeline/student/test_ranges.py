@@ -35,7 +35,7 @@ def built() -> Built:
         model.dials.hidden.bias.zero_()
         first = model.body[0].first.out_channels
         model.dials.out.weight[model.head.out_channels : model.head.out_channels + first, 0] = GROWTH
-    frames = [photo(96, 128, seed=seed) for seed in range(8)]
+    frames = [photo(64, 64, seed=seed) for seed in range(4)]
     return build(model, RealFrames(calibration=frames, parity=frames[:1]), opset=20)
 
 
@@ -53,7 +53,7 @@ def to_float(built, folding, dials):
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_int8_is_as_near_to_float_at_every_setting_as_if_it_were_calibrated_there(built, setting):
     exact = built.folding.fold_float(built.exact, setting)
-    alone = quantise(exact, [photo(96, 128, seed=seed) for seed in range(8)])
+    alone = quantise(exact, [photo(64, 64, seed=seed) for seed in range(4)])
     batch = to_batch(photo(96, 128, seed=20))
     at_its_best = psnr(OnnxRuntime(exact, threads=1).infer(batch), OnnxRuntime(alone, threads=1).infer(batch))
     assert to_float(built, built.folding, setting) > at_its_best - 2
