@@ -214,6 +214,7 @@ def test_what_is_pushed_to_a_folder_can_be_pulled_by_a_clone(
     subprocess.run(["git", "clone", "-q", str(committed), str(clone)], check=True)
     dvc(clone, "pull")
     assert hashes(clone) == unbroken[1]
+    assert "up to date" in dvc(clone, "repro")
 
 
 def test_an_experiment_with_another_parameter_is_run_and_kept(committed: Path) -> None:

@@ -94,6 +94,8 @@ def _replacement(nodes: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, pie
         first = nodes[section][1].value[0][0].start_mark
         return first.index, first.index, f"{name}: {piece}\n{' ' * first.column}"
     start, end = span_of(nodes[key][1])
+    if start == end:  # DVC writes a null as nothing at all
+        return start, end, f" {piece}"
     column = nodes[key][1].start_mark.column
     is_block = start < nodes[key][1].start_mark.index
     return start, end, textwrap.indent(piece.rstrip(), " " * column) if is_block else piece

@@ -1,6 +1,7 @@
 """dvc.yaml names all code that a stage runs, and every parameter that can change what it writes."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,13 @@ def test_every_parameter_of_a_stage_is_named_or_known_to_have_no_effect(stage):
     keys = {f"{stage}.{key}" for key in type(getattr(params, stage)).model_fields}
     assert stage in named or keys - WITHOUT_EFFECT == named & keys
     assert {name.split(".")[0] for name in named} <= set(Params.model_fields)
+
+
+def test_the_documented_commit_takes_all_that_dvc_leaves_to_git():
+    """What is left out makes every clone run the stages behind it again."""
+    documented = re.search(r"^git add ([^&\n]+)", (ROOT / "docs/experiments.md").read_text(), re.MULTILINE)[1]
+    added = {Path(name) for name in documented.split()}
+    kinds = [kind for stage in STAGES.values() for name in ("outs", "metrics", "plots") for kind in stage.get(name, [])]
+    in_git = [Path(path) for kind in kinds if isinstance(kind, dict) for path, how in kind.items() if not how["cache"]]
+    assert len(in_git) > 3
+    assert not [path for path in [Path("dvc.lock"), *in_git] if not added & {path, *path.parents}]

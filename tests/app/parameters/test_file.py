@@ -1,10 +1,12 @@
 """params.yaml is changed where it has to be and nowhere else; what does not fit is refused, and nothing is lost."""
 
 import difflib
+import shutil
 import threading
 
 import pytest
 import yaml
+from dvc.utils.serialize import modify_yaml
 from making import ROOT
 
 from app.parameters.fields import fields, section_comments
@@ -85,7 +87,7 @@ def test_a_chain_is_changed_with_its_comments():
     chains = field("teacher.chains").value
     assert "# views: one | same_view" in chains
     changed = with_values(TEXT, {"teacher.chains": chains.replace("sigma_px: 1.5", "sigma_px: 2.5")})
-    assert [line.strip() for line in changed_lines(TEXT, changed)[1]] == ["- unsharp: { sigma_px: 2.5, amount: 1.0 }"]
+    assert [line.strip() for line in changed_lines(TEXT, changed)[1]] == ["- unsharp: {sigma_px: 2.5, amount: 1.0}"]
 
 
 def test_a_parameter_that_was_never_written_down_is():
@@ -212,3 +214,25 @@ def test_a_file_that_cannot_be_read_is_a_sentence(project, content):
 def test_a_preset_fits_the_types(name):
     changed = with_values(TEXT, {key: as_yaml(value) for key, value in presets()[name].values.items()})
     assert problems(changed) == []
+
+
+def test_a_value_that_is_left_out_can_be_set():
+    text = "camera:\n  exposure: # in the driver's units\n  gain:\n"
+    assert with_values(text, {"camera.exposure": "-6", "camera.gain": "3"}) == (
+        "camera:\n  exposure: -6 # in the driver's units\n  gain: 3\n"
+    )
+
+
+def test_dvc_changes_nothing_but_the_value_that_it_is_asked_to(tmp_path):
+    """As `dvc exp run --set-param` does: params.yaml is in the form that DVC writes."""
+    file = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", file)
+    with modify_yaml(file) as content:
+        content["train"]["epochs"] = 7
+        content["capture"]["camera"]["exposure"] = -6
+    before, after = ((ROOT / "params.yaml").read_text().splitlines(), file.read_text().splitlines())
+    assert len(before) == len(after)
+    assert [line for old, line in zip(before, after, strict=True) if old != line] == [
+        "    exposure: -6 # in the driver's own units; null: automatic",
+        "  epochs: 7",
+    ]
