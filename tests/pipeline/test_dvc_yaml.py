@@ -71,6 +71,12 @@ def test_the_documented_commit_takes_all_that_dvc_leaves_to_git():
     documented = re.search(r"^git add ([^&\n]+)", (ROOT / "docs/experiments.md").read_text(), re.MULTILINE)[1]
     added = {Path(name) for name in documented.split()}
     kinds = [kind for stage in STAGES.values() for name in ("outs", "metrics", "plots") for kind in stage.get(name, [])]
-    in_git = [Path(path) for kind in kinds if isinstance(kind, dict) for path, how in kind.items() if not how["cache"]]
+    in_git = [
+        Path(path)
+        for kind in kinds
+        if isinstance(kind, dict)
+        for path, how in kind.items()
+        if not how.get("cache", True)
+    ]
     assert len(in_git) > 3
     assert not [path for path in [Path("dvc.lock"), *in_git] if not added & {path, *path.parents}]
