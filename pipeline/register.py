@@ -6,6 +6,7 @@ python -m pipeline.register
 """
 
 import sys
+import tempfile
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def _settle(
     """Make the version, or bring the tags of the one there is up to date; gives its number."""
     tags = tags_of(contract, judged) | (run.origin() if run else provenance.versions(paths.root))
     if known is None:
-        number = registry.add(_files(paths), tags=tags, run_id=run.id if run else None)
+        number = _add(contract, tags, run, paths)
     else:
         number = known.number
         registry.set_tags(number, {name: value for name, value in tags.items() if known.tags.get(name) != value})
@@ -110,6 +111,17 @@ def _settle(
     elif judged is not None and not judged["gate"]["passed"] and CANDIDATE in aliases:
         registry.drop_alias(CANDIDATE)
     return number
+
+
+def _add(contract: dict[str, Any], tags: dict[str, str], run: Run | None, paths: Paths) -> int:
+    """A new version of the student, which MLflow's own tools run, too; gives its number."""
+    from pipeline.tracking import flavour  # onnx and mlflow take a second, which a call that does nothing has not
+
+    folder = _files(paths)
+    with tempfile.TemporaryDirectory() as temporary:
+        model = Path(temporary) / "model"
+        flavour.save(folder / paths.student_onnx.name, model, scale=contract["scale"])
+        return registry.add(folder, tags=tags, run_id=run.id if run else None, flavour=model)
 
 
 def tags_of(contract: dict[str, Any], judged: dict[str, Any] | None) -> dict[str, str]:

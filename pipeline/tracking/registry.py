@@ -114,12 +114,17 @@ def download(number: int, target: Path) -> Path:
     return folder
 
 
-def add(folder: Path, *, tags: Mapping[str, str], run_id: str | None) -> int:
-    """Register what lies in `folder` as a new version with `tags`, made by that run; gives its number."""
+def add(folder: Path, *, tags: Mapping[str, str], run_id: str | None, flavour: Path | None = None) -> int:
+    """Register what lies in `folder` as a new version with `tags`, made by that run; gives its number.
+
+    `flavour`: the same student as a model that MLflow's own tools run (pipeline.tracking.flavour).
+    """
     with answering() as store, undisturbed():
         if not store.search_registered_models(f"name = '{NAME}'"):
             store.create_registered_model(NAME, description="Students of sharpcam, each with its contract.")
         made = store.create_logged_model(experiment_id(store), name=NAME, source_run_id=run_id)
+        if flavour is not None:
+            store.log_model_artifacts(made.model_id, str(flavour))
         store.log_model_artifacts(made.model_id, str(folder), FOLDER)
         store.finalize_logged_model(made.model_id, "READY")
         source = f"models:/{made.model_id}"

@@ -180,14 +180,14 @@ def log_student(run: Run, model: Any, example: Any) -> None:
     import mlflow
     import torch
 
-    with torch.inference_mode():
-        answer = model(torch.from_numpy(example)).numpy()
+    from pipeline.tracking.flavour import signature
+
     with mlflow.start_run(run_id=run.id):
         mlflow.pytorch.log_model(
             model,
             name="student",
             input_example=example,
-            signature=mlflow.models.infer_signature(example, answer),
+            signature=signature(),
             pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
         )
 
