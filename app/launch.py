@@ -11,15 +11,17 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from app.hosts import HOSTS, is_loopback
+from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 from pipeline.core.program import command_parser
-from pipeline.tracking.client import tracking_uri
+from pipeline.tracking.client import keep_files_here, tracking_uri
 
 HOST = "127.0.0.1"
 EVERYWHERE = {"0.0.0.0", ""}
@@ -107,6 +109,9 @@ def command(name: str, port: int, reach: Reach) -> list[str]:
 
 def start(name: str, port: int, reach: Reach) -> subprocess.Popen[bytes]:
     """One server in a process group of its own, its output in logs/."""
+    if name == "mlflow":
+        with suppress(SharpcamError):  # of what is wrong with the store the server itself tells
+            keep_files_here()
     log = Path("logs") / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as output:

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from pipeline.core.command import none_runs, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
-from pipeline.tracking.client import deleted_runs, store_exists, tracking_uri
+from pipeline.tracking.client import deleted_runs, files_of, refuse_anothers_store, store_exists, tracking_uri
 
 STAGES = ("capture", "teacher", "split", "train", "export", "evaluate")
 KEEPING = ("dvc", "gc", "--all-commits", "--all-experiments", "--force")  # and what is in the working folder
@@ -104,11 +103,11 @@ def _deleted_runs(_: Paths) -> Found:
 
 def _artifacts(uri: str) -> int:
     """Bytes of a run's artifacts; 0 where a server keeps them."""
-    parsed = urlparse(uri)
-    return size(Path(unquote(parsed.path))) if parsed.scheme in ("", "file") else 0
+    return size(files) if (files := files_of(uri)) else 0
 
 
 def _remove_runs(paths: Paths, items: Iterable[str]) -> None:
+    refuse_anothers_store()
     runs = ",".join(item.partition(" ")[0] for item in items)
     _run(paths, "mlflow", "gc", "--backend-store-uri", tracking_uri(), "--run-ids", runs)
 

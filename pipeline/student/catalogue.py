@@ -15,6 +15,7 @@ from pipeline.tracking.registry import CANDIDATE, CHAMPION
 
 LOCAL = "student_sr"
 FOR_FILES = "files"  # the folder beside a contract that holds the student's form for files
+RESTORE = "Put its files back from a backup, or take another version."
 FIRST = "student_m"  # of the bundled ones: where nothing is named it has to be both good and fast
 
 
@@ -90,9 +91,9 @@ def _fetch(model: Model, version: int) -> None:
     with TemporaryDirectory() as folder:
         fetched = registry.download(version, Path(folder)) / model.contract.name
         if not fetched.is_file():
-            raise SharpcamError(f"Version {version} came without its contract. Delete it, or take another.")
-        if float_sha256(read_contract(fetched)) != model.contract.parent.name:
-            raise SharpcamError(f"Version {version} holds other files than it was registered with. Delete it.")
+            raise SharpcamError(f"Version {version} came without its contract. {RESTORE}")
+        if float_sha256(read_contract(fetched)) != model.contract.parent.name or not _whole(fetched):
+            raise SharpcamError(f"Version {version} holds other files than it was registered with. {RESTORE}")
         _keep(fetched, model.contract.parent)
 
 

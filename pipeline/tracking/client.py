@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json
+from pipeline.tracking.places import is_in_working_folder, local_path, make_relative, names_relative_places
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,6 +39,7 @@ def mlflow_client() -> MlflowClient:
 
     mlflow.set_tracking_uri(tracking_uri())
     _make_tables()
+    keep_files_here()
     try:
         return mlflow.MlflowClient(tracking_uri=tracking_uri())
     except mlflow.exceptions.MlflowException as error:
@@ -58,6 +60,37 @@ def _make_tables() -> None:
     with FileLock(file.with_name(f"{file.name}-lock")), suppress(mlflow.exceptions.MlflowException):
         if not _is_readable(file):
             mlflow.MlflowClient(tracking_uri=tracking_uri()).search_experiments(max_results=1)
+
+
+def keep_files_here() -> None:
+    """Have the project's SQLite store name its files relative to the project, which may have been moved or copied.
+
+    Takes milliseconds, and no import of mlflow. Raises SharpcamError.
+    """
+    file = database_file()
+    if file is None or not is_in_working_folder(file) or not os.access(file, os.W_OK):
+        return
+    try:
+        make_relative(file, patience_s=LOCK_PATIENCE_S)
+    except sqlite3.Error as error:
+        raise SharpcamError(_refusal(str(error))) from None
+
+
+def refuse_anothers_store() -> None:
+    """Raise SharpcamError where the store is another project's: files written from here would not lie in that."""
+    file = database_file()
+    if file is None or is_in_working_folder(file) or not names_relative_places(file):
+        return
+    raise SharpcamError(
+        f"{file} is the database of the project in {file.resolve().parent}, and its files lie there. Unset "
+        'MLFLOW_TRACKING_URI to use this project\'s own, or run "mlflow server" there and name its address.'
+    )
+
+
+def files_of(place: str) -> Path | None:
+    """Where on this machine the artifacts lie that the store names so; None where a server keeps them."""
+    file = database_file()
+    return local_path(place, file.resolve().parent if file else Path.cwd())
 
 
 def _is_readable(file: Path) -> bool:

@@ -7,12 +7,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json
 from pipeline.core.paths import Paths
-from pipeline.tracking.client import answering, database_file, download_artifact, kept, store_exists
+from pipeline.tracking.client import answering, database_file, download_artifact, files_of, kept, store_exists
 from pipeline.tracking.run import EXPERIMENT, SAMPLES, is_lost, settle_lost_runs
 
 CURVES = ("train_loss", "val_loss", "train_psnr", "val_psnr")
@@ -32,7 +31,7 @@ class PastRun:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
-    artifacts: str  # URI
+    artifacts: str  # the place that the store names: a path relative to the project, or a server's URI
 
     @property
     def best_psnr(self) -> float | None:
@@ -132,7 +131,7 @@ def pictures(run: PastRun, paths: Paths) -> dict[str, dict[str, Path]]:
 
 
 def _samples(run: PastRun, paths: Paths) -> Path:
-    if (local := _local(run)) is not None:
+    if (local := files_of(run.artifacts)) is not None:
         return local / SAMPLES
     fetched = _fetched(run, paths) / SAMPLES
     if not fetched.exists() and run.status != "RUNNING":
@@ -153,12 +152,6 @@ def _fetch(uri: str, folder: Path) -> None:
 def _fetched(run: PastRun, paths: Paths) -> Path:
     """Where is kept what a run had when it ended; one that was killed may go on, and end another time."""
     return paths.cache / "runs" / run.id / str(run.ended_ms)
-
-
-def _local(run: PastRun) -> Path | None:
-    """The run's artifacts where they are files of this machine."""
-    address = urlparse(run.artifacts)
-    return Path(unquote(address.path)) if address.scheme in ("", "file") else None
 
 
 def link(run: PastRun, ui: str) -> str:

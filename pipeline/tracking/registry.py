@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json
 from pipeline.core.paths import Paths
-from pipeline.tracking.client import answering, download_artifact, kept, store_exists
+from pipeline.tracking.client import answering, download_artifact, files_of, kept, refuse_anothers_store, store_exists
 from pipeline.tracking.run import experiment_id, undisturbed
 
 NAME = "StudentSR"
@@ -105,12 +105,16 @@ def holder(alias: str, among: list[Version]) -> Version | None:
 
 
 def download(number: int, target: Path) -> Path:
-    """Fetch what version `number` holds into `target`; gives its folder student/. Raises SharpcamError."""
-    with answering():
-        root = download_artifact(f"models:/{NAME}/{number}", target)
+    """The folder student/ of version `number`, fetched into `target` where a server keeps it. Raises SharpcamError."""
+    with answering() as store:
+        place = files_of(store.get_model_version_download_uri(NAME, str(number)))
+        root = place or download_artifact(f"models:/{NAME}/{number}", target)
     folder = root / FOLDER
     if not folder.is_dir():
-        raise SharpcamError(f"Version {number} of {NAME} holds no student. Delete it in MLflow, or take another.")
+        raise SharpcamError(
+            f"The files of version {number} of {NAME} are missing{f' in {folder}' if place else ''}. "
+            "Put them back from a backup, or take another version."
+        )
     return folder
 
 
@@ -120,6 +124,7 @@ def add(folder: Path, *, tags: Mapping[str, str], run_id: str | None, flavour: P
     `flavour`: the same student as a model that MLflow's own tools run (pipeline.tracking.flavour).
     """
     with answering() as store, undisturbed():
+        refuse_anothers_store()
         if not store.search_registered_models(f"name = '{NAME}'"):
             store.create_registered_model(NAME, description="Students of sharpcam, each with its contract.")
         made = store.create_logged_model(experiment_id(store), name=NAME, source_run_id=run_id)

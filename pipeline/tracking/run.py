@@ -18,7 +18,7 @@ import psutil
 from pipeline import __version__
 from pipeline.core.command import process_is_gone
 from pipeline.core.paths import Paths
-from pipeline.tracking.client import mlflow_client
+from pipeline.tracking.client import keep_files_here, mlflow_client, refuse_anothers_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -106,6 +106,7 @@ def start_run(
 ) -> Run:
     """Start a run, or go on with the one of `resume_id` where it still exists; first settle those left RUNNING."""
     store = mlflow_client()
+    refuse_anothers_store()
     settle_lost_runs(store)
     run = _resumed(store, resume_id) or Run(
         store.create_run(experiment_id(store, experiment), run_name=name).info.run_id, store
@@ -121,8 +122,11 @@ def start_run(
 
 def experiment_id(store: MlflowClient, name: str = EXPERIMENT) -> str:
     """The experiment of that name, made where there is none."""
-    found = store.get_experiment_by_name(name)
-    return str(found.experiment_id if found else store.create_experiment(name))
+    if found := store.get_experiment_by_name(name):
+        return str(found.experiment_id)
+    made = store.create_experiment(name)
+    keep_files_here()
+    return str(made)
 
 
 def _resumed(store: MlflowClient, run_id: str | None) -> Run | None:
