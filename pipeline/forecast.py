@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.core.clip_rules import usable_clips
 from pipeline.core.clips import DEMO_CLIP, find_clips, find_frames
 from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
@@ -71,7 +72,7 @@ def make_forecast(paths: Paths, params: Params) -> Forecast:
 
     chain = ready_chain(paths, params)
     known = read_statuses(paths)
-    told = chains_of_clips(find_clips(paths.raw), chain, paths)
+    told = chains_of_clips(usable_clips(find_clips(paths.raw), stage="forecast"), chain, paths)
     jobs = [job for clip in told for job in find_jobs(clip, told[clip], paths)]
     pending = [job for job in jobs if not is_done(job, known)]
     coming = frames_to_come(paths, params)

@@ -7,11 +7,12 @@ import random
 import sys
 from pathlib import Path
 
+from pipeline.core.clip_rules import usable_clips
 from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.command import stage_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
-from pipeline.core.frames import read_frame
+from pipeline.core.frames import png_size, read_frame
 from pipeline.core.params import GeometryParams, Params, SplitParams
 from pipeline.core.paths import Paths
 
@@ -20,7 +21,7 @@ Part = dict[str, list[str]]  # clip -> stems of its frames
 
 def split(paths: Paths, params: Params) -> None:
     """The stage: check that every raw frame has its teacher picture, assign clips, write data/split.json."""
-    taken = take(find_clips(paths.raw), leave_out=params.split.leave_out)
+    taken = usable_clips(take(find_clips(paths.raw), leave_out=params.split.leave_out), stage="split")
     clips = {clip.name: check_clip(clip, paths, params.geometry) for clip in taken}
     usable = {name: stems for name, stems in clips.items() if stems}
     if len(usable) == 1:
@@ -47,15 +48,10 @@ def _count(part: Part) -> int:
 
 
 def check_clip(clip: Path, paths: Paths, geometry: GeometryParams) -> list[str]:
-    """Stems of the frames fit for training. Raises SharpcamError for a frame without its pair or of another size."""
+    """Stems of the frames fit for training. Raises SharpcamError for a frame without its pair, or one that has not the
+    target's size."""
     raw, teacher = find_frames(clip), find_frames(paths.teacher / clip.name)
     refuse_unpaired(raw, teacher)
-    sizes = {path: frame_size(path) for path in raw}
-    for path, size in sizes.items():
-        if size != sizes[raw[0]]:
-            raise SharpcamError(
-                f"{path} is {_words(size)}, {raw[0].name} beside it is {_words(sizes[raw[0]])}. Remove it."
-            )
     for path in teacher:
         if (size := frame_size(path)) != geometry.target:
             raise SharpcamError(
@@ -85,7 +81,7 @@ def frame_size(path: Path) -> tuple[int, int]:
         header = file.read(24)
     if header[:8] != b"\x89PNG\r\n\x1a\n" or len(header) < 24:
         read_frame(path)  # says what is wrong with it
-    return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
+    return png_size(header)
 
 
 def _words(size: tuple[int, int]) -> str:

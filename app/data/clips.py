@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from app.parameters import file as params_file
-from pipeline.core.clips import SAFE_NAME, find_clips, find_frames
+from pipeline.core import clip_rules
+from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.command import none_runs
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, recall_json, write_json
@@ -105,11 +106,7 @@ def set_left_out(name: str, out: bool, paths: Paths) -> None:
 
 def check_name(name: str, paths: Paths) -> None:
     """Raise SharpcamError where no new clip can be called so."""
-    if not SAFE_NAME.fullmatch(name):
-        raise SharpcamError(
-            f'"{name}" cannot name a clip. Use up to 64 letters, digits, dots, dashes and underscores, '
-            "beginning with a letter or digit."
-        )
+    clip_rules.check_name(name)
     _check_free(name, paths)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from app.data.clips import check_name
+from pipeline.core.clip_rules import PICTURES
 from pipeline.core.clips import safe_name
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
-from pipeline.media.sources import PICTURES, Folder, Video
+from pipeline.media.sources import Folder, Video
 
 
 class UploadedFile(Protocol):

@@ -17,14 +17,14 @@ import numpy as np
 from pydantic import BaseModel, PositiveFloat, PositiveInt, ValidationError
 
 from pipeline.cleanup import size
-from pipeline.core.clips import frame_name, move_whole, safe_name
+from pipeline.core.clip_rules import check_name, check_size
+from pipeline.core.clips import frame_name, move_whole
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes, write_json
-from pipeline.core.frames import decode_frame, encode_frame
+from pipeline.core.frames import decode_frame, encode_frame, png_size
 
 PNG = b"\x89PNG\r\n\x1a\n"
 RGBA8 = b"\x08\x06"  # depth and kind of colour in its header
-SIDE_PX = 4096
 UPLOADS = 8  # open at one time
 IDLE_S = 60  # an upload that is silent for longer was cut off
 
@@ -132,14 +132,15 @@ class Inbox:
             raise RefusedError(
                 f"The clip was announced wrongly ({where}: {problem['msg']}). Reload the page."
             ) from None
-        if safe_name(clip.name) != clip.name:
-            raise RefusedError(f'"{clip.name}" cannot name a clip. Use letters, digits, dashes and underscores.')
+        try:
+            check_name(clip.name)
+            check_size((clip.width, clip.height), "The camera's picture")
+        except SharpcamError as error:
+            raise RefusedError(str(error)) from None
         if clip.frames > self.limits.frames:
             raise RefusedError(f"A clip has at most {self.limits.frames} frames, not {clip.frames}. Ask for fewer.")
         if clip.fps > self.limits.per_second:
             raise RefusedError(f"At most {self.limits.per_second:g} frames a second can be kept. Ask for fewer.")
-        if max(clip.width, clip.height) > SIDE_PX:
-            raise RefusedError(f"A frame has at most {SIDE_PX} pixels a side. Choose a lower resolution of the camera.")
         return clip
 
     def frame_bytes(self, session: str, id_: str) -> int:
@@ -213,7 +214,7 @@ def _as_frame(data: bytes, clip: Announcement, index: int) -> bytes:
 
     The size comes first, from the header alone: a small file can unpack to gigabytes.
     """
-    size = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    size = png_size(data)
     if data.startswith(PNG) and size != (clip.width, clip.height):
         found, expected = f"{size[0]}x{size[1]}", f"{clip.width}x{clip.height}"
         raise RefusedError(f"Frame {index} is {found}, and {expected} was announced. Begin again.")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.live.inbox import Limits
+from pipeline.core.clip_rules import NEW_NAME
 from pipeline.core.errors import SharpcamError
 from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
@@ -98,4 +99,4 @@ def sample_file(paths: Paths) -> Path:
 
 def capture(token: str, limits: Limits) -> dict[str, Any]:
     """Where frames for training may be sent."""
-    return {"url": "/capture", "token": token, "limits": limits.as_dict()}
+    return {"url": "/capture", "token": token, "limits": limits.as_dict() | {"name": NEW_NAME}}

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
+from pipeline.core.clip_rules import check_size
 from pipeline.core.clips import frame_name, move_whole, remove_tree, unfinished
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_json
@@ -64,6 +65,8 @@ def _write_frames(frames: Iterable[Frame], folder: Path, *, total: int) -> tuple
 def _same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
     first = None
     for frame in frames:
+        if first is None:
+            check_size((frame.shape[1], frame.shape[0]), "The first frame")
         first = first or frame.shape
         if frame.shape != first:
             raise SharpcamError("The source changed its frame size in the middle. Record it in two clips.")

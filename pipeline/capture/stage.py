@@ -1,7 +1,8 @@
 """Stage 1: camera frames as they came, into data/raw, one folder a clip.
 
-Adopts the recordings that wait in data/inbox, then records the source that params.yaml names. A recording that exists
-is never written again; the clips of the simulated camera are a function of the parameters and follow them.
+Adopts the recordings that wait in data/inbox, moves what cannot be one to data/set_aside, then records the source that
+params.yaml names. A recording that exists is never written again; the clips of the simulated camera are a function of
+the parameters and follow them.
 
     python -m pipeline.capture                                            the stage
     python -m pipeline.capture --source 0 --frames 500 --clip desk        by hand, into data/inbox
@@ -9,14 +10,14 @@ is never written again; the clips of the simulated camera are a function of the 
 
 import argparse
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
 from pipeline.capture.recording import record
+from pipeline.core.clip_rules import MOST_FRAMES, check_clip, check_name, usable_clips
 from pipeline.core.clips import (
     DEMO_CLIP,
-    SAFE_NAME,
     find_clips,
     find_frames,
     frame_name,
@@ -28,7 +29,7 @@ from pipeline.core.clips import (
 )
 from pipeline.core.command import only_once, run_command, run_stage
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import recall_json, write_json
 from pipeline.core.frames import write_frame
 from pipeline.core.params import CaptureParams, Params, load_params
 from pipeline.core.paths import Paths
@@ -45,43 +46,51 @@ def capture(paths: Paths, params: Params) -> None:
     paths.truth.mkdir(parents=True, exist_ok=True)
     remove_unfinished(paths.raw)
     remove_unfinished(paths.truth)
-    refused = adopt(paths)
+    adopt(paths)
     update_demo(paths, params)
     if params.capture.source not in ("demo", "inbox"):
         record_once(paths, params.capture)
-    if refused:
-        raise SharpcamError(" ".join(refused))
-    if not find_clips(paths.raw):
+    if not usable_clips(find_clips(paths.raw), stage="capture"):
         raise SharpcamError(
             "There is no clip yet. Record one with python -m pipeline.capture --source 0 --frames 500 --clip desk, "
             "or set capture.source to demo in params.yaml."
         )
 
 
-def adopt(paths: Paths) -> list[str]:
-    """Move each whole recording from the inbox to data/raw; gives a sentence for each that cannot be."""
-    refused = []
+def adopt(paths: Paths) -> None:
+    """Move each whole recording from the inbox to data/raw, and set aside what cannot be one."""
     for clip in find_clips(paths.inbox):
-        problem = _why_not(clip, paths.raw / clip.name)
-        if problem:
-            refused.append(problem)
+        try:
+            check_adoptable(clip, paths)
+        except SharpcamError as error:
+            set_aside(clip, str(error), paths)
         else:
             move_whole(clip, paths.raw / clip.name)
             print(f"capture: adopted {clip.name}", flush=True)
-    return refused
 
 
-def _why_not(clip: Path, destination: Path) -> str:
-    if not SAFE_NAME.fullmatch(clip.name):
-        return f"{clip}: a clip's name has letters, digits, dots, dashes and underscores. Rename the folder."
-    if destination.exists():
-        return f"{clip}: {destination} exists already, and no clip is ever overwritten. Rename the folder in the inbox."
-    if not (clip / "clip.json").is_file() or not find_frames(clip):
-        return (
-            f"{clip} is no recording (clip.json and frames are expected). "
-            f"Remove it, and record with python -m pipeline.capture --source {clip} --clip another-name."
+def check_adoptable(clip: Path, paths: Paths) -> None:
+    """Raise SharpcamError where a folder of the inbox cannot become a clip."""
+    check_name(clip.name)
+    if (paths.raw / clip.name).exists():
+        raise SharpcamError(
+            f"{paths.raw / clip.name} exists already, and no clip is ever overwritten. Rename the folder."
         )
-    return ""
+    if not (clip / "clip.json").is_file():
+        raise SharpcamError(
+            f"{clip} is no recording (clip.json is missing). Record it as one with python -m pipeline.capture --source "
+            "FOLDER --clip NAME."
+        )
+    check_clip(clip)
+
+
+def set_aside(clip: Path, why: str, paths: Paths) -> None:
+    """Move a folder out of the inbox, where it would be in the way at each run, and say what is wrong with it."""
+    names = chain([clip.name], (f"{clip.name}-{number}" for number in count(2)))
+    destination = next(place for name in names if not (place := paths.set_aside / name).exists())
+    paths.set_aside.mkdir(parents=True, exist_ok=True)
+    move_whole(clip, destination)
+    print(f"capture: {clip} is set aside in {destination}. {why} Put right, it may go back to the inbox.", flush=True)
 
 
 def update_demo(paths: Paths, params: Params) -> None:
@@ -134,13 +143,17 @@ def _real_demo(paths: Paths, frames: int) -> dict[str, Any]:
 
 
 def _identity(clip: Path) -> dict[str, Any]:
-    known: dict[str, Any] = read_json(clip / "clip.json", made_by="capture", like=dict)
-    return known
+    """What clip.json says; frames that were put there by hand may have none."""
+    return recall_json(clip / "clip.json")
 
 
 def _up_to_date(clip: Path, wanted: dict[str, Any] | None, paths: Paths) -> bool:
     if wanted is None or _identity(clip) != wanted["identity"]:
         return False
+    try:
+        check_clip(clip)
+    except SharpcamError:
+        return False  # damaged: it is a function of the parameters
     count = wanted["identity"]["frames"]
     with_truth = "simulated" in wanted["identity"]
     return len(find_frames(clip)) == count and (not with_truth or len(find_frames(paths.truth / clip.name)) == count)
@@ -175,7 +188,9 @@ def _write_demo_clip(name: str, recording: dict[str, Any], paths: Paths, *, bar:
 def record_once(paths: Paths, params: CaptureParams) -> None:
     """Record the source of the parameters into data/raw, unless that recording is there already."""
     source = find_source(params.source, clip=params.clip, asked=params.camera)
-    destination = paths.raw / safe_name(source.name)
+    name = safe_name(source.name)
+    check_name(name)
+    destination = paths.raw / name
     if not destination.exists():
         record(source, destination, frames=params.frames, every=params.every)
         return
@@ -192,9 +207,8 @@ def record_by_hand(arguments: argparse.Namespace, paths: Paths) -> None:
     """Record into the inbox, whence the stage adopts the clip."""
     params = load_params(paths.params).capture
     source = find_source(arguments.source, clip=arguments.clip or "", asked=params.camera)
-    name = safe_name(source.name)
-    if arguments.clip and name != arguments.clip:
-        raise SharpcamError(f'"{arguments.clip}" cannot name a clip. Use letters, digits, dashes and underscores.')
+    name = arguments.clip or safe_name(source.name)
+    check_name(name)
     for folder in (paths.inbox, paths.raw):
         if (folder / name).exists():
             raise SharpcamError(
@@ -216,11 +230,17 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _frames(text: str) -> int:
+    if _positive(text) > MOST_FRAMES:
+        raise argparse.ArgumentTypeError(f"{text} is more than the {MOST_FRAMES} frames of a clip")
+    return int(text)
+
+
 def main() -> int:
     """The stage without arguments; with --source, a recording by hand."""
     parser = command_parser("pipeline.capture", __doc__)
     parser.add_argument("--source", help="camera index, video file or folder of pictures; recorded into data/inbox")
-    parser.add_argument("--frames", type=_positive, help="most frames to record")
+    parser.add_argument("--frames", type=_frames, help="most frames to record")
     parser.add_argument("--clip", help="name of the clip")
     parser.add_argument("--every", type=_positive, help="keep every n-th frame")
     arguments = parser.parse_args()

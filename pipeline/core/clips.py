@@ -11,7 +11,6 @@ from pipeline.core.files import remove_leftover, sync
 
 DEMO_CLIP = "demo-"  # how the names of the demo's clips begin
 SYNCS = 16  # files at a time
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def find_clips(folder: Path) -> list[Path]:
@@ -32,8 +31,11 @@ def frame_name(index: int) -> str:
 
 
 def safe_name(name: str) -> str:
-    """`name` as a clip's name: other characters become dashes. Raises SharpcamError where nothing is left."""
-    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:64]
+    """A file's `name` as one that leads nowhere else: other characters become dashes, the first is a letter or digit.
+
+    Raises SharpcamError where nothing is left.
+    """
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("-._").rstrip("-.")[:64]
     if not cleaned:
         raise SharpcamError(f'"{name}" cannot name a clip. Use letters, digits, dashes and underscores.')
     return cleaned

@@ -1,5 +1,6 @@
 """Frames on disk: reading PNG strictly, writing so that a kill never leaves half a file."""
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from pipeline.core.files import write_bytes
 
 PNG_LEVEL = 2  # on camera noise a higher level costs three times the time for 3 % of the size
 HEADER_BYTES = 26
+BROKEN = "is a broken PNG file"
+MEGAPIXELS = 100.0  # no picture or frame with more is decoded, from wherever it came: a small file can hold gigabytes
 
 
 def read_frame(path: Path) -> NDArray[np.uint8]:
@@ -25,12 +28,25 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
 
 def decode_frame(data: bytes, *, name: str) -> NDArray[np.uint8]:
     """The frame (H, W, 3), RGB, uint8, of PNG bytes; `name` is what errors call it."""
-    complaint = _complaint(data)
-    picture = None if complaint else imdecode(data, cv2.IMREAD_COLOR)
+    check_frame(data, name=name)
+    picture = imdecode(data, cv2.IMREAD_COLOR)
     if picture is None:
-        problem = complaint or "is a broken PNG file"
-        raise SharpcamError(f"{name} {problem}; frames are 8-bit RGB PNG. Convert or remove that file and run again.")
+        raise _not_a_frame(name, BROKEN)
     return np.ascontiguousarray(picture[..., ::-1])
+
+
+def check_frame(data: bytes, *, name: str, whole: bool = False) -> None:
+    """Raise SharpcamError where the header of PNG bytes says that they are no frame; with `whole`, the checksums too.
+
+    Nothing is decoded.
+    """
+    problem = _complaint(data) or (BROKEN if whole and not _checksums_hold(data) else "")
+    if problem:
+        raise _not_a_frame(name, problem)
+
+
+def _not_a_frame(name: str, problem: str) -> SharpcamError:
+    return SharpcamError(f"{name} {problem}; frames are 8-bit RGB PNG. Convert or remove that file and run again.")
 
 
 def imdecode(data: bytes, flags: int) -> NDArray[Any] | None:
@@ -45,6 +61,8 @@ def _complaint(data: bytes) -> str:
     """What is wrong with the header of a frame's file, or nothing (PNG, third edition, sections 5.2 and 11.2.1)."""
     if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < HEADER_BYTES:
         return "is not a PNG file"
+    if (pixels := png_size(data)[0] * png_size(data)[1]) > MEGAPIXELS * 1e6:
+        return f"has {pixels / 1e6:.0f} megapixels, and {MEGAPIXELS:g} are allowed"
     depth, colour = data[24], data[25]
     if depth == 16:
         return "has 16 bits per channel"
@@ -55,6 +73,24 @@ def _complaint(data: bytes) -> str:
     if not data.rstrip(b"\0").endswith(b"IEND\xaeB`\x82"):
         return "is cut off"
     return ""
+
+
+def png_size(data: bytes) -> tuple[int, int]:
+    """(width, height) that the header of PNG bytes claims."""
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def _checksums_hold(data: bytes) -> bool:
+    """Whether all chunks up to the last one are as they were written (PNG, third edition, section 5.3)."""
+    view, start = memoryview(data), 8
+    while start + 12 <= len(data):
+        end = start + 8 + int.from_bytes(view[start : start + 4], "big")
+        if zlib.crc32(view[start + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+            return False
+        if data[start + 4 : start + 8] == b"IEND":
+            return True
+        start = end + 4
+    return False
 
 
 def encode_frame(frame: NDArray[np.uint8]) -> bytes:

@@ -15,11 +15,12 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline.core.clip_rules import MOST_FRAMES, NAME
 from pipeline.core.errors import SharpcamError
 from pipeline.core.yaml_text import parse_yaml
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-Clip = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Clip = Annotated[str, Field(pattern=rf"^{NAME}$")]
 
 
 class Section(BaseModel, frozen=True, extra="forbid"):
@@ -82,8 +83,8 @@ class CaptureParams(Section):
     """The `capture` section of params.yaml."""
 
     source: str
-    clip: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")]
-    frames: PositiveInt
+    clip: Annotated[str, Field(pattern=rf"^({NAME})?$")]
+    frames: Annotated[int, Field(ge=1, le=MOST_FRAMES)]
     every: PositiveInt
     camera: CameraParams
     demo: DemoParams

@@ -80,6 +80,11 @@ class Paths:
         return self.root / "data/inbox"
 
     @property
+    def set_aside(self) -> Path:
+        """What waited in the inbox and cannot be a clip."""
+        return self.root / "data/set_aside"
+
+    @property
     def raw(self) -> Path:
         return self.root / "data/raw"
 

@@ -3,9 +3,9 @@
 import argparse
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import MEGAPIXELS
 from pipeline.core.program import command_parser
 from pipeline.enhance.encoding import CODECS, PRESETS, USUAL, USUAL_IN, Encoding
-from pipeline.enhance.images.read import MEGAPIXELS
 from pipeline.enhance.images.write import QUALITY
 from pipeline.enhance.video import SEGMENT_FRAMES
 from pipeline.student.engines import ENGINES

@@ -11,16 +11,17 @@ from typing import Any
 
 import av
 
+from pipeline.core.clip_rules import VIDEO_DEMUXERS, VIDEOS
 from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import MEGAPIXELS
 
-DEMUXERS = ("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "gif", "yuv4mpegpipe")
-TAKEN = "MP4, MOV, MKV, WebM, AVI, MPEG, FLV, OGG, ASF, GIF or Y4M"
-RESTRICTED = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"}
+DECODED = {"max_pixels": str(int(MEGAPIXELS * 1e6))}  # decoders hold to it, also where a frame is larger than claimed
+RESTRICTED = {"format_whitelist": ",".join(VIDEO_DEMUXERS), "protocol_whitelist": "file"} | DECODED
 
 
 @contextmanager
 def open_container(path: Path) -> Iterator[Any]:
-    """The container in the file `path`. Raises SharpcamError for what is in none of TAKEN, FFmpegError for the rest."""
+    """The container in the file `path`. Raises SharpcamError for what is none of VIDEOS, FFmpegError for the rest."""
     try:
         container = av.open(
             str(path.absolute()), options=RESTRICTED, metadata_errors="replace"
@@ -29,8 +30,19 @@ def open_container(path: Path) -> Iterator[Any]:
         if error.errno != errno.EINVAL:
             raise
         raise SharpcamError(
-            f"{path} is no video in a container that is taken ({TAKEN}). A playlist names other files and is never "
+            f"{path} is no video in a container that is taken ({VIDEOS}). A playlist names other files and is never "
             "opened: give the video itself, or convert it."
         ) from None
     with container:
+        for stream in container.streams.video:
+            stream.codec_context.options = DECODED
         yield container
+
+
+def check_pixels(stream: Any, path: Path) -> None:
+    """Raise SharpcamError, before anything is decoded, where a video claims more pixels than are ever decoded."""
+    pixels = stream.codec_context.width * stream.codec_context.height
+    if pixels > MEGAPIXELS * 1e6:
+        raise SharpcamError(
+            f"{path} has {pixels / 1e6:.0f} megapixels a frame, and {MEGAPIXELS:g} are allowed. Scale it down."
+        )

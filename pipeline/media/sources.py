@@ -9,15 +9,16 @@ from typing import Any, Protocol
 import av
 import cv2
 import numpy as np
+from PIL import Image
 
+from pipeline.core.clip_rules import PICTURES, check_size
 from pipeline.core.errors import SharpcamError
-from pipeline.core.frames import decode_frame, imdecode
+from pipeline.core.frames import check_frame, decode_frame, imdecode, png_size
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256, sha256_of_all
 from pipeline.core.params import CameraParams
-from pipeline.media.containers import open_container
+from pipeline.media.containers import check_pixels, open_container
 
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 QUARTER_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, -90: cv2.ROTATE_90_CLOCKWISE}
 ATTEMPTS = 30  # reads in a row that may fail before a camera counts as stopped
 
@@ -51,6 +52,7 @@ class Video:
                 if not container.streams.video:
                     raise SharpcamError(f"{self.path} holds no video. Give a file that a video player shows.")
                 stream = container.streams.video[0]
+                check_pixels(stream, self.path)
                 stream.thread_type = "AUTO"
                 self.fps = round(float(stream.average_rate), 3) if stream.average_rate else None
                 seen_s = 0.0
@@ -121,14 +123,30 @@ class Folder:
 
 
 def _read_picture(path: Path) -> Frame:
+    """A picture, turned as its EXIF says. Its size comes first, by the header: a small file can unpack to gigabytes."""
     data = path.read_bytes()
     if path.suffix.lower() == ".png":
+        check_frame(data, name=str(path))
+        check_size(png_size(data), str(path))
         return decode_frame(data, name=str(path))
-    stored = imdecode(data, cv2.IMREAD_UNCHANGED)
+    size = _claimed_size(path)
+    if size is not None:
+        check_size(size, str(path))
+    stored = imdecode(data, cv2.IMREAD_UNCHANGED) if size else None
     if stored is None or stored.dtype != np.uint8 or stored.ndim != 3 or stored.shape[2] != 3:
         raise SharpcamError(f"{path} is no 8-bit colour picture. Convert or remove that file and run again.")
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # turned as its EXIF says
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     return np.ascontiguousarray(np.asarray(picture)[..., ::-1])
+
+
+def _claimed_size(path: Path) -> tuple[int, int] | None:
+    """(width, height) by the header of a picture; None where it has none."""
+    Image.MAX_IMAGE_PIXELS = None  # the rule for clips is narrower, and says what to do
+    try:
+        with Image.open(path) as picture:
+            return picture.size
+    except Exception:  # of parsers, which raise anything at what is broken
+        return None
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -12,7 +12,7 @@ import av
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
-from pipeline.media.containers import open_container
+from pipeline.media.containers import check_pixels, open_container
 from pipeline.media.sources import claimed_s
 
 FROM_HD = 720  # lines, from which on players take what says nothing of its colours as BT.709
@@ -86,6 +86,7 @@ def _is_cover(stream: Any) -> bool:
 def look_at(path: Path) -> Facts:
     """The facts of a video. Raises SharpcamError where it shows nothing."""
     with opened(path) as (container, stream):
+        check_pixels(stream, path)
         frame = next(container.decode(stream), None)
         if frame is None:
             raise SharpcamError(f"{path} holds no frame. Give a file that a video player shows.")

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from pipeline.core.clip_rules import usable_clips
 from pipeline.core.clips import find_clips, find_frames, remove_tree, remove_unfinished
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
@@ -31,7 +32,7 @@ from pipeline.teacher.steady import forget, neighbours, with_fused
 
 def teacher(paths: Paths, params: Params) -> None:
     """The stage: compute what is missing or out of date, drop what has no raw frame any more."""
-    clips = find_clips(paths.raw)
+    clips = usable_clips(find_clips(paths.raw), stage="teacher")
     if not clips:
         raise SharpcamError(f'There is no clip in {paths.raw}. Run "dvc repro capture" first, or "dvc pull".')
     chain = ready_chain(paths, params)

@@ -7,8 +7,8 @@ const REST_MS = 200;
 
 /** What is wrong with a wish, in words; or null. */
 export function refusal({ name, frames, perSecond }, limits) {
-    if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) {
-        return "A clip's name has up to 64 letters, digits, - and _, and begins with a letter or digit.";
+    if (!new RegExp(`^(?:${limits.name})$`).test(name)) {
+        return "A clip's name has up to 64 letters, digits, dots, - and _. It begins with a letter or digit, and not with demo-.";
     }
     if (!Number.isInteger(frames) || frames < 1 || frames > limits.frames) {
         return `Between 1 and ${limits.frames} frames can be recorded at once.`;

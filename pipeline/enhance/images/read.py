@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin, _imaging
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import MEGAPIXELS
 from pipeline.core.geometry import Frame
 from pipeline.enhance.images.picture import (
     EXIF_IFD,
@@ -31,7 +32,6 @@ from pipeline.enhance.images.picture import (
     told_by_screen,
 )
 
-MEGAPIXELS = 100.0  # a larger picture needs to be allowed
 ENLARGED = 4  # pixels of what is made of one
 IN_A_ROW = 3  # pictures: two in the row, and one on its way there
 PILLOW_BYTES = 4  # of a pixel of what Pillow writes, in its own copy

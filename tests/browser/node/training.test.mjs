@@ -5,7 +5,7 @@ import { UserError } from "../../../app/live/web/messages.mjs";
 import { fileName } from "../../../app/live/web/recorder.mjs";
 import { Inbox, dueMs, record, refusal } from "../../../app/live/web/training.mjs";
 
-const limits = { frames: 500, bytes: 1e9, per_second: 10 };
+const limits = { frames: 500, bytes: 1e9, per_second: 10, name: "(?!demo-)[A-Za-z0-9][A-Za-z0-9._-]{0,63}" };
 const wish = { name: "desk-1", frames: 5, perSecond: 2 };
 
 /** A server that keeps what it is sent and fails when it is told to; a clock that only moves by waiting. */
@@ -113,7 +113,7 @@ test("wishes beyond the limits are refused in words", () => {
     assert.match(refusal({ ...wish, frames: 0 }, limits), /500/);
     assert.match(refusal({ ...wish, frames: 1.5 }, limits), /500/);
     assert.match(refusal({ ...wish, perSecond: 11 }, limits), /10/);
-    for (const name of ["", "../up", "a b", "-x", ".hidden", "x".repeat(65)])
+    for (const name of ["", "../up", "a b", "-x", ".hidden", "_x", "__", "demo-77", "x".repeat(65)])
         assert.match(refusal({ ...wish, name }, limits), /name/);
 });
 

@@ -11,12 +11,14 @@ from player import (
     start_camera,
 )
 
+from pipeline.core.clip_rules import NEW_NAME
+
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
 def test_axe_finds_nothing_serious(
     open_player: Open, student: Path, width: int, scheme: Literal["light", "dark"]
 ) -> None:
-    capture = {"url": "/capture", "token": "t", "limits": {"frames": 9, "bytes": 9, "per_second": 9}}
+    capture = {"url": "/capture", "token": "t", "limits": {"frames": 9, "bytes": 9, "per_second": 9, "name": NEW_NAME}}
     page = open_player([student], settings=WASM | {"lens": True}, capture=capture)
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)

@@ -10,9 +10,11 @@ from player import (
 )
 from playwright.sync_api import expect
 
+from pipeline.core.clip_rules import NEW_NAME
+
 
 def test_frames_for_training_are_lossless_counted_and_asked_for(open_player: Open, student: Path) -> None:
-    limits = {"frames": 50, "bytes": 10**9, "per_second": 30}
+    limits = {"frames": 50, "bytes": 10**9, "per_second": 30, "name": NEW_NAME}
     capture = {"url": "/capture", "token": "secret", "limits": limits}
     page = open_player([student], settings=WASM, capture=capture)
     sent: list[tuple[str, str, bytes | None]] = []
@@ -53,7 +55,11 @@ def test_frames_for_training_are_lossless_counted_and_asked_for(open_player: Ope
 
 
 def test_a_recording_refused_or_cancelled_is_a_sentence_and_taken_back(open_player: Open, student: Path) -> None:
-    capture = {"url": "/capture", "token": "t", "limits": {"frames": 99999, "bytes": 10**9, "per_second": 30}}
+    capture = {
+        "url": "/capture",
+        "token": "t",
+        "limits": {"frames": 99999, "bytes": 10**9, "per_second": 30, "name": NEW_NAME},
+    }
     page = open_player([student], settings=WASM, capture=capture)
     methods: list[str] = []
 
