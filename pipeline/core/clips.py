@@ -2,14 +2,15 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import remove_leftover, sync
+from pipeline.core.files import recall_json, remove_leftover, sync
 
 DEMO_CLIP = "demo-"  # how the names of the demo's clips begin
+DEMO_CAMERAS = "demo cameras"  # with a space: no clip of this name can exist
 SYNCS = 16  # files at a time
 
 
@@ -23,6 +24,17 @@ def find_clips(folder: Path) -> list[Path]:
 def find_frames(clip: Path) -> list[Path]:
     """The frames of a clip, in time order."""
     return sorted(path for path in clip.glob("*.png") if path.is_file() and not path.name.startswith("."))
+
+
+def camera_of(clip: Path) -> str:
+    """The camera that a clip is of: those of the demo go together, each clip of the user's is a camera of its own."""
+    known = recall_json(clip / "clip.json")  # frames that were put there by hand have none
+    return DEMO_CAMERAS if known.get("source") == "demo" else clip.name
+
+
+def own_first(cameras: Iterable[str]) -> list[str]:
+    """The cameras by name, those of the demo last."""
+    return sorted(cameras, key=lambda camera: (camera == DEMO_CAMERAS, camera))
 
 
 def frame_name(index: int) -> str:

@@ -11,11 +11,20 @@ from pipeline.core.paths import Paths
 Part = dict[str, list[str]]  # clip -> stems of its frames
 
 
+class Rule(BaseModel, frozen=True):
+    """The parameters by which clips were given their sides."""
+
+    seed: int
+    validation_share: float
+    gap_frames: int
+
+
 class Split(BaseModel, frozen=True, strict=True):
     """The two parts. This is the test for leaks: what a student has trained on says nothing about it."""
 
     training: Part
     validation: Part
+    rule: Rule | None = None  # not known of a split that an older version made
 
     @model_validator(mode="after")
     def _is_usable(self) -> "Split":

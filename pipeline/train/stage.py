@@ -96,10 +96,8 @@ def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, 
 
     The same in every process.
     """
-    split = read_split(paths).model_dump()
-    frames = decoded_frames(
-        {part: split[part] for part in ("training", "validation")}, paths=paths, geometry=params.geometry
-    )
+    parts = read_split(paths).model_dump(include={"training", "validation"})
+    frames = decoded_frames(parts, paths=paths, geometry=params.geometry)
     training, validation = frames["training"], frames["validation"]
     lightning.seed_everything(params.seed, verbose=False)
     start = starting_weights(paths, params)
