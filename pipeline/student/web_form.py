@@ -9,6 +9,7 @@ once for a setting of the dials: in float64, in a fixed order, then rounded to f
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from pydantic import BaseModel, NonNegativeInt, PositiveInt, model_validator
 
@@ -223,17 +224,16 @@ def affine(times: Array, plus: Array) -> Affine:
 
 
 def convolve(values: Array, weights: Array, *, stride: int) -> Array:
-    """The convolution of whole numbers (h, w, in) with a border of one zero, by `weights` (out, k, k, in).
+    """The convolution of levels (h, w, in) of 8 bits, with a border of zeros, by whole `weights` (out, k, k, in).
 
-    In float64, whose sums of such numbers are exact in whatever order they are taken.
+    In floats that hold its sums exactly, in whatever order they are taken: with int8 weights they stay below 2**24.
     """
-    height, width = values.shape[0] // stride, values.shape[1] // stride
-    bordered = np.pad(values.astype(np.float64), ((1, 1), (1, 1), (0, 0)))
-    sums = np.zeros((height, width, len(weights)))
-    for y, x in np.ndindex(*weights.shape[1:3]):
-        seen = bordered[y : y + stride * height : stride, x : x + stride * width : stride]
-        sums += seen @ weights[:, y, x].T
-    return sums
+    kind = np.float32 if np.abs(weights).max() <= MOST else np.float64
+    bordered = np.pad(values.astype(kind), ((1, 1), (1, 1), (0, 0)))
+    seen = sliding_window_view(bordered, weights.shape[1:3], axis=(0, 1))[::stride, ::stride]  # (h, w, in, k, k)
+    columns = seen.transpose(0, 1, 3, 4, 2).reshape(-1, weights[0].size)
+    sums = columns @ weights.reshape(len(weights), -1).T.astype(kind)
+    return np.asarray(sums.reshape(*seen.shape[:2], -1))
 
 
 def nearest(values: Floats, least: int, most: int) -> NDArray[np.int32]:
