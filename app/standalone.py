@@ -17,7 +17,8 @@ from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
-from pipeline.student.catalogue import Model, available, find
+from pipeline.student.catalogue import Model, available, find, read_contract
+from pipeline.student.contract import form_of
 
 HERE = Path(__file__).with_name("live")
 OPTIONS = "options.json"
@@ -75,9 +76,13 @@ def _fill(folder: Path, models: list[Model], paths: Paths) -> None:
 
 def _put_model(model: Model, folder: Path, paths: Paths) -> dict[str, Any]:
     described = options.describe(model, paths, root=MODELS)
-    for address in (described["contract"].partition("?")[0], described["onnx"]):
-        (folder / address).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(paths.registry / Path(address).relative_to(MODELS), folder / address)
+    address = Path(described["contract"].partition("?")[0])
+    contract = paths.registry / address.relative_to(MODELS)
+    put = folder / address.parent
+    put.mkdir(parents=True, exist_ok=True)
+    read_by_browsers = [name for name in read_contract(contract)["files"] if form_of(name) != "int8"]
+    for name in (contract.name, *read_by_browsers):
+        shutil.copy(contract.with_name(name), put)
     return described
 
 
