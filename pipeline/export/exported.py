@@ -1,9 +1,9 @@
 """An exported student: what it answers, what int8 costs, what reads its dials, as its contract says it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,10 @@ class Built:
         """How its dials fold."""
         return DialSection.model_validate(self.dials)
 
+    def at(self, dials: Dials) -> tuple[bytes, bytes]:
+        """The float and the int8 file set to `dials`."""
+        return self.folding.fold_float(self.exact, dials), self.folding.fold_int8(self.int8, dials)
+
     def web_at(self, dials: Dials) -> Running | None:
         """Its web form, where it has one."""
         return self.web.at(self.folding, dials) if self.web else None
@@ -49,38 +53,39 @@ def answers(answer: Frame, int8: bytes, web: Running | None, golden: Frame) -> d
 
 def strong_answers(made: Built, golden: Frame) -> dict[str, Any]:
     """The same at a setting far from neutral: whoever folds has to find it."""
-    section = made.folding
-    answer = OnnxRuntime(section.fold_float(made.exact, STRONG), threads=THREADS).enhance(golden)
-    int8 = section.fold_int8(made.int8, STRONG)
+    exact, int8 = made.at(STRONG)
+    answer = OnnxRuntime(exact, threads=THREADS).enhance(golden)
     return {"dials": list(STRONG)} | answers(answer, int8, made.web_at(STRONG), golden)
 
 
 def worst_loss(made: Built, frames: list[Frame], *, val_psnr: float) -> dict[str, Any]:
     """What int8 costs in the corner of the dials where that is most."""
-    section, losses = made.folding, []
-    for corner in CORNERS:
-        files = section.fold_float(made.exact, corner), section.fold_int8(made.int8, corner)
-        losses.append({"dials": list(corner)} | int8_loss(*files, frames, val_psnr=val_psnr))
+    losses = [
+        {"dials": list(corner)} | int8_loss(made, frames, cameras=[corner], val_psnr=val_psnr) for corner in CORNERS
+    ]
     return max(losses, key=lambda loss: loss["loss_db"])
 
 
-def int8_loss(exact: Path | bytes, int8: Path | bytes, frames: list[Frame], *, val_psnr: float) -> dict[str, Any]:
-    """What int8 costs on frames that trained nothing.
+def int8_loss(made: Built, frames: list[Frame], *, cameras: Sequence[Dials] = (), val_psnr: float) -> dict[str, Any]:
+    """What int8 costs on frames that trained nothing, on average over the dials of `cameras`; none: as it is.
 
     `psnr_to_float` compares the two before rounding. `loss_db` is what becomes of the float student's `val_psnr`
     where that error comes on top of its own, independent of it; `evaluate` measures it against the teacher.
     """
-    engines = [OnnxRuntime(model, threads=THREADS) for model in (exact, int8)]
-    errors = []
-    for frame in frames:
-        one, other = (engine.infer(to_batch(frame)).clip(0, 1) for engine in engines)
-        errors.append(float(np.square(one - other).mean()))
-    added = sum(errors) / len(errors)
+    pairs = [made.at(dials) for dials in cameras] or [(made.exact, made.int8)]
+    added = sum(squared_error(*pair, frames) for pair in pairs) / len(pairs)
     own = 10 ** (-val_psnr / 10)
     return {
         "psnr_to_float": round(-10 * math.log10(max(added, 1e-12)), 3),
         "loss_db": round(10 * math.log10(1 + added / own), 3),
     }
+
+
+def squared_error(exact: bytes, int8: bytes, frames: list[Frame]) -> float:
+    """The mean over the pictures of two forms of a student, in 0..1."""
+    engines = [OnnxRuntime(model, threads=THREADS) for model in (exact, int8)]
+    pairs = ([engine.infer(to_batch(frame)).clip(0, 1) for engine in engines] for frame in frames)
+    return float(np.mean([np.square(one - other).mean() for one, other in pairs]))
 
 
 def described(content: dict[str, Any], made: Built, *, frames: int) -> str:

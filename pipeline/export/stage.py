@@ -116,11 +116,12 @@ def export_student(
     web_file(contract_file).unlink(missing_ok=True)  # this student may have none
     val_psnr, golden = best_psnr(trained), golden_input(frames.parity[0])
     answer = known_answer(trained.model, golden, file=trained.file)
-    made = build(trained.model, frames, opset=opset, cameras=cameras_of(trained.recipe))
+    cameras = cameras_of(trained.recipe)
+    made = build(trained.model, frames, opset=opset, cameras=cameras)
     content = contract(trained, made) | {
         "golden": {"input": pack_picture(golden)} | answers(answer, made.int8, made.web_at(Dials(*NEUTRAL)), golden),
         "largest_difference_to_torch": made.difference,
-        "int8": int8_loss(made.exact, made.int8, frames.parity, val_psnr=val_psnr),
+        "int8": int8_loss(made, frames.parity, cameras=cameras if made.dials else (), val_psnr=val_psnr),
         "data": data,
     }
     if made.dials is not None:

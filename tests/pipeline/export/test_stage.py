@@ -17,7 +17,7 @@ from pipeline.core.frames import read_frame
 from pipeline.core.geometry import fit
 from pipeline.core.hashing import sha256
 from pipeline.export import stage
-from pipeline.export.exported import int8_loss
+from pipeline.export.exported import Built, int8_loss
 from pipeline.export.stage import CAMERAS, RealFrames, build, cameras_of, export, golden_input, some_frames
 from pipeline.student.contract import unpack_picture
 from pipeline.student.dials import Dials
@@ -137,7 +137,8 @@ def test_what_int8_is_expected_to_cost_is_what_it_costs_against_a_reference(expo
     pictures = [OnnxRuntime(file, threads=1).infer(to_batch(frame)).clip(0, 1) for file in (exact, rounded)]
     reference = pictures[0] + random.normal(0, 0.004, pictures[0].shape)
     psnr = [-10 * np.log10(np.square(picture - reference).mean()) for picture in pictures]
-    expected = int8_loss(exact, rounded, [frame], val_psnr=psnr[0])["loss_db"]
+    made = Built(exact.read_bytes(), rounded.read_bytes(), 0.0)
+    expected = int8_loss(made, [frame], val_psnr=psnr[0])["loss_db"]
     assert psnr[0] - psnr[1] == pytest.approx(expected, abs=0.02)
 
 
@@ -265,3 +266,6 @@ def test_int8_is_calibrated_at_the_dials_of_its_cameras(dialled_checkpoint):
     assert own.exact == of_all.exact
     assert own.int8 != of_all.int8
     assert own.int8 == again.int8
+    asked = (cameras, cameras[:1], cameras[1:])
+    both, *each = (int8_loss(own, frames.parity, cameras=some, val_psnr=50)["loss_db"] for some in asked)
+    assert min(each) < both < max(each)
