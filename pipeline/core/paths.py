@@ -141,6 +141,11 @@ class Paths:
         return self.root / "metrics/evaluation.json"
 
     @property
+    def summary(self) -> Path:
+        """What `dvc metrics` and `dvc exp show` compare."""
+        return self.root / "metrics/summary.json"
+
+    @property
     def samples(self) -> Path:
         return self.root / "metrics/samples"
 

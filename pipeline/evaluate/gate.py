@@ -67,6 +67,15 @@ def verdict(scores: Scores, judged: dict[str, Any]) -> list[str]:
     return sentences
 
 
+def summary(scores: Scores, judged: dict[str, Any]) -> dict[str, float]:
+    """The handful of figures that people compare runs by."""
+    student = scores["student"]
+    references = {f"psnr_to_{reference}": row["psnr"] for reference, row in student.items()}
+    flicker = {"flicker": row["flicker"]} if "flicker" in (row := next(iter(student.values()))) else {}
+    kept = {"above_resize_db": judged["margin_db"], "int8_loss_db": judged["int8_loss_db"]}
+    return references | {"ssim_to_teacher": student["teacher"]["ssim"]} | flicker | kept
+
+
 def as_table(scores: Scores) -> str:
     """The scores as text."""
     lines = [f"{'method':<14}{'against':<10}{'PSNR dB':>9}{'SSIM':>9}{'L1':>10}{'flicker':>9}"]

@@ -8,7 +8,7 @@ from pipeline.core.params import Params
 from pipeline.core.paths import Paths
 from pipeline.core.split_file import read_split
 from pipeline.evaluate.cameras import on_clips
-from pipeline.evaluate.gate import as_table, gate, verdict
+from pipeline.evaluate.gate import as_table, gate, summary, verdict
 from pipeline.evaluate.samples import write_samples
 from pipeline.evaluate.scores import data_sha256, score
 from pipeline.evaluate.speed import THREADS, speed
@@ -21,7 +21,7 @@ from pipeline.tracking.student_notes import run_of_student
 
 
 def evaluate(paths: Paths, params: Params) -> None:
-    """The stage: metrics/evaluation.json, sample pictures, metrics/speed.json; the same numbers in the MLflow run."""
+    """The stage: evaluation.json, summary.json, speed.json and samples in metrics/; the numbers in the MLflow run."""
     students = load_students(paths)
     places = validation_places(paths)
     contestants = on_clips(students, [clip for clip, _ in places], paths)
@@ -32,6 +32,7 @@ def evaluate(paths: Paths, params: Params) -> None:
     judged |= {"student_sha256": sha256(paths.student_onnx), "data_sha256": data_sha256(places, paths)}
     judged |= {"dials": dials} if (dials := contestants.dials_by_clip("student")) else {}
     write_json(paths.evaluation, judged)
+    write_json(paths.summary, summary(scores, passed))
     write_samples(places, contestants, paths, params)
     write_json(paths.speed, speed(places, timed(students), paths, params))
     log_to_run(judged, paths)
