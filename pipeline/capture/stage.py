@@ -1,7 +1,8 @@
 """Stage 1: camera frames as they came, into data/raw, one folder a clip.
 
 Adopts the recordings that wait in data/inbox, then records the source that params.yaml names. A recording that exists
-is never written again; the clips of the simulated camera are a function of the parameters and follow them.
+is never written again, and one that was damaged is refused before it becomes a version of the data. The clips of the
+simulated camera are a function of the parameters and follow them.
 
     python -m pipeline.capture                                            the stage
     python -m pipeline.capture --source 0 --frames 500 --clip desk        by hand, into data/inbox
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.capture.recording import record
+from pipeline.core.clip_hashes import CLIP, HASHES, changed_files, note_hashes, restore_or_accept
 from pipeline.core.clips import (
     DEMO_CLIP,
     SAFE_NAME,
@@ -28,19 +30,23 @@ from pipeline.core.clips import (
 )
 from pipeline.core.command import only_once, run_command, run_stage
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import read_json, recall_json, write_json
 from pipeline.core.frames import write_frame
 from pipeline.core.params import CaptureParams, Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
-from pipeline.core.progress import progress_bar
+from pipeline.core.progress import progress, progress_bar
 from pipeline.media.sources import Video, find_source
 
 REAL_DEMO_CLIP = f"{DEMO_CLIP}real"
 
 
 def capture(paths: Paths, params: Params) -> None:
-    """The stage: adopt what waits in the inbox, bring the demo up to date, record the source once."""
+    """The stage: adopt what waits in the inbox, bring the demo up to date, record the source once.
+
+    Raises SharpcamError, before anything is written, where a recording is not as it was noted.
+    """
+    require_as_recorded(paths)
     paths.raw.mkdir(parents=True, exist_ok=True)
     paths.truth.mkdir(parents=True, exist_ok=True)
     remove_unfinished(paths.raw)
@@ -49,6 +55,10 @@ def capture(paths: Paths, params: Params) -> None:
     update_demo(paths, params)
     if params.capture.source not in ("demo", "inbox"):
         record_once(paths, params.capture)
+    for clip in find_clips(paths.raw):
+        if not (clip / HASHES).exists():  # of an earlier sharpcam, or accepted as it is
+            note_hashes(clip)
+            print(f"capture: noted the hashes of {clip.name}", flush=True)
     if refused:
         raise SharpcamError(" ".join(refused))
     if not find_clips(paths.raw):
@@ -56,6 +66,27 @@ def capture(paths: Paths, params: Params) -> None:
             "There is no clip yet. Record one with python -m pipeline.capture --source 0 --frames 500 --clip desk, "
             "or set capture.source to demo in params.yaml."
         )
+
+
+def require_as_recorded(paths: Paths) -> None:
+    """Raise SharpcamError for the first recording in data/raw that is not as it was noted; a demo's is made again."""
+    recordings = [clip for clip in find_clips(paths.raw) if recall_json(clip / CLIP).get("source") != "demo"]
+    for clip in progress(recordings, what="capture: verify", unit="clip"):
+        if problem := _change(clip):
+            raise SharpcamError(problem)
+
+
+def _change(clip: Path) -> str:
+    """How a recording differs from what was noted of it, and what to do; nothing where it does not."""
+    try:
+        wrong = changed_files(clip)
+    except SharpcamError as error:
+        return str(error)
+    if not wrong:
+        return ""
+    first, fault = next(iter(wrong.items()))
+    more = f", and {len(wrong) - 1} more files are not as recorded" if len(wrong) > 1 else ""
+    return f"{clip / first} {fault}{more}. {restore_or_accept(clip)}"
 
 
 def adopt(paths: Paths) -> list[str]:
@@ -66,6 +97,8 @@ def adopt(paths: Paths) -> list[str]:
         if problem:
             refused.append(problem)
         else:
+            if not (clip / HASHES).exists():
+                note_hashes(clip)
             move_whole(clip, paths.raw / clip.name)
             print(f"capture: adopted {clip.name}", flush=True)
     return refused
@@ -81,7 +114,7 @@ def _why_not(clip: Path, destination: Path) -> str:
             f"{clip} is no recording (clip.json and frames are expected). "
             f"Remove it, and record with python -m pipeline.capture --source {clip} --clip another-name."
         )
-    return ""
+    return _change(clip)
 
 
 def update_demo(paths: Paths, params: Params) -> None:
@@ -139,7 +172,7 @@ def _identity(clip: Path) -> dict[str, Any]:
 
 
 def _up_to_date(clip: Path, wanted: dict[str, Any] | None, paths: Paths) -> bool:
-    if wanted is None or _identity(clip) != wanted["identity"]:
+    if wanted is None or _identity(clip) != wanted["identity"] or _change(clip):
         return False
     count = wanted["identity"]["frames"]
     with_truth = "simulated" in wanted["identity"]
@@ -166,6 +199,7 @@ def _write_demo_clip(name: str, recording: dict[str, Any], paths: Paths, *, bar:
         for write in writes:
             write.result()
     write_json(raw / "clip.json", recording["identity"])
+    note_hashes(raw)
     _remove_clip(name, paths)
     if truth.exists():
         truth.rename(paths.truth / name)
