@@ -30,7 +30,7 @@ from pipeline.core.clips import (
 )
 from pipeline.core.command import only_once, run_command, run_stage
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json, recall_json, write_json
+from pipeline.core.files import recall_json, write_json
 from pipeline.core.frames import write_frame
 from pipeline.core.params import CaptureParams, Params, load_params
 from pipeline.core.paths import Paths
@@ -112,7 +112,7 @@ def _why_not(clip: Path, destination: Path) -> str:
     if not (clip / "clip.json").is_file() or not find_frames(clip):
         return (
             f"{clip} is no recording (clip.json and frames are expected). "
-            f"Remove it, and record with python -m pipeline.capture --source {clip} --clip another-name."
+            f"Record it with python -m pipeline.capture --source {clip} --clip another-name, then move it away."
         )
     return _change(clip)
 
@@ -167,7 +167,11 @@ def _real_demo(paths: Paths, frames: int) -> dict[str, Any]:
 
 
 def _identity(clip: Path) -> dict[str, Any]:
-    known: dict[str, Any] = read_json(clip / "clip.json", made_by="capture", like=dict)
+    if not (known := recall_json(clip / CLIP)):
+        raise SharpcamError(
+            f"{clip / CLIP} is missing or no valid JSON. Put it back from a backup, or move {clip} out of data/raw and "
+            f"record it with python -m pipeline.capture --source FOLDER --clip {clip.name}."
+        )
     return known
 
 

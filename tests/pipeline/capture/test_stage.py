@@ -321,6 +321,12 @@ def damage(file):
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+def waiting(project, name):
+    """A clip of two frames in the inbox."""
+    project.paths.inbox.mkdir(parents=True, exist_ok=True)
+    return make_clip(project.paths, name, FRAMES[:2]).rename(project.paths.inbox / name)
+
+
 def test_a_recording_has_the_hash_of_each_of_its_files(project, video):
     capture_from(project, video)
     clip = project.paths.raw / "desk"
@@ -334,7 +340,7 @@ def test_a_damaged_recording_is_no_version_of_the_data(project, video, name):
     capture_from(project, video)
     clip = project.paths.raw / "desk"
     damage(clip / name)
-    make_clip(project.paths, "later", FRAMES[:1]).rename(project.paths.inbox / "later")
+    waiting(project, "later")
     before = tree(project.paths.raw)
     said = r'desk/.* (was changed or )?damaged.*"python -m pipeline\.verify --restore".* from a backup; where it was .*'
     for _ in range(2):
@@ -364,8 +370,7 @@ def test_a_recording_that_was_changed_on_purpose_is_taken_once_its_hashes_are_re
 
 def test_a_recording_that_was_damaged_in_the_inbox_stays_there_and_the_others_are_adopted(project):
     for name in ("whole", "damaged"):
-        make_clip(project.paths, name, FRAMES[:2]).rename(project.paths.inbox / name)
-        note_hashes(project.paths.inbox / name)
+        note_hashes(waiting(project, name))
     damage(project.paths.inbox / "damaged/000001.png")
     project.change(capture={"source": "inbox"})
     with pytest.raises(SharpcamError, match=r"inbox/damaged/000001\.png was changed or damaged"):
@@ -382,3 +387,13 @@ def test_a_damaged_recording_is_given_to_no_teacher(recorded):
     with pytest.raises(SharpcamError, match=r"demo-01/000001\.png is not what was written there: its hash differs"):
         teacher(recorded.paths, recorded.params)
     assert tree(recorded.paths.teacher) == before
+
+
+@pytest.mark.parametrize("content", ["no JSON", "[]", "", None])
+def test_a_recording_that_does_not_know_what_it_is_is_let_be(project, content):
+    clip = make_clip(project.paths, "desk", FRAMES[:1])
+    (clip / "clip.json").unlink() if content is None else (clip / "clip.json").write_text(content)
+    before = tree(clip)
+    with pytest.raises(SharpcamError, match=r"desk/clip\.json is missing or no valid JSON\. Put it back from"):
+        capture(project.paths, project.change(capture={"source": "inbox"}))
+    assert tree(clip) == before
