@@ -29,10 +29,11 @@ $(BROWSER): package-lock.json | $(VENV)/.installed
 run: repro ## everything: set up, run the pipeline, start the dashboard and the MLflow UI
 	python -m app.launch
 
+# As a module: the script dvc names the folder that it was installed in, and a project may be moved with its .venv.
 repro: setup ## run every stage of the pipeline that is not up to date
 	@git rev-parse --verify --quiet HEAD >/dev/null \
 		|| { echo 'sharpcam: DVC and MLflow tie every result to a git commit, and there is none here. Run "git init && git add -A && git commit -m start" and try again.'; exit 1; }
-	dvc repro
+	python -m dvc repro
 	python -m pipeline.register
 
 app: setup ## only the dashboard

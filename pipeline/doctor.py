@@ -10,12 +10,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import recall_json
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import IS_INSTALLED, Paths, browser_runtime
 from pipeline.core.program import command_parser
@@ -208,6 +210,19 @@ def database(paths: Paths) -> Iterator[Finding]:
         yield Finding("MLflow", f"{runs} runs")
 
 
+def damage(paths: Paths) -> Iterator[Finding]:
+    """When all files were last held to their hashes, and what was found."""
+    if not paths.is_project:
+        return
+    last = recall_json(paths.verified)
+    fix = "To look at every file, run: python -m pipeline.verify"
+    if not isinstance(last.get("at"), int | float):
+        yield Finding("damage", "never looked for", fix, needed=False)
+        return
+    day, found = time.strftime("%Y-%m-%d", time.localtime(last["at"])), last.get("findings")
+    yield Finding("damage", f"{found or 'none'} found on {day}", fix if found else "", needed=bool(found))
+
+
 CHECKS: tuple[Callable[[Paths], Iterator[Finding]], ...] = (
     python,
     packages,
@@ -219,6 +234,7 @@ CHECKS: tuple[Callable[[Paths], Iterator[Finding]], ...] = (
     chains,
     engines,
     database,
+    damage,
     gpu,
     camera,
     ports,

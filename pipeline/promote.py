@@ -38,6 +38,7 @@ def promote(which: str, paths: Paths, *, force: bool = False) -> str:
 
 def back(paths: Paths) -> str:
     """Give the alias back to the champion before; gives what was done, in a sentence."""
+    settle(paths)
     versions = registry.versions(paths)
     champion, former = registry.holder(CHAMPION, versions), former_champion(versions, paths)
     if former is None:

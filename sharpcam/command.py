@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[Command, ...]] = {  # by group, in the order in which 
         Command("dashboard", "app.launch", "start the dashboard and the MLflow UI"),
         Command("forecast", "pipeline.forecast", "how long the teacher would take, before it starts"),
         Command("checks", "pipeline.checks", "find recorded frames that teach nothing"),
+        Command("verify", "pipeline.verify", "find what was damaged on disk, and what to do about it"),
         Command("weights", "pipeline.weights", "download and verify weights of others' networks"),
         Command("cleanup", "pipeline.cleanup", "list what can be removed to make room, and remove it"),
         Command("standalone", "app.standalone", "write the live page as a folder for any web server"),

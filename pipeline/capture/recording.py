@@ -6,12 +6,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
+from pipeline.core.clip_hashes import note_hashes
 from pipeline.core.clip_rules import check_size
 from pipeline.core.clips import frame_name, move_whole, remove_tree, unfinished
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_json
 from pipeline.core.frames import write_frame
 from pipeline.core.geometry import Frame
+from pipeline.core.hashing import sha256_of_bytes
 from pipeline.core.progress import progress
 from pipeline.media.sources import Camera, Source
 
@@ -28,13 +30,15 @@ def record(source: Source, destination: Path, *, frames: int, every: int = 1) ->
         remove_tree(part)
     part.mkdir(parents=True)
     try:
-        count, size = _write_frames(islice(source.frames(), 0, frames * every, every), part, total=frames)
+        hashes, size = _write_frames(islice(source.frames(), 0, frames * every, every), part, total=frames)
+        count = len(hashes)
         if not count:
             raise SharpcamError(f"{source.name} gave no frame. Check that the source shows a picture elsewhere.")
         write_json(
             part / "clip.json",
             source.identity() | {"frames": count, "size": size, "every": every} | source.about(),
         )
+        note_hashes(part, hashes)
         move_whole(part, destination)
     finally:
         if part.exists():
@@ -46,20 +50,32 @@ def record(source: Source, destination: Path, *, frames: int, every: int = 1) ->
         )
 
 
-def _write_frames(frames: Iterable[Frame], folder: Path, *, total: int) -> tuple[int, list[int]]:
-    """Write frames behind the back of the reader; gives their number and size [width, height]."""
-    waiting: deque[Future[bytes]] = deque()
+def _write_frames(frames: Iterable[Frame], folder: Path, *, total: int) -> tuple[dict[str, str], list[int]]:
+    """Write frames behind the back of the reader; gives file name -> hash, and their size [width, height]."""
+    waiting: deque[tuple[str, Future[str]]] = deque()
+    hashes: dict[str, str] = {}
     count, shape = 0, (0, 0)
     with ThreadPoolExecutor(2) as writers:
         for frame in _same_size(progress(frames, what="capture", total=total)):
             shape = frame.shape[:2]
-            waiting.append(writers.submit(write_frame, folder / frame_name(count), frame))
+            name = frame_name(count)
+            waiting.append((name, writers.submit(_write_and_hash, folder / name, frame)))
             count += 1
             if len(waiting) >= WAITING_FRAMES:
-                waiting.popleft().result()
-        for write in waiting:
-            write.result()
-    return count, [shape[1], shape[0]]
+                _gather(waiting, hashes)
+        while waiting:
+            _gather(waiting, hashes)
+    return hashes, [shape[1], shape[0]]
+
+
+def _write_and_hash(path: Path, frame: Frame) -> str:
+    """Of the bytes that are in memory: what a disk made of them is not known to be right."""
+    return sha256_of_bytes(write_frame(path, frame))
+
+
+def _gather(waiting: deque[tuple[str, Future[str]]], hashes: dict[str, str]) -> None:
+    name, write = waiting.popleft()
+    hashes[name] = write.result()
 
 
 def _same_size(frames: Iterable[Frame]) -> Iterator[Frame]:

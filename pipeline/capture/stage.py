@@ -1,8 +1,8 @@
 """Stage 1: camera frames as they came, into data/raw, one folder a clip.
 
 Adopts the recordings that wait in data/inbox, moves what cannot be one to data/set_aside, then records the source that
-params.yaml names. A recording that exists is never written again; the clips of the simulated camera are a function of
-the parameters and follow them.
+params.yaml names. A recording that exists is never written again, and one that was damaged is refused before it becomes
+a version of the data. The clips of the simulated camera are a function of the parameters and follow them.
 
     python -m pipeline.capture                                            the stage
     python -m pipeline.capture --source 0 --frames 500 --clip desk        by hand, into data/inbox
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.capture.recording import record
+from pipeline.core.clip_hashes import CLIP, HASHES, changed_files, note_hashes, restore_or_accept
 from pipeline.core.clip_rules import MOST_FRAMES, check_clip, check_name, usable_clips
 from pipeline.core.clips import (
     DEMO_CLIP,
@@ -34,14 +35,18 @@ from pipeline.core.frames import write_frame
 from pipeline.core.params import CaptureParams, Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
-from pipeline.core.progress import progress_bar
+from pipeline.core.progress import progress, progress_bar
 from pipeline.media.sources import Video, find_source
 
 REAL_DEMO_CLIP = f"{DEMO_CLIP}real"
 
 
 def capture(paths: Paths, params: Params) -> None:
-    """The stage: adopt what waits in the inbox, bring the demo up to date, record the source once."""
+    """The stage: adopt what waits in the inbox, bring the demo up to date, record the source once.
+
+    Raises SharpcamError, before anything is written, where a recording is not as it was noted.
+    """
+    require_as_recorded(paths)
     paths.raw.mkdir(parents=True, exist_ok=True)
     paths.truth.mkdir(parents=True, exist_ok=True)
     remove_unfinished(paths.raw)
@@ -50,11 +55,36 @@ def capture(paths: Paths, params: Params) -> None:
     update_demo(paths, params)
     if params.capture.source not in ("demo", "inbox"):
         record_once(paths, params.capture)
+    for clip in find_clips(paths.raw):
+        if not (clip / HASHES).exists():  # of an earlier sharpcam, or accepted as it is
+            note_hashes(clip)
+            print(f"capture: noted the hashes of {clip.name}", flush=True)
     if not usable_clips(find_clips(paths.raw), stage="capture"):
         raise SharpcamError(
             "There is no clip yet. Record one with python -m pipeline.capture --source 0 --frames 500 --clip desk, "
             "or set capture.source to demo in params.yaml."
         )
+
+
+def require_as_recorded(paths: Paths) -> None:
+    """Raise SharpcamError for the first recording in data/raw that is not as it was noted; a demo's is made again."""
+    recordings = [clip for clip in find_clips(paths.raw) if recall_json(clip / CLIP).get("source") != "demo"]
+    for clip in progress(recordings, what="capture: verify", unit="clip"):
+        if problem := _change(clip):
+            raise SharpcamError(problem)
+
+
+def _change(clip: Path) -> str:
+    """How a recording differs from what was noted of it, and what to do; nothing where it does not."""
+    try:
+        wrong = changed_files(clip)
+    except SharpcamError as error:
+        return str(error)
+    if not wrong:
+        return ""
+    first, fault = next(iter(wrong.items()))
+    more = f", and {len(wrong) - 1} more files are not as recorded" if len(wrong) > 1 else ""
+    return f"{clip / first} {fault}{more}. {restore_or_accept(clip)}"
 
 
 def adopt(paths: Paths) -> None:
@@ -65,6 +95,8 @@ def adopt(paths: Paths) -> None:
         except SharpcamError as error:
             set_aside(clip, str(error), paths)
         else:
+            if not (clip / HASHES).exists():
+                note_hashes(clip)
             move_whole(clip, paths.raw / clip.name)
             print(f"capture: adopted {clip.name}", flush=True)
 
@@ -76,12 +108,14 @@ def check_adoptable(clip: Path, paths: Paths) -> None:
         raise SharpcamError(
             f"{paths.raw / clip.name} exists already, and no clip is ever overwritten. Rename the folder."
         )
-    if not (clip / "clip.json").is_file():
+    if not (clip / CLIP).is_file():
         raise SharpcamError(
-            f"{clip} is no recording (clip.json is missing). Record it as one with python -m pipeline.capture --source "
+            f"{clip} is no recording ({CLIP} is missing). Record it as one with python -m pipeline.capture --source "
             "FOLDER --clip NAME."
         )
     check_clip(clip)
+    if problem := _change(clip):
+        raise SharpcamError(problem)
 
 
 def set_aside(clip: Path, why: str, paths: Paths) -> None:
@@ -144,16 +178,12 @@ def _real_demo(paths: Paths, frames: int) -> dict[str, Any]:
 
 def _identity(clip: Path) -> dict[str, Any]:
     """What clip.json says; frames that were put there by hand may have none."""
-    return recall_json(clip / "clip.json")
+    return recall_json(clip / CLIP)
 
 
 def _up_to_date(clip: Path, wanted: dict[str, Any] | None, paths: Paths) -> bool:
-    if wanted is None or _identity(clip) != wanted["identity"]:
+    if wanted is None or _identity(clip) != wanted["identity"] or _change(clip):
         return False
-    try:
-        check_clip(clip)
-    except SharpcamError:
-        return False  # damaged: it is a function of the parameters
     count = wanted["identity"]["frames"]
     with_truth = "simulated" in wanted["identity"]
     return len(find_frames(clip)) == count and (not with_truth or len(find_frames(paths.truth / clip.name)) == count)
@@ -179,6 +209,7 @@ def _write_demo_clip(name: str, recording: dict[str, Any], paths: Paths, *, bar:
         for write in writes:
             write.result()
     write_json(raw / "clip.json", recording["identity"])
+    note_hashes(raw)
     _remove_clip(name, paths)
     if truth.exists():
         truth.rename(paths.truth / name)

@@ -42,11 +42,11 @@ def read_json(path: Path, *, made_by: str, like: type | None = None) -> Any:
     except FileNotFoundError:
         raise SharpcamError(f'No {path}. Run "dvc repro {made_by}" first, or "dvc pull" to fetch it.') from None
     except (ValueError, RecursionError):
-        raise SharpcamError(f'{path} is not valid JSON. Delete it and run "dvc repro {made_by}" again.') from None
+        raise SharpcamError(f'{path} is not valid JSON. Move it away and run "dvc repro {made_by}" again.') from None
     if like is not None and not isinstance(content, like):
         raise SharpcamError(
             f"{path} holds a {type(content).__name__}, and a {like.__name__} is expected. "
-            f'Delete it and run "dvc repro {made_by}" again.'
+            f'Move it away and run "dvc repro {made_by}" again.'
         )
     return content
 

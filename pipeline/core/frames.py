@@ -1,6 +1,7 @@
 """Frames on disk: reading PNG strictly, writing so that a kill never leaves half a file."""
 
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.clip_hashes import require_unchanged
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 
@@ -17,12 +19,14 @@ BROKEN = "is a broken PNG file"
 MEGAPIXELS = 100.0  # no picture or frame with more is decoded, from wherever it came: a small file can hold gigabytes
 
 
-def read_frame(path: Path) -> NDArray[np.uint8]:
-    """The frame (H, W, 3), RGB, uint8. Raises SharpcamError for whatever is no 8-bit RGB PNG."""
+def read_frame(path: Path, *, noted: Mapping[str, str] | None = None) -> NDArray[np.uint8]:
+    """The frame (H, W, 3), RGB, uint8. Raises SharpcamError for whatever is no 8-bit RGB PNG, and for one whose bytes
+    have not the hash that is `noted` of its file's name."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise SharpcamError(f"No frame at {path}. Run the stage that writes it again.") from None
+    require_unchanged(path, data, noted or {})
     return decode_frame(data, name=str(path))
 
 

@@ -20,6 +20,11 @@ def sha256_of_open(handle: BufferedReader) -> str:
     return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def sha256_of_bytes(data: bytes) -> str:
+    """Of bytes in memory."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def sha256_of_all(files: Iterable[Path]) -> str:
     """Of the bytes of several files, one after another. Raises OSError."""
     digest = hashlib.sha256()

@@ -158,5 +158,10 @@ class Paths:
         return (self.keeps or self.root) / "logs"
 
     @property
+    def verified(self) -> Path:
+        """When all files were last verified, and with what result: the doctor reads it."""
+        return self.cache / "verify.json"
+
+    @property
     def cache(self) -> Path:
         return self.keeps or self.root / ".cache"

@@ -116,7 +116,7 @@ def read_state(handle: BufferedReader) -> dict[str, Tensor]:
 
 
 def _way_out(handle: BufferedReader) -> str:
-    return f'Delete it and run "{get_command(Path(handle.name))}".'
+    return f'Move it away and run "{get_command(Path(handle.name))}".'
 
 
 def _shapes(state: Mapping[str, Tensor]) -> Shapes:

@@ -4,18 +4,18 @@ A frame is computed once for its raw bytes and the chain's recipe, with the dial
 whatever kills the stage in between.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from pipeline.core.clip_hashes import noted_hashes, require_unchanged
 from pipeline.core.clip_rules import usable_clips
 from pipeline.core.clips import find_clips, find_frames, remove_tree, remove_unfinished
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
-from pipeline.core.hashing import sha256
+from pipeline.core.hashing import sha256, sha256_of_bytes
 from pipeline.core.params import Params, TeacherParams
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress_bar
@@ -90,17 +90,16 @@ def start_executor(pending: list[Job], chain: Chain, params: TeacherParams, cach
 
 
 def find_jobs(clip: Path, chain: Chain, paths: Paths) -> list[Job]:
-    """A job for each frame of the clip, by a chain that was told of its camera."""
-    recipe = chain.fingerprint() + neighbours(clip, chain)
-    return [
-        Job(
-            raw,
-            paths.teacher / clip.name / raw.name,
-            hashlib.sha256(raw.read_bytes() + recipe.encode()).hexdigest(),
-            chain.dials,
-        )
-        for raw in find_frames(clip)
-    ]
+    """A job for each frame of the clip, by a chain that knows its camera. Raises SharpcamError for a damaged one."""
+    recipe = (chain.fingerprint() + neighbours(clip, chain)).encode()
+    noted = noted_hashes(clip)
+
+    def job(raw: Path) -> Job:
+        data = raw.read_bytes()
+        require_unchanged(raw, data, noted)
+        return Job(raw, paths.teacher / clip.name / raw.name, sha256_of_bytes(data + recipe), chain.dials)
+
+    return [job(raw) for raw in find_frames(clip)]
 
 
 def is_done(job: Job, known: dict[str, Status]) -> bool:

@@ -115,7 +115,7 @@ def _verify(handle: BufferedReader, file: WeightFile, *, folder: Path) -> Proven
     if sha256 == accepted(folder).get(file.name):
         return {"file": file.name, "sha256": sha256, "accepted_by_hand": True}
     command = get_command(Path(handle.name))
-    way_out = f'Delete it and run "{command}"'
+    way_out = f'Move it away and run "{command}"'
     if file.one_source:
         way_out += f', or, if you trust it, run "{command} --accept-sha256 {sha256}"'
     raise SharpcamError(f"{handle.name} is not the {file.name} expected: {fault(handle, file)}. {way_out}.")
@@ -145,7 +145,7 @@ def accepted(folder: Path) -> dict[str, str]:
     try:
         return {str(name): str(sha256) for name, sha256 in json.loads(path.read_text()).items()}
     except (ValueError, AttributeError, RecursionError):
-        raise SharpcamError(f"{path} is damaged. Delete it; what you accepted must be accepted again.") from None
+        raise SharpcamError(f"{path} is damaged. Move it away; what you accepted must be accepted again.") from None
 
 
 def get_command(path: Path) -> str:

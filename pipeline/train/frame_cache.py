@@ -13,6 +13,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from pipeline.core.clip_hashes import noted_hashes
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import move_file, recall_json, sync, write_json
 from pipeline.core.frames import read_frame
@@ -55,8 +56,7 @@ def decoded_frames(split: Split, *, paths: Paths, geometry: GeometryParams) -> d
     }
     every = [f"{name}.png" for part in names.values() for name in part]
     raws, teachers = ([folder / name for name in every] for folder in (paths.raw, paths.teacher))
-    inputs = Store("input", paths, geometry, geometry.student_input, lambda frame: fit(frame, geometry=geometry))
-    targets = Store("target", paths, geometry, geometry.target, lambda frame: frame)
+    inputs, targets = stores(paths, geometry)
     input_slots, target_slots = inputs.hold(raws), targets.hold(teachers)
 
     def part(names: list[str]) -> DecodedFrames:
@@ -72,6 +72,14 @@ def decoded_frames(split: Split, *, paths: Paths, geometry: GeometryParams) -> d
         )
 
     return {name: part(members) for name, members in names.items()}
+
+
+def stores(paths: Paths, geometry: GeometryParams) -> tuple["Store", "Store"]:
+    """What the student sees, and the teacher's pictures."""
+    return (
+        Store("input", paths, geometry, geometry.student_input, lambda frame: fit(frame, geometry=geometry)),
+        Store("target", paths, geometry, geometry.target, lambda frame: frame),
+    )
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,15 @@ class Store:
                 self._know(slots)
         return {file: slots[key] for file, key in keys.items()}
 
+    def held(self) -> dict[Path, int]:
+        """The slot of each file that is there as it was when it was decoded."""
+        named = {self.paths.root / key.rsplit(" ", 2)[0]: (key, slot) for key, slot in self._known().items()}
+        return {file: slot for file, (key, slot) in named.items() if file.is_file() and self._key(file) == key}
+
+    def is_as_decoded(self, file: Path, slot: int) -> bool:
+        """Whether a slot holds what its file gives when it is decoded. Raises SharpcamError for a broken file."""
+        return bool(np.array_equal(self.mapped()[slot], self.prepare(read_frame(file))))
+
     def _key(self, file: Path) -> str:
         try:
             status = file.stat()
@@ -145,12 +162,13 @@ class Store:
 
     def _append(self, files: list[Path], *, first: int) -> None:
         width, height = self.size
+        noted = {folder: noted_hashes(folder) for folder in {file.parent for file in files}}
         if first == 0:
             self.data.unlink(missing_ok=True)
         with self.data.open("ab") as store:
             store.truncate(first * self._bytes)  # a kill may have left more
             for path in progress(files, what=f"decode {self.role}s"):
-                frame = self.prepare(read_frame(path))
+                frame = self.prepare(read_frame(path, noted=noted[path.parent]))
                 if frame.shape != (height, width, 3):
                     raise SharpcamError(
                         f"{path} has {frame.shape[1]}x{frame.shape[0]} pixels, not {width}x{height}. "

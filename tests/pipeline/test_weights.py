@@ -300,7 +300,7 @@ def test_what_comes_with_sharpcam_is_verified_and_never_downloaded(paths, server
 )
 def test_a_file_put_there_by_hand_is_verified_in_the_same_way(paths, folder, server, content, fault):
     (folder / "sure.pth").write_bytes(content)
-    expected = f'sure.pth is not the sure.pth expected: {fault}. Delete it and run "python -m pipeline.weights get'
+    expected = f'sure.pth is not the sure.pth expected: {fault}. Move it away and run "python -m pipeline.weights get'
     with pytest.raises(SharpcamError, match=re.escape(expected)):
         weights.get("sure", paths=paths)
     with pytest.raises(SharpcamError, match=re.escape(expected)), open_verified("sure.pth", folder=folder):

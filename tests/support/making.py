@@ -214,6 +214,12 @@ def make_clip(paths: Paths, name: str, frames: list[np.ndarray], **known: Any) -
     return clip
 
 
+def flipped(data: bytes) -> bytes:
+    """`data` with one bit flipped in its middle, as a disk or a cable does."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
 def tree(*folders: Path) -> dict[str, bytes]:
     """The bytes of every file below the folders, by path."""
     return {

@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 import pytest
 from aligned import QUARTER, moved, shift_between
-from making import ROOT, Project, make_clip, photo, tiny_project, tree, until
+from making import ROOT, Project, flipped, make_clip, photo, tiny_project, tree, until
 
 from pipeline.capture import demo, wall
 from pipeline.capture.demo import SimulatedClip
 from pipeline.capture.stage import capture
+from pipeline.core.clip_hashes import note_hashes
 from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.files import read_json
 from pipeline.core.frames import read_frame
@@ -167,6 +168,8 @@ def times(*folders):
 def test_new_demo_parameters_replace_simulated_clips_and_touch_no_recording(recorded):
     mine = make_clip(recorded.paths, "mine", [photo(60, 80)], source="video")
     strange = make_clip(recorded.paths, "demo-77", [photo(60, 80)], source="camera")
+    for clip in (mine, strange):
+        note_hashes(clip)
     before = tree(mine, strange), times(mine, strange)
     capture(recorded.paths, recorded.change(capture={"demo": {"clips": 2, "frames": 1}}))
     assert (tree(mine, strange), times(mine, strange)) == before
@@ -181,11 +184,15 @@ def test_new_demo_parameters_replace_simulated_clips_and_touch_no_recording(reco
 
 def test_clips_that_are_up_to_date_are_not_written_again_and_damaged_ones_are(recorded):
     shutil.rmtree(recorded.paths.truth / "demo-01")
+    damaged = recorded.paths.raw / "demo-01/000001.png"
+    whole = damaged.read_bytes()
+    damaged.write_bytes(flipped(whole))
     good = [folder / name for folder in (recorded.paths.raw, recorded.paths.truth) for name in ("demo-00", "demo-02")]
     before = times(*good)
     capture(recorded.paths, recorded.params)
     assert times(*good) == before
     assert len(find_frames(recorded.paths.truth / "demo-01")) == 3
+    assert damaged.read_bytes() == whole
 
 
 def test_a_killed_demo_ends_with_the_same_files(project: Project, recorded_once):

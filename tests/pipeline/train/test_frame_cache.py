@@ -7,6 +7,7 @@ import pytest
 from making import photo
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_json
 from pipeline.core.frames import read_frame, write_frame
 from pipeline.core.geometry import fit
 from pipeline.train import frame_cache
@@ -44,9 +45,9 @@ class Decoding:
 def decode(project, monkeypatch):
     decoding = Decoding(project)
 
-    def noted(path):
+    def noted(path, **more):
         decoding.decoded.append("/".join(path.parts[-3:]))
-        return read_frame(path)
+        return read_frame(path, **more)
 
     monkeypatch.setattr(frame_cache, "read_frame", noted)
     return decoding
@@ -58,6 +59,15 @@ def test_inputs_are_fitted_raw_frames_and_targets_the_teachers_pictures(decode):
         raw = read_frame(decode.path("raw", stem))
         np.testing.assert_array_equal(part.input(0), fit(raw, geometry=decode.project.params.geometry))
         np.testing.assert_array_equal(part.target(0), read_frame(decode.path("teacher", stem)))
+
+
+def test_a_frame_that_is_not_what_was_written_is_refused(decode):
+    write_json(decode.path("teacher", STEMS[0]).with_name("chain.json"), {"frames": {STEMS[0]: ["key", "0" * 64]}})
+    with pytest.raises(SharpcamError, match=r'teacher/a/000000\.png is not what was written .*pipeline\.verify" says'):
+        decode()
+    write_json(decode.path("raw", STEMS[1]).with_name("hashes.json"), {f"{STEMS[1]}.png": "0" * 64})
+    with pytest.raises(SharpcamError, match=r"raw/a/000002\.png is not what was written there"):
+        decode()
 
 
 def test_frames_are_decoded_once_however_they_are_split(decode):
