@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -212,6 +213,17 @@ def make_clip(paths: Paths, name: str, frames: list[np.ndarray], **known: Any) -
         write_frame(clip / frame_name(index), frame)
     write_json(clip / "clip.json", {"source": "folder", "frames": len(frames)} | known)
     return clip
+
+
+def undecodable(frame: np.ndarray) -> bytes:
+    """A PNG whose header and checksums are right, and which no decoder reads: half of its pixels are missing."""
+    from pipeline.core.frames import encode_frame
+
+    pixels = zlib.compress(bytes(frame.shape[0] // 2 * (1 + 3 * frame.shape[1])))[:-20]
+    data = encode_frame(frame)
+    chunk = b"IDAT" + pixels
+    idat = len(pixels).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    return data[: data.index(b"IDAT") - 4] + idat + data[-12:]
 
 
 def tree(*folders: Path) -> dict[str, bytes]:
