@@ -7,7 +7,6 @@ A small file can hold a picture of gigabytes, or crash its decoder; that must no
 """
 
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -16,13 +15,13 @@ from threading import BoundedSemaphore
 from pipeline.core.clip_rules import check_size
 from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
-from pipeline.core.frames import encode_frame
+from pipeline.core.frames import MEGAPIXELS, encode_frame
 from pipeline.core.geometry import Frame, resize
 from pipeline.core.program import command_parser
 
 MEMORY_BYTES = 2 << 30  # of address space, a part of which is Python and its libraries
 PATIENCE_S = 60
-AT_ONCE = 2
+AT_ONCE = 1  # the memory of several would add up
 PREVIEW_PX = 1600  # longer side: what a page can show
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # each would take address space
 
@@ -37,7 +36,7 @@ def apart(task: str, file: Path) -> bytes:
     with _free:
         try:
             ended = subprocess.run(
-                [sys.executable, "-m", "app.apart", task, str(file)],
+                [sys.executable, "-m", "app.apart", task, str(file), "--memory", str(MEMORY_BYTES)],
                 capture_output=True,
                 timeout=PATIENCE_S,
                 env=os.environ | ONE_THREAD,
@@ -53,8 +52,8 @@ def apart(task: str, file: Path) -> bytes:
 
 def _too_much(file: Path) -> SharpcamError:
     return SharpcamError(
-        f"{file.name} could not be decoded in {MEMORY_BYTES >> 30} GB of memory and {PATIENCE_S} s. Scale it down, or "
-        "convert it to another format."
+        f"{file.name} could not be decoded in {MEMORY_BYTES / 2**30:.2g} GB of memory and {PATIENCE_S} s. "
+        "Scale it down, or convert it to another format."
     )
 
 
@@ -70,9 +69,15 @@ def check(source: Path) -> None:
 
 def preview(file: Path) -> None:
     """Print a picture as the browser can show it: upright, 8 bits, not too large; PNG."""
-    from pipeline.enhance.images.read import read_picture
+    from pipeline.enhance.images.read import picture_size, read_picture
 
-    frame: Frame = read_picture(file, megapixels=float("inf")).upright().in_8_bits().colour
+    width, height = picture_size(file, megapixels=float("inf"))
+    if width * height > MEGAPIXELS * 1e6:
+        raise SharpcamError(
+            f"{file.name} has {width * height / 1e6:.0f} megapixels, and up to {MEGAPIXELS:g} are shown here. "
+            "Download it to look at it."
+        )
+    frame: Frame = read_picture(file).upright().in_8_bits().colour
     shrunk = PREVIEW_PX / max(frame.shape[:2])
     if shrunk < 1:
         size = max(1, round(shrunk * frame.shape[1])), max(1, round(shrunk * frame.shape[0]))
@@ -85,11 +90,14 @@ TASKS = {"check": check, "preview": preview}
 
 def main(arguments: list[str] | None = None) -> int:
     """Do one of TASKS, in limited memory."""
+    import resource  # not on every system that the server runs on
+
     parser = command_parser("app.apart", __doc__)
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("file", type=Path)
+    parser.add_argument("--memory", type=int, default=MEMORY_BYTES, help="bytes of address space (%(default)d)")
     asked = parser.parse_args(arguments)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (asked.memory, asked.memory))
     return run_command(lambda: TASKS[asked.task](asked.file))
 
 

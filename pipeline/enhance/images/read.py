@@ -106,7 +106,7 @@ def _opened(path: Path, *, megapixels: float) -> Iterator[Any]:
             if image.width * image.height > megapixels * 1e6:
                 raise SharpcamError(
                     f"{path} has {image.width * image.height / 1e6:.0f} megapixels and {megapixels:g} are allowed. "
-                    "If that is meant, raise --megapixels."
+                    "Scale it down, or raise --megapixels where there is memory for it."
                 )
             if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
                 raise SharpcamError(f"{path} holds {image.n_frames} pictures. Save them one by one.")
