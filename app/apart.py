@@ -46,7 +46,9 @@ def apart(task: str, file: Path) -> bytes:
             raise _too_much(file) from None
     if ended.returncode:
         said = ended.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise SharpcamError(said.removeprefix("sharpcam: ")) if said.startswith("sharpcam: ") else _too_much(file)
+        if not said.startswith("sharpcam: "):
+            raise _too_much(file)
+        raise SharpcamError(said.removeprefix("sharpcam: ").replace(f"{file}/", "").replace(f"{file.parent}/", ""))
     return ended.stdout
 
 

@@ -225,9 +225,7 @@ def show_set_aside(paths: Paths) -> None:
     if not folders:
         return
     with st.expander(f"Set aside ({len(folders)})"):
-        st.write(
-            "These cannot be clips as they are. Put right, each may go back to data/inbox; else remove its folder."
-        )
+        st.write("These cannot be clips as they are. Put right, each may go back to data/inbox; else remove it.")
         for folder in folders:
             why = recall_json(folder.with_name(f"{folder.name}.json")).get("why", "")
             st.warning(as_text(f"{folder}: {why}"))

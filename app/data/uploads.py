@@ -55,10 +55,7 @@ def _written(files: Sequence[UploadedFile], home: Path) -> Path:
     for name, file in zip(names, files, strict=True):
         (home / name).write_bytes(file.getbuffer())
     source = home if all(pictures) else home / names[0]
-    try:
-        apart("check", source)
-    except SharpcamError as error:
-        raise SharpcamError(str(error).replace(f"{home}/", "")) from None
+    apart("check", source)
     return source
 
 

@@ -114,7 +114,7 @@ def _opened(path: Path, *, megapixels: float) -> Iterator[Any]:
     except SharpcamError:
         raise
     except MemoryError:
-        raise SharpcamError(f"There is not enough memory for {path}. Use fewer --jobs.") from None
+        raise SharpcamError(f"There is not enough memory for {path}. Scale it down, or use fewer --jobs.") from None
     except Exception as error:  # of the decoders, which raise anything at what is broken
         if isinstance(error, OSError) and error.errno:
             raise SharpcamError(f"{path} cannot be read ({error.strerror}). Check the file.") from None
