@@ -23,7 +23,9 @@ from app.data.clips import (
 from app.data.job_view import ask_for, attempt
 from app.text import as_text
 from pipeline.checks import Finding, find, known_measures
+from pipeline.core.clips import find_clips
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import recall_json
 from pipeline.core.frames import encode_frame, read_frame
 from pipeline.core.geometry import crop
 from pipeline.core.params import GeometryParams, Params, load_params
@@ -48,6 +50,7 @@ def show_clips(paths: Paths) -> None:
     if clips:
         show_table(clips, params, paths)
         show_clip(choose(clips), params, paths)
+    show_set_aside(paths)
     show_trash(paths)
 
 
@@ -214,6 +217,18 @@ def confirm_delete(clip: Clip, paths: Paths) -> None:
             if st.button("Keep it") or (sure and attempt(lambda: delete(clip, paths))):
                 del st.session_state[ASKED]
                 st.rerun()
+
+
+def show_set_aside(paths: Paths) -> None:
+    """What the stage capture moved out of the inbox, and why."""
+    folders = find_clips(paths.set_aside)
+    if not folders:
+        return
+    with st.expander(f"Set aside ({len(folders)})"):
+        st.write("These cannot be clips as they are. Put right, each may go back to data/inbox; else remove it.")
+        for folder in folders:
+            why = recall_json(folder.with_name(f"{folder.name}.json")).get("why", "")
+            st.warning(as_text(f"{folder}: {why}"))
 
 
 def show_trash(paths: Paths) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from app.apart import apart
 from app.data.clips import check_name
 from pipeline.core.clip_rules import PICTURES
 from pipeline.core.clips import safe_name
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
-from pipeline.media.sources import Folder, Video
 
 
 class UploadedFile(Protocol):
@@ -54,13 +54,9 @@ def _written(files: Sequence[UploadedFile], home: Path) -> Path:
     home.mkdir(parents=True)
     for name, file in zip(names, files, strict=True):
         (home / name).write_bytes(file.getbuffer())
-    source = Folder(home) if all(pictures) else Video(home / names[0])
-    try:
-        if next(source.frames(), None) is None:
-            raise SharpcamError(f"{names[0]} shows no picture. Upload a video that a player shows.")
-    except SharpcamError as error:
-        raise SharpcamError(str(error).replace(f"{home}/", "")) from None
-    return source.path
+    source = home if all(pictures) else home / names[0]
+    apart("check", source)
+    return source
 
 
 def _safe(name: str) -> str:

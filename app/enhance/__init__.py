@@ -1,1 +1,1 @@
-"""What the page Enhance stands on: the files of a call, and their previews."""
+"""What the page Enhance stands on: the files of a call."""

@@ -10,20 +10,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
-import cv2
-
 from app.jobs import Job, jobs
 from pipeline.core.errors import SharpcamError
-from pipeline.core.frames import encode_frame
-from pipeline.core.geometry import Frame, resize
 from pipeline.core.paths import Paths
 from pipeline.enhance.batch import REPORT
-from pipeline.enhance.images.read import read_picture
 from pipeline.enhance.names import name_of_made
 from pipeline.student.dials import Dials, describe
 
 COMMAND, GIVEN, MADE = "enhance", "in", "out"
-PREVIEW_PX = 1600  # longer side: what a page can show
 
 
 class UploadedFile(Protocol):
@@ -123,18 +117,6 @@ def arguments(folder: Path, *, fit: bool, **asked: str | float | None) -> list[s
         if value is not None:
             words += [f"--{name}", str(value)]
     return words
-
-
-def preview(file: Path) -> bytes:
-    """A picture as the browser can show it: upright, 8 bits, not too large; PNG."""
-    frame: Frame = read_picture(file, megapixels=float("inf")).upright().colour
-    if frame.dtype != "uint8":
-        frame = cv2.convertScaleAbs(frame, alpha=1 / 257)
-    shrunk = PREVIEW_PX / max(frame.shape[:2])
-    if shrunk < 1:
-        size = max(1, round(shrunk * frame.shape[1])), max(1, round(shrunk * frame.shape[0]))
-        frame = resize(frame, size=size, kernel="area")
-    return encode_frame(frame)
 
 
 def as_zip(call: Call) -> bytes:

@@ -21,12 +21,15 @@ from pipeline.core.clip_rules import check_name, check_size
 from pipeline.core.clips import frame_name, move_whole
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes, write_json
-from pipeline.core.frames import decode_frame, encode_frame, png_size
+from pipeline.core.frames import decode_frame, encode_frame, imdecode, png_size
 
 PNG = b"\x89PNG\r\n\x1a\n"
 RGBA8 = b"\x08\x06"  # depth and kind of colour in its header
 UPLOADS = 8  # open at one time
 IDLE_S = 60  # an upload that is silent for longer was cut off
+DECODED_AT_ONCE = 2  # a frame of the largest size takes a quarter of a gigabyte until it is checked
+
+_decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Upload:
     frames: dict[int, int] = field(default_factory=dict)  # bytes
     times: list[float] = field(default_factory=list)  # s
     lock: threading.Lock = field(default_factory=threading.Lock)
+    is_receiving: bool = False
 
     def fps(self) -> float | None:
         """The rate at which frames came."""
@@ -143,10 +147,23 @@ class Inbox:
             raise RefusedError(f"At most {self.limits.per_second:g} frames a second can be kept. Ask for fewer.")
         return clip
 
-    def frame_bytes(self, session: str, id_: str) -> int:
-        """The most that one frame of the upload can take as PNG."""
-        clip = self._of(session, id_).clip
-        return clip.width * clip.height * 3 + clip.width * clip.height // 8 + 65536
+    @contextmanager
+    def receiving(self, session: str, id_: str) -> Iterator[int]:
+        """While a frame of the upload comes: the most bytes that it can take as PNG.
+
+        Raises RefusedError where another is on its way: each is held in memory.
+        """
+        upload = self._of(session, id_)
+        with self._lock:
+            if upload.is_receiving:
+                sentence = "Another frame of this clip is still on its way. Send them one by one."
+                raise RefusedError(sentence, HTTPStatus.TOO_MANY_REQUESTS)
+            upload.is_receiving = True
+        try:
+            pixels = upload.clip.width * upload.clip.height
+            yield pixels * 3 + pixels // 8 + 65536
+        finally:
+            upload.is_receiving = False
 
     def hear(self, session: str, id_: str) -> None:
         """A part of a frame came: over a slow line a large one takes longer than an upload may be silent."""
@@ -158,7 +175,8 @@ class Inbox:
         clip = self._of(session, id_).clip
         if index not in range(clip.frames):
             raise RefusedError(f"Frame {index} was not announced: the clip has {clip.frames}. Begin again.")
-        frame = _as_frame(data, clip, index)
+        with _decoding:
+            frame = _as_frame(data, clip, index)
         with self._held(session, id_) as upload:
             others = sum(size for number, size in upload.frames.items() if number != index)
             if others + len(frame) > self.limits.bytes:
@@ -219,7 +237,7 @@ def _as_frame(data: bytes, clip: Announcement, index: int) -> bytes:
         found, expected = f"{size[0]}x{size[1]}", f"{clip.width}x{clip.height}"
         raise RefusedError(f"Frame {index} is {found}, and {expected} was announced. Begin again.")
     if data.startswith(PNG) and data[24:26] == RGBA8:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        picture = imdecode(data, cv2.IMREAD_UNCHANGED)
         if picture is not None and (picture[..., 3] == 255).all():
             return encode_frame(np.ascontiguousarray(picture[..., 2::-1]))
     decode_frame(data, name=f"What was sent as frame {index}")

@@ -60,8 +60,9 @@ async def begin(request: Request, session: str) -> dict[str, Any]:
 
 async def put(request: Request, session: str) -> dict[str, Any]:
     id_, index = request.path_params["id"], request.path_params["index"]
-    data = await _body(request, INBOX.frame_bytes(session, id_), came=partial(INBOX.hear, session, id_))
-    await run_in_threadpool(INBOX.put, session, id_, index, data)
+    with INBOX.receiving(session, id_) as limit:
+        data = await _body(request, limit, came=partial(INBOX.hear, session, id_))
+        await run_in_threadpool(INBOX.put, session, id_, index, data)
     return {"stored": index}
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.apart import apart
 from app.compare import show_slider
-from app.enhance.calls import COMMAND, GIVEN, Call, arguments, as_zip, calls, camera_of, preview, read_table, receive
+from app.enhance.calls import COMMAND, GIVEN, Call, arguments, as_zip, calls, camera_of, read_table, receive
 from app.jobs import start
 from app.jobs.show import show_job
 from app.text import as_text
@@ -165,13 +166,8 @@ def show_pair(call: Call, pairs: dict[str, tuple[Path, Path]]) -> None:
         before, after = st.columns(2)
         before.video(str(given))
         after.video(str(made))
-    elif "--compare" in call.job.arguments:
-        st.image(picture_of(made, made.stat().st_mtime_ns))
     else:
-        show_slider(
-            {side: picture_of(file, file.stat().st_mtime_ns) for side, file in (("before", given), ("student", made))},
-            key=f"slider-{call.job.number}-{name}",
-        )
+        show_pictures(call, name, given, made)
     with st.container(horizontal=True):
         # A run of the page would replace what the next click asks for while that is on its way.
         st.download_button(f"Download {as_text(made.name)}", made.read_bytes, made.name, key="one", on_click="ignore")
@@ -179,11 +175,25 @@ def show_pair(call: Call, pairs: dict[str, tuple[Path, Path]]) -> None:
             st.download_button("Download all", lambda: as_zip(call), "enhanced.zip", key="all", on_click="ignore")
 
 
+def show_pictures(call: Call, name: str, given: Path, made: Path) -> None:
+    """A picture before and after; of one that is too large to be shown, why."""
+    sides = {"student": made} if "--compare" in call.job.arguments else {"before": given, "student": made}
+    try:
+        shown = {side: picture_of(file, file.stat().st_mtime_ns) for side, file in sides.items()}
+    except SharpcamError as error:
+        st.info(as_text(error))
+        return
+    if len(shown) == 1:
+        st.image(shown["student"])
+    else:
+        show_slider(shown, key=f"slider-{call.job.number}-{name}")
+
+
 @st.cache_data(max_entries=16, show_spinner="Making a preview…")
 def picture_of(file: Path, changed_ns: int) -> bytes:
     """The preview of a picture, kept as long as `changed_ns`, when it was written, stays."""
     del changed_ns
-    return preview(file)
+    return apart("preview", file)
 
 
 show_page(Paths())

@@ -124,6 +124,7 @@ def set_aside(clip: Path, why: str, paths: Paths) -> None:
     destination = next(place for name in names if not (place := paths.set_aside / name).exists())
     paths.set_aside.mkdir(parents=True, exist_ok=True)
     move_whole(clip, destination)
+    write_json(destination.with_name(f"{destination.name}.json"), {"why": why})
     print(f"capture: {clip} is set aside in {destination}. {why} Put right, it may go back to the inbox.", flush=True)
 
 

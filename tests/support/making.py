@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -218,6 +219,17 @@ def flipped(data: bytes) -> bytes:
     """`data` with one bit flipped in its middle, as a disk or a cable does."""
     middle = len(data) // 2
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+def undecodable(frame: np.ndarray) -> bytes:
+    """A PNG whose header and checksums are right, and which no decoder reads: half of its pixels are missing."""
+    from pipeline.core.frames import encode_frame
+
+    pixels = zlib.compress(bytes(frame.shape[0] // 2 * (1 + 3 * frame.shape[1])))[:-20]
+    data = encode_frame(frame)
+    chunk = b"IDAT" + pixels
+    idat = len(pixels).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    return data[: data.index(b"IDAT") - 4] + idat + data[-12:]
 
 
 def tree(*folders: Path) -> dict[str, bytes]:

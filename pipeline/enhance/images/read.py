@@ -106,7 +106,7 @@ def _opened(path: Path, *, megapixels: float) -> Iterator[Any]:
             if image.width * image.height > megapixels * 1e6:
                 raise SharpcamError(
                     f"{path} has {image.width * image.height / 1e6:.0f} megapixels and {megapixels:g} are allowed. "
-                    "If that is meant, raise --megapixels."
+                    "Scale it down, or raise --megapixels where there is memory for it."
                 )
             if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
                 raise SharpcamError(f"{path} holds {image.n_frames} pictures. Save them one by one.")
@@ -114,7 +114,7 @@ def _opened(path: Path, *, megapixels: float) -> Iterator[Any]:
     except SharpcamError:
         raise
     except MemoryError:
-        raise SharpcamError(f"There is not enough memory for {path}. Use fewer --jobs.") from None
+        raise SharpcamError(f"There is not enough memory for {path}. Scale it down, or use fewer --jobs.") from None
     except Exception as error:  # of the decoders, which raise anything at what is broken
         if isinstance(error, OSError) and error.errno:
             raise SharpcamError(f"{path} cannot be read ({error.strerror}). Check the file.") from None

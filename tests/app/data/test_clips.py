@@ -121,7 +121,7 @@ def test_a_clip_is_not_renamed_to_a_place_elsewhere(desk):
 
 def test_a_name_that_is_taken_is_refused(desk):
     (desk.paths.inbox / "cup").mkdir(parents=True)
-    for name in ("demo-00", "cup"):
+    for name in ("desk", "cup"):
         with pytest.raises(SharpcamError, match=f'There is a clip "{name}" already'):
             check_name(name, desk.paths)
 

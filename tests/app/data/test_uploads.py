@@ -67,6 +67,9 @@ def test_pictures_are_recorded_in_the_order_of_their_names(project):
         (pictures(1), "../evil", "cannot name a clip"),
         (pictures(1), 'a"b', "cannot name a clip"),
         ([Upload("..", b"x")], "desk", "cannot name a clip"),
+        (pictures(1), "_x", "cannot name a clip"),
+        (pictures(1), "demo-77", "begin with demo-"),
+        (pictures(1, (6, 8)), "desk", r"^000\.png is 8x6, and a frame of a clip has 16 to 4096 pixels a side"),
     ],
 )
 def test_what_is_no_recording_is_a_sentence_and_leaves_nothing(project, files, clip, sentence):

@@ -82,7 +82,9 @@ def test_a_clip_is_left_out_and_taken_in_again(desk):
     assert load_params(desk.paths.params).split.leave_out == []
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("../evil", "cannot name a clip"), ("demo-00", "already")])
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("../evil", "cannot name a clip"), ("demo-00", "the clips of the demo")]
+)
 def test_a_bad_name_is_refused_in_a_sentence(desk, name, sentence):
     page = run_page()
     page.selectbox(key="data-clip").set_value("desk").run()

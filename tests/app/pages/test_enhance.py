@@ -12,7 +12,8 @@ from PIL import Image
 from small_pipeline import ended
 from streamlit.testing.v1 import AppTest
 
-from app.enhance.calls import Call, _safe, as_zip, calls, preview, receive
+from app.apart import apart
+from app.enhance.calls import Call, _safe, as_zip, calls, receive
 from app.jobs import jobs
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame, resize
@@ -234,5 +235,5 @@ def test_a_preview_is_upright_and_small_enough(tmp_path):
     told = Image.Exif()
     told[0x0112] = 6
     write_picture(tmp_path / "a.tif", Picture(photo(400, 1800).astype(np.uint16) * 257, exif=told.tobytes()))
-    with Image.open(io.BytesIO(preview(tmp_path / "a.tif"))) as shown:
+    with Image.open(io.BytesIO(apart("preview", tmp_path / "a.tif"))) as shown:
         assert shown.size == (round(1600 * 400 / 1800), 1600)

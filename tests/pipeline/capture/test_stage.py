@@ -15,7 +15,7 @@ from pipeline.capture.stage import adopt, capture, record, record_by_hand, safe_
 from pipeline.core.clip_hashes import HASHES, note_hashes
 from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json
+from pipeline.core.files import read_json, write_json
 from pipeline.core.frames import read_frame, write_frame
 from pipeline.core.hashing import sha256
 from pipeline.core.params import CameraParams
@@ -135,31 +135,39 @@ def test_another_recording_of_the_same_name_is_refused(project, tmp_path, video)
     assert tree(project.paths.raw) == before
 
 
-def test_the_inbox_gives_what_it_can_and_names_the_rest(project):
+def test_the_inbox_gives_what_it_can_and_the_rest_is_set_aside_by_name(project, capsys):
     good, taken, empty, strange = (project.paths.inbox / name for name in ("good", "taken", "empty", 'a\'b "c"'))
     kept = tree(make_clip(project.paths, "taken", FRAMES[:1]))
     for clip in (good, taken, strange):
         write_frame(clip / "000000.png", FRAMES[5])
         (clip / "clip.json").write_text("{}")
     empty.mkdir()
-    refused = " ".join(adopt(project.paths))
+    refused = tree(taken, empty, strange)
+    adopt(project.paths)
     assert (project.paths.raw / "good" / "000000.png").is_file()
-    assert not good.exists()
-    assert all(clip.exists() for clip in (taken, empty, strange))
+    assert find_clips(project.paths.inbox) == []
+    aside = [project.paths.set_aside / clip.name for clip in (taken, empty, strange)]
+    assert all(clip.is_dir() for clip in aside)
+    assert tree(*aside) == refused
     assert tree(project.paths.raw / "taken") == kept
-    assert "taken exists already" in refused
-    assert "empty is no recording" in refused
-    assert "Rename the folder" in refused
+    said = capsys.readouterr().out
+    assert f"{taken} is set aside in {aside[0]}. {project.paths.raw / 'taken'} exists already" in said
+    assert "empty is no recording" in said
+    assert "cannot name a clip" in said
+    assert said.count("it may go back to the inbox.") == 3
 
 
-def test_an_inbox_that_cannot_be_adopted_fails_the_stage(project):
-    make_clip(project.paths, "mine", FRAMES[:1])
-    (project.paths.inbox / "half").mkdir(parents=True)
-    with pytest.raises(SharpcamError, match="half is no recording"):
-        capture_from(project, "inbox")
+def test_what_is_set_aside_twice_under_a_name_is_kept_twice(project):
+    for seed in range(3):
+        write_frame(project.paths.inbox / "_x" / "000000.png", FRAMES[seed])
+        adopt(project.paths)
+    kept = [project.paths.set_aside / name / "000000.png" for name in ("_x", "_x-2", "_x-3")]
+    np.testing.assert_array_equal([read_frame(file) for file in kept], FRAMES[:3])
 
 
-@pytest.mark.parametrize("clip", ["../evil", "/evil", "a'b", 'a"b', ".hidden", "", "..", "a/b", "a\nb", "ü"])
+@pytest.mark.parametrize(
+    "clip", ["../evil", "/evil", "a'b", 'a"b', ".hidden", "", "..", "a/b", "a\nb", "ü", "_x", "__"]
+)
 def test_a_clip_cannot_leave_its_folder_by_its_name(project, video, clip):
     before = sorted(project.root.parent.rglob("*"))
     if clip:
@@ -168,6 +176,29 @@ def test_a_clip_cannot_leave_its_folder_by_its_name(project, video, clip):
         assert sorted(project.root.parent.rglob("*")) == before
     with pytest.raises(SharpcamError, match=r"capture.clip|cannot name a clip"):
         project.change(capture={"clip": clip}) if clip else safe_name("..")
+
+
+def test_the_names_of_the_demo_are_its_own(project, tmp_path, video):
+    with pytest.raises(SharpcamError, match=r"demo-77.*begin with demo-. Choose another name"):
+        record_by_hand(by_hand(video, clip="demo-77"), project.paths)
+    with pytest.raises(SharpcamError, match=r"demo-77.*Choose another name"):
+        capture_from(project, video, clip="demo-77")
+    waiting = project.paths.inbox / "demo-00"
+    write_frame(waiting / "000000.png", FRAMES[0])
+    write_json(waiting / "clip.json", {"source": "video"})
+    capture(project.paths, project.change(capture={"source": "demo", "clip": "", "demo": {"clips": 1, "frames": 1}}))
+    assert read_json(project.paths.raw / "demo-00" / "clip.json", made_by="capture")["source"] == "demo"
+    assert (project.paths.set_aside / "demo-00").is_dir()
+
+
+@pytest.mark.parametrize("size", [(6, 8), (60, 15), (4097, 20)])
+def test_frames_that_no_stage_can_work_with_are_refused_before_they_are_a_clip(project, tmp_path, size):
+    video = make_video(tmp_path / "desk.mkv", [np.zeros((*size, 3), np.uint8)] * 2)
+    write_frame(tmp_path / "shots" / "a.png", np.zeros((*size, 3), np.uint8))
+    for source in (video, tmp_path / "shots"):
+        with pytest.raises(SharpcamError, match=f"is {size[1]}x{size[0]}, and a frame of a clip has 16 to 4096 pixels"):
+            record_by_hand(by_hand(source), project.paths)
+    assert find_clips(project.paths.inbox) == []
 
 
 @pytest.mark.parametrize("name", ['we\'ird "na me".mkv', "..a.mkv", "-rf.mkv", "a;b$(c).mkv"])

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
-from making import brightness_estimator, make_clip, photo, tree, until
+from making import brightness_estimator, make_clip, photo, tree, undecodable, until
 
 import pipeline
 import training
@@ -154,8 +154,8 @@ def test_a_worker_killed_in_the_middle_loses_nothing(without_network):
 @pytest.mark.usefixtures("cluster")
 def test_a_broken_frame_fails_by_name_after_the_others_are_done(without_network):
     clips = without_network
-    (clips.paths.raw / "clip0" / "000003.png").write_bytes(b"no picture")
-    with pytest.raises(SharpcamError, match=r"1 of 12 frames failed: .*clip0/000003\.png is not a PNG file"):
+    (clips.paths.raw / "clip0" / "000003.png").write_bytes(undecodable(photo(64, 80)))
+    with pytest.raises(SharpcamError, match=r"1 of 12 frames failed: .*clip0/000003\.png is a broken PNG file"):
         teacher(clips.paths, clips.params)
     assert len(list(clips.paths.teacher.rglob("*.png"))) == 11
 

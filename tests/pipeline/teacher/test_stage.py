@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from making import json_lines, kill, make_clip, photo, tiny_project, tree, until
+from making import json_lines, kill, make_clip, photo, tiny_project, tree, undecodable, until
 
 from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.errors import SharpcamError
@@ -114,10 +114,10 @@ def test_a_change_of_the_last_step_does_not_run_the_networks_again(clips):
     assert len(FakeNetwork.runs) == 4
 
 
-def test_a_broken_frame_fails_the_stage_by_name_after_the_others_are_done(clips, capsys):
-    (clips.paths.raw / "a" / "000001.png").write_text("no picture")
+def test_a_frame_that_only_its_decoder_refuses_fails_by_name_after_the_others_are_done(clips, capsys):
+    (clips.paths.raw / "a" / "000001.png").write_bytes(undecodable(FRAMES[1]))
     with pytest.raises(
-        SharpcamError, match=r"1 of 4 frames failed: .*a/000001\.png is not a PNG file.*Convert or remove"
+        SharpcamError, match=r"1 of 4 frames failed: .*a/000001\.png is a broken PNG file.*Convert or remove"
     ):
         teacher(clips.paths, clips.params)
     assert "3 computed" in capsys.readouterr().out
@@ -127,7 +127,7 @@ def test_a_broken_frame_fails_the_stage_by_name_after_the_others_are_done(clips,
 
 
 def test_a_broken_first_frame_does_not_stop_the_rest(clips):
-    (clips.paths.raw / "a" / "000000.png").write_bytes(b"")
+    (clips.paths.raw / "a" / "000000.png").write_bytes(undecodable(FRAMES[0]))
     with pytest.raises(SharpcamError, match="1 of 4 frames failed"):
         teacher(clips.paths, clips.params)
     assert len(list(clips.paths.teacher.rglob("*.png"))) == 3

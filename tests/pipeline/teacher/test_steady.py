@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from making import make_clip, photo, tree
+from making import make_clip, photo, tree, undecodable
 
 from pipeline.core.clips import find_frames
 from pipeline.core.errors import SharpcamError
@@ -130,6 +130,6 @@ def test_steady_behind_another_step_is_one_sentence(clips):
 
 
 def test_a_frame_that_is_not_a_picture_is_one_sentence(clips):
-    (clips.paths.raw / "a" / "000003.png").write_bytes(b"words")
-    with pytest.raises(SharpcamError, match="not a PNG file"):
+    (clips.paths.raw / "a" / "000003.png").write_bytes(undecodable(photo(96, 128)))
+    with pytest.raises(SharpcamError, match=r"000003\.png is a broken PNG file"):
         teacher(clips.paths, clips.params)
