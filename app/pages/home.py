@@ -96,7 +96,7 @@ def _after_training(paths: Paths) -> Next:
     if not any(registry.CHAMPION in version.aliases for version in versions):
         return Next("**The student is ready.** Promote it, and it is what runs live.", "Promote it", "models.py")
     if _uses_demo(paths):
-        words = "**Everything works on the demo.** Now teach it your own camera: record or upload two clips or more."
+        words = "**Everything works on the demo.** Now teach it your own camera: record or upload a clip."
         return Next(words, "Add your clips", "data.py")
     return Next("**Everything is up to date.** Look at your camera through the student.", "Go live", "live.py")
 

@@ -2,15 +2,16 @@
 
 from typing import Any
 
+from pipeline.core.clips import camera_of
 from pipeline.core.files import write_json
 from pipeline.core.hashing import sha256
 from pipeline.core.params import Params
 from pipeline.core.paths import Paths
 from pipeline.core.split_file import read_split
 from pipeline.evaluate.cameras import on_clips
-from pipeline.evaluate.gate import as_table, gate, verdict
+from pipeline.evaluate.gate import as_table, cameras_as_table, gate, verdict
 from pipeline.evaluate.samples import write_samples
-from pipeline.evaluate.scores import data_sha256, score
+from pipeline.evaluate.scores import Values, data_sha256, means, measure_clips
 from pipeline.evaluate.speed import THREADS, speed
 from pipeline.student.runtime import load_student
 from pipeline.student.student import Student
@@ -23,17 +24,20 @@ def evaluate(paths: Paths, params: Params) -> None:
     students = load_students(paths)
     places = validation_places(paths)
     contestants = on_clips(students, [clip for clip, _ in places], paths)
-    scores = score(places, students, paths, params.geometry)
+    clips = measure_clips(places, students, paths, params.geometry)
+    scores = means(clips.values())
     passed = gate(scores, students["student"].contract)
     sentences = verdict(scores, passed)
     judged = {"methods": scores, "frames": len(places), "gate": passed, "verdict": sentences}
     judged |= {"student_sha256": sha256(paths.student_onnx), "data_sha256": data_sha256(places, paths)}
+    judged |= {"cameras": (cameras := by_camera(clips, places, paths))}
     judged |= {"dials": dials} if (dials := contestants.dials_by_clip("student")) else {}
     write_json(paths.evaluation, judged)
     write_samples(places, contestants, paths, params)
     write_json(paths.speed, speed(places, students, paths, params))
     log_to_run(judged, paths)
     print(as_table(scores))
+    print(cameras_as_table(cameras))
     print("\n".join(sentences))
 
 
@@ -43,6 +47,22 @@ def load_students(paths: Paths) -> dict[str, Student]:
         "student": load_student(paths.contract, engine="onnxruntime-fp32", threads=THREADS),
         "student_int8": load_student(paths.contract, engine="onnxruntime-int8", threads=THREADS),
     }
+
+
+def by_camera(clips: dict[str, Values], places: list[tuple[str, str]], paths: Paths) -> dict[str, Any]:
+    """Camera -> its frames, the means over them, and the hash of what they were measured on."""
+    cameras: dict[str, list[str]] = {}
+    for clip in clips:
+        cameras.setdefault(camera_of(paths.raw / clip), []).append(clip)
+    found = {}
+    for camera, names in cameras.items():
+        frames = [(clip, stem) for clip, stem in places if clip in names]
+        found[camera] = {
+            "frames": len(frames),
+            "methods": means(clips[clip] for clip in names),
+            "data_sha256": data_sha256(frames, paths),
+        }
+    return found
 
 
 def validation_places(paths: Paths) -> list[tuple[str, str]]:
