@@ -4,15 +4,19 @@ that isolate a page.
 python -m streamlit run app/server.py
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
+from app.home import before_after
 from app.hosts import OnlyKnownHosts, is_loopback, known_names
 from app.isolation import IsolationHeaders, protection
 from app.live.routes import ROUTES, clean_inbox
+from pipeline.core.paths import Paths
 
 # Else a new server's first visitor who comes by a page's own address gets that file alone, without main.py around it.
 PagesManager.uses_pages_directory = False
@@ -29,8 +33,16 @@ def open_to_network() -> bool:
     return not address or not is_loopback(address)
 
 
+@asynccontextmanager
+async def lifespan(served: object) -> AsyncIterator[None]:
+    """While the server runs. The first visitor finds the pictures of Home made."""
+    before_after.begin(Paths())
+    async with clean_inbox(served):
+        yield
+
+
 MIDDLEWARE = [
     Middleware(IsolationHeaders, more=protection(Path(st.__file__).with_name("static") / "index.html")),
     Middleware(OnlyKnownHosts, names=names, open_to_network=open_to_network),
 ]
-app = st.App(Path(__file__).with_name("main.py"), routes=ROUTES, lifespan=clean_inbox, middleware=MIDDLEWARE)
+app = st.App(Path(__file__).with_name("main.py"), routes=ROUTES, lifespan=lifespan, middleware=MIDDLEWARE)

@@ -24,7 +24,7 @@ from pipeline.tracking import registry
 from pipeline.tracking.client import tracking_uri
 from pipeline.tracking.past_runs import settle
 from pipeline.tracking.registry import CANDIDATE, CHAMPION, NAME, Version
-from pipeline.tracking.run import Run, flatten, log_evaluation
+from pipeline.tracking.run import Run, camera_figures, flatten, log_evaluation
 from pipeline.tracking.student_notes import run_id_of_student, run_of_student
 
 
@@ -82,7 +82,8 @@ def _fault(judged: dict[str, Any]) -> str:
     """What is wrong with an evaluation, which a person can edit; nothing where it can be registered."""
     try:
         figures = flatten(judged["methods"])
-        infinite = [f"{name} is {value}, not finite" for name, value in figures.items() if not isfinite(float(value))]
+        numbers = figures | flatten(camera_figures(judged))
+        infinite = [f"{name} is {value}, not finite" for name, value in numbers.items() if not isfinite(float(value))]
         if not figures or judged["gate"]["passed"] not in (True, False):
             raise TypeError("figures and an answer of the gate are expected")
         " ".join([judged["data_sha256"], *judged["verdict"]])
@@ -131,6 +132,7 @@ def tags_of(contract: dict[str, Any], judged: dict[str, Any] | None) -> dict[str
     if judged is None:
         return tags | {"gate": "unknown"}
     tags |= {f"evaluation.{name}": value for name, value in flatten(judged["methods"]).items()}
+    tags |= {name: str(psnr) for name, psnr in camera_figures(judged).items()}
     return tags | {
         "gate": "passed" if judged["gate"]["passed"] else "failed",
         "verdict": " ".join(judged["verdict"]),

@@ -27,13 +27,15 @@ def show_slider(
     second: str | None = None,
     grid: bool = False,
     rows: Sequence[Sequence[str | None]] = (),
+    bare: bool = False,
 ) -> None:
     """Show `images` (title -> PNG, JPEG or WebP file, or its bytes), all of the same view, in whatever sizes.
 
     `first` and `second` are the two under the divider at the beginning (the first and the last of `images` where not
     given), `grid` whether all are shown side by side at the beginning; the viewer changes both, and zoom and position
     stay when the pictures change. `rows` are the titles in each row of that grid, None a gap; without them as many
-    stand beside each other as there is room for. A file that is missing is said to be.
+    stand beside each other as there is room for. `bare` shows pictures and divider alone, a little smaller. A file that
+    is missing is said to be.
     """
     titles = list(images)
     found = {title: url for title, image in images.items() if (url := _url(image, id_=f"{key}-{title}"))}
@@ -49,6 +51,7 @@ def show_slider(
         "second": second if second in found else shown[-1],
         "grid": grid,
         "rows": [list(row) for row in rows],
+        "bare": bare,
     }
     _mount(key=key, data=data)
 

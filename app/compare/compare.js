@@ -67,6 +67,7 @@ class Compare {
     if (!titles.includes(this.first)) this.first = data.first;
     if (!titles.includes(this.second)) this.second = data.second;
     this.grid ??= data.grid;
+    this.find("compare").classList.toggle("bare", data.bare);
     for (const [name, chosen] of [["a", this.first], ["b", this.second]]) {
       this.find(name).replaceChildren(...titles.map((title) => new Option(title, title, false, title === chosen)));
     }

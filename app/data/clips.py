@@ -89,11 +89,12 @@ def left_out(paths: Paths) -> set[str]:
 
 
 def parts(paths: Paths) -> dict[str, str]:
-    """Clip -> what it does in the last split: "trains", "judges", or both."""
+    """Clip -> what it does in the last split: "trains", "validates", or both, each with other frames."""
     try:
         manifest = read_json(paths.split, made_by="split")
         found: dict[str, str] = dict.fromkeys(manifest["training"], "trains")
-        return found | {name: "both" if name in found else "judges" for name in manifest["validation"]}
+        both = "trains and validates"
+        return found | {name: both if name in found else "validates" for name in manifest["validation"]}
     except (SharpcamError, KeyError, TypeError):
         return {}
 

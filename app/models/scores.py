@@ -5,12 +5,15 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.cameras import describe_margin
 from app.text import as_text
+from pipeline.core.clips import own_first
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
 from pipeline.core.paths import Paths
 
 MEASURES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1", "flicker": "flicker"}
+DECIBELS = st.column_config.NumberColumn(format="%.2f")
 BENCHMARK = "metrics/benchmark.json"  # of make bench
 
 
@@ -23,6 +26,7 @@ def show_scores(paths: Paths) -> None:
         evaluation = read_json(paths.evaluation, made_by="evaluate")
         times = read_json(paths.speed, made_by="evaluate")["median_ms"] if paths.speed.exists() else {}
         show_verdict(evaluation)
+        show_cameras(evaluation.get("cameras", {}))
         st.dataframe(as_rows(evaluation["methods"], times), hide_index=True, placeholder="-")
         if not (paths.root / BENCHMARK).exists():
             show_front(measured(evaluation["methods"], times), "teacher")
@@ -44,6 +48,19 @@ def show_verdict(evaluation: dict[str, Any]) -> None:
     for sentence in others:
         st.write(as_text(sentence))
     st.caption(f"Measured on {as_text(evaluation['frames'])} whole frames that trained nothing.")
+
+
+def show_cameras(cameras: dict[str, Any]) -> None:
+    """One row a camera, in a word and in figures."""
+    rows = []
+    for name in own_first(cameras):
+        found = cameras[name]
+        student, bicubic = (found["methods"][method]["teacher"]["psnr"] for method in ("student", "bicubic"))
+        row = {"camera": name, "the student is": describe_margin(student - bicubic), "frames": found["frames"]}
+        rows.append(row | {"PSNR (dB)": student, "bicubic (dB)": bicubic, "above bicubic (dB)": student - bicubic})
+    if rows:
+        st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(list(rows[0])[3:], DECIBELS))
+        st.caption("Each camera has validation frames of its own. They stay the same when clips are added.")
 
 
 def as_rows(methods: dict[str, dict[str, dict[str, float]]], times: dict[str, float]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.cameras import camera_columns
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline import promote
@@ -137,10 +138,11 @@ def show_versions(versions: list[Version]) -> None:
     """All versions with their numbers."""
     st.subheader("Versions")
     rows = []
+    numbers = camera_columns(version.tags for version in versions) | NUMBERS
     for version in versions:
         row: dict[str, Any] = {"version": version.number, "is": " ".join(version.aliases)}
         row |= {"model": version.tags.get("model", ""), "gate": version.tags.get("gate", "")}
-        row |= {name: version.figure(tag) for name, tag in NUMBERS.items() if tag in version.tags}
+        row |= {name: version.figure(tag) for name, tag in numbers.items() if tag in version.tags}
         row |= {"commit": version.tags.get("git.commit", "")[:8], "registered": made(version)}
         row |= {"run": version.run_id[:8], "data": version.tags.get("data_sha256", "")[:8]}
         rows.append(row)

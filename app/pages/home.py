@@ -1,41 +1,39 @@
-"""Page: what state everything is in, and the one next thing to do."""
+"""Page: what the student makes of a frame, the way to one's own student, and the one next thing to do."""
 
+from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from app.compare import show_slider
+from app.evaluation import read_evaluation
+from app.home.before_after import Pair
+from app.home.before_after import begin as make_pair
+from app.home.steps import STEPS, Next, next_thing, steps_done
 from app.jobs import start, unfinished
 from app.jobs.show import show_job, show_log
-from app.stages import Pipeline, cost_of_teacher, estimate, read_pipeline
+from app.stages import Pipeline, cost_of_teacher, read_pipeline
 from app.text import as_text
-from app.waiting import waited_for
 from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json
-from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
-from pipeline.tracking import registry
 
 TICK_S = 3.0
-
-
-@dataclass(frozen=True)
-class Next:
-    """The one next thing: why, and the button or the page that does it."""
-
-    words: str
-    label: str
-    page: str = ""  # file in app/pages; empty: the button runs the pipeline
-    lines: str = ""  # the end of a log, where something failed
+PAIR_S = 1.0  # the rest of the page waits so long for the pictures, and no longer
+PAIR_TICK_S = 0.5
+DONE, NEXT, OPEN = (f":material/{icon}:" for icon in ("check_circle", "arrow_circle_right", "radio_button_unchecked"))
+DEMO = (
+    "Records simulated cameras, lets the slow teacher enhance them, trains and measures a first student: "
+    "the whole way without a camera of your own."
+)
 
 
 def show_page(paths: Paths) -> None:
     """The next thing first, the state of everything below it."""
     st.title("sharpcam")
+    show_before_after(make_pair(paths))
     active = unfinished(paths)
     if active:
         st.subheader("Running")
@@ -43,6 +41,28 @@ def show_page(paths: Paths) -> None:
         show_job(active[0], paths)
         show_link("pipeline.py", "All jobs and stages")
     st.fragment(show_state, run_every=TICK_S)([job.number for job in active], paths)
+
+
+def show_before_after(pair: Future[Pair]) -> None:
+    """The pictures, or a place for them until they are made."""
+    wait([pair], PAIR_S)
+    if not pair.done():
+        st.fragment(wait_for_pair, run_every=PAIR_TICK_S)(pair)
+        return
+    try:
+        made = pair.result()
+        show_slider({"bicubic": made.before, made.student: made.after}, key="before-after", bare=True)
+    except (SharpcamError, OSError) as error:
+        st.info(as_text(error))
+        return
+    st.caption(as_text(f"{made.frame}. Drag the line to compare."))
+
+
+def wait_for_pair(pair: Future[Pair]) -> None:
+    """Draw the page anew once the pictures are there."""
+    if pair.done():
+        st.rerun()
+    st.info("The student enhances a frame …")
 
 
 def show_state(active: list[int], paths: Paths) -> None:
@@ -57,7 +77,10 @@ def show_state(active: list[int], paths: Paths) -> None:
         return
     if not unfinished(paths, lane="pipeline"):
         try:
-            show_next(next_thing(pipeline, paths), cost_of_teacher(pipeline.plan("all", "", force=False), paths), paths)
+            done = steps_done(pipeline, paths)
+            step = next_thing(pipeline, done, paths)
+            show_steps(done, step.step)
+            show_next(step, cost_of_teacher(pipeline.plan("all", "", force=False), paths), paths)
         except SharpcamError as error:  # the registry does not answer
             st.warning(as_text(error))
     st.subheader("Status")
@@ -67,57 +90,29 @@ def show_state(active: list[int], paths: Paths) -> None:
         begin("doctor", paths)
 
 
-def next_thing(pipeline: Pipeline, paths: Paths) -> Next:
-    """The first of these that applies. What is only known to MLflow is asked for last."""
-    states = {stage.state for stage in pipeline.stages}
-    plan = pipeline.plan("all", "", force=False)
-    failed = [stage for stage in pipeline.stages if stage.state == "failed"]
-    if failed:
-        words = f"**{failed[0].name} failed.** Its last words are below: fix what they name, and run it again."
-        return Next(words, "Run again", lines=failed[0].last_lines)
-    if states == {"never run"}:
-        first = (
-            "**Nothing has run yet.** One press records, lets the slow teacher enhance that, and trains and "
-            f"measures a first student: {', '.join(stage.name for stage in plan)}. You may close this page meanwhile."
-        )
-        return Next(first, "Begin with the demo" if _uses_demo(paths) else "Begin")
-    if plan:
-        words = f"**Not up to date: {', '.join(stage.name for stage in plan)}.** Running them takes {estimate(plan)}."
-        return Next(words, "Run what is not up to date")
-    return _after_training(paths)
-
-
-def _after_training(paths: Paths) -> Next:
-    evaluation = read_evaluation(paths)
-    if evaluation and not evaluation["gate"]["passed"]:
-        words = f"**The student is not good enough yet.** {evaluation['verdict'][0]} Train it longer, or on more clips."
-        return Next(words, "Change the parameters", "parameters.py")
-    versions = waited_for(partial(registry.versions, paths), words="Asking MLflow for its models …")
-    if not any(registry.CHAMPION in version.aliases for version in versions):
-        return Next("**The student is ready.** Promote it, and it is what runs live.", "Promote it", "models.py")
-    if _uses_demo(paths):
-        words = "**Everything works on the demo.** Now teach it your own camera: record or upload two clips or more."
-        return Next(words, "Add your clips", "data.py")
-    return Next("**Everything is up to date.** Look at your camera through the student.", "Go live", "live.py")
-
-
-def _uses_demo(paths: Paths) -> bool:
-    return load_params(paths.params).capture.source == "demo"
+def show_steps(done: set[str], step: str) -> None:
+    """The whole way, ticked as far as it is done; `step` comes next."""
+    with st.container(horizontal=True, gap="small", key="steps"):
+        for name in STEPS:
+            icon = DONE if name in done else NEXT if name == step else OPEN
+            st.markdown(f"{icon} **{name}**" if name == step else f"{icon} {name}", width="content")
 
 
 def show_next(step: Next, cost: str, paths: Paths) -> None:
     """The one next thing, with its button, and what the teacher in it will take."""
     with st.container(border=True, key="next"):
-        st.caption("Next")
-        st.markdown(step.words)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(step.words, width="stretch")
+            icon = ":material/arrow_forward:" if step.page else ":material/play_arrow:"
+            if st.button(step.label, type="primary", icon=icon, key="next-button"):
+                if step.page:
+                    st.switch_page(f"pages/{step.page}")
+                begin("repro", paths)
+            if step.demo and st.button("Begin with the demo", help=DEMO, type="tertiary", key="demo-button"):
+                begin("repro", paths)
         show_log(step.lines)
-        if step.page:
-            show_link(step.page, step.label)
-            return
-        if cost:
+        if cost and not step.page:
             st.caption(cost)
-        if st.button(step.label, type="primary", icon=":material/play_arrow:", key="next-button"):
-            begin("repro", paths)
 
 
 def begin(command: str, paths: Paths) -> None:
@@ -159,17 +154,6 @@ def _quality(evaluation: dict[str, Any] | None) -> tuple[str, str]:
     if evaluation is None:
         return "none yet", "the stage evaluate measures it"
     return f"{evaluation['methods']['student']['teacher']['psnr']:.2f} dB", evaluation["verdict"][0]
-
-
-def read_evaluation(paths: Paths) -> dict[str, Any] | None:
-    """The last evaluation, where there is one that can be read."""
-    try:
-        evaluation = read_json(paths.evaluation, made_by="evaluate")
-        float(evaluation["methods"]["student"]["teacher"]["psnr"])
-        usable = evaluation["verdict"][0], evaluation["gate"]["passed"]
-    except (SharpcamError, KeyError, TypeError, IndexError, ValueError):
-        return None
-    return dict(evaluation) if usable else None
 
 
 def _count(number: int, what: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.home.steps import note_live
 from app.live import assets, options
 from app.live.access import may_capture, session_token
 from app.live.routes import INBOX
@@ -43,6 +44,7 @@ player = st.components.v2.component("sharpcam_live", js=BOOTSTRAP)
 def show_page(paths: Paths) -> None:
     """The whole page; where something is missing, what to do."""
     st.title("Live")
+    note_live(paths)
     show_reach()
     if not assets.are_there():
         st.info(f"{assets.MISSING}, then reload this page.")

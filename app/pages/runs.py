@@ -1,12 +1,13 @@
 """Page: the trainings, compared; pictures first, then curves, parameters and where each comes from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
 from app import lineage
+from app.cameras import camera_columns
 from app.data.versions import current
 from app.runs.curves_view import bicubic, show_curves
 from app.runs.naming import label, started
@@ -18,6 +19,7 @@ from pipeline.core.paths import Paths
 from pipeline.tracking import registry
 from pipeline.tracking.client import stamp, tracking_uri
 from pipeline.tracking.past_runs import PastRun, all_runs, last_known_runs, link
+from pipeline.tracking.run import CAMERA_PREFIX
 
 MOST_COMPARED = 6
 REFRESH_S = 5  # while something trains
@@ -95,6 +97,7 @@ def show_runs(paths: Paths) -> None:
 def show_table(runs: list[PastRun]) -> list[PastRun]:
     """Searched, in the order and with the columns the viewer likes; gives the runs that were found."""
     params = sorted({name for run in runs for name in run.params})
+    cameras = camera_columns(run.metrics for run in runs)
     search, order, columns = st.columns([2, 1, 2])
     text = search.text_input(
         "Search", key="search", bind="query-params", placeholder="name, parameter=value, commit, …"
@@ -102,21 +105,27 @@ def show_table(runs: list[PastRun]) -> list[PastRun]:
     by = order.selectbox("Order", list(ORDERS), key="order", bind="query-params", persist_state="session")
     shown = columns.multiselect(
         "Columns",
-        [*FIRST_COLUMNS[:2], "started", "commit", *MEASURES, *params],
-        default=[name for name in FIRST_COLUMNS if name in (*MEASURES, *params, "model", "status", "started")],
+        [*FIRST_COLUMNS[:2], *cameras, "started", "commit", *MEASURES, *params],
+        default=first_columns(cameras, params),
         key="columns",
         bind="query-params",
         persist_state="session",
     )
     found = sorted((run for run in runs if matches(run, text)), key=ORDERS[by])
     st.dataframe(
-        [{"run": run.name} | {name: cell(run, name) for name in shown} for run in found],
+        [{"run": run.name} | {name: cell(run, cameras.get(name, name)) for name in shown} for run in found],
         hide_index=True,
         placeholder="-",
         column_config={"started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
     )
     st.caption(f"{len(found)} of {len(runs)} runs. Click a column header to sort.")
     return found
+
+
+def first_columns(cameras: Iterable[str], params: list[str]) -> list[str]:
+    """The columns at first; the figures of each camera stand before those of all frames."""
+    named, *others = (name for name in FIRST_COLUMNS if name in (*MEASURES, *params, "model", "status", "started"))
+    return [named, *cameras, *others]
 
 
 def matches(run: PastRun, text: str) -> bool:
@@ -127,7 +136,9 @@ def matches(run: PastRun, text: str) -> bool:
 
 
 def cell(run: PastRun, column: str) -> Any:
-    """What stands in a column."""
+    """What stands in a column, by its title, or that of a camera by its metric."""
+    if column.startswith(CAMERA_PREFIX):
+        return run.metrics.get(column)
     if column in MEASURES:
         return MEASURES[column](run)
     known = {"model": run.params.get("train.model", ""), "status": run.status.lower(), "started": started(run)}

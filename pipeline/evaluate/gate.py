@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.core.clips import own_first
 from pipeline.core.errors import SharpcamError
 from pipeline.evaluate.scores import Scores
 from pipeline.student.contract import INT8_MOST_DB, TORCH_MOST
@@ -85,4 +86,13 @@ def as_table(scores: Scores) -> str:
             lines.append(
                 f"{method:<14}{reference:<10}{row['psnr']:>9.3f}{row['ssim']:>9.4f}{row['l1']:>10.5f}{flickers}"
             )
+    return "\n".join(lines)
+
+
+def cameras_as_table(cameras: Mapping[str, Any]) -> str:
+    """How far the student gets on each camera, the user's own first."""
+    lines = [f"{'PSNR dB against the teacher':<32}{'frames':>7}{'student':>9}{'bicubic':>9}"]
+    for name in own_first(cameras):
+        student, bicubic = (cameras[name]["methods"][method]["teacher"]["psnr"] for method in ("student", "bicubic"))
+        lines.append(f"{name:<32}{cameras[name]['frames']:>7}{student:>9.3f}{bicubic:>9.3f}")
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 import hashlib
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -18,6 +18,7 @@ from pipeline.evaluate.cameras import Students, on_clips
 from training import metrics
 
 Scores = dict[str, dict[str, dict[str, float]]]  # method -> reference -> measure -> value
+Values = dict[tuple[str, str, str], list[float]]  # (method, reference, measure) -> value of each frame
 STILL_LEVELS = {"teacher": 2, "truth": 1}  # grey levels by which a reference may differ where it "does not change"
 STILL_SHARE = 0.01  # of a picture, at least, for flicker to be measured on
 
@@ -31,27 +32,40 @@ def methods(students: Students, geometry: GeometryParams) -> dict[str, Callable[
 
 
 def score(places: list[tuple[str, str]], students: Students, paths: Paths, geometry: GeometryParams) -> Scores:
-    """Means of each method against the teacher, and against the truth where there is one: PSNR, SSIM, L1, flicker.
+    """Means over all of `places`, which are (clip, stem), as `measure_clips` finds their values."""
+    return means(measure_clips(places, students, paths, geometry).values())
+
+
+def measure_clips(
+    places: list[tuple[str, str]], students: Students, paths: Paths, geometry: GeometryParams
+) -> dict[str, Values]:
+    """By clip, each method against the teacher, and against the truth where there is one: PSNR, SSIM, L1, flicker.
 
     A student that reads dials is set to the camera of each clip. Flicker (grey levels) stands only where frames follow
     each other and their reference has parts that do not change.
     """
-    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    found: dict[str, Values] = {}
     contestants = on_clips(students, [clip for clip, _ in places], paths)
     before: View | None = None
     for clip, stem in progress(places, what="evaluate"):
         now = look(clip, stem, contestants.on(clip), paths, geometry)
         for method, reference in now.comparisons():
             row = measure(now.pictures[method], now.references[reference]) | flicker(before, now, method, reference)
-            values = found.setdefault((method, reference), {})
             for name, value in row.items():
-                values.setdefault(name, []).append(value)
+                found.setdefault(clip, {}).setdefault((method, reference, name), []).append(value)
         before = now
+    return found
+
+
+def means(clips: Iterable[Values]) -> Scores:
+    """The mean of all values of the `clips`, each frame counting alike."""
+    together: Values = {}
+    for values in clips:
+        for key, several in values.items():
+            together.setdefault(key, []).extend(several)
     scores: Scores = {}
-    for (method, reference), values in found.items():
-        scores.setdefault(method, {})[reference] = {
-            name: round(statistics.fmean(several), 6) for name, several in values.items()
-        }
+    for (method, reference, name), several in together.items():
+        scores.setdefault(method, {}).setdefault(reference, {})[name] = round(statistics.fmean(several), 6)
     return scores
 
 

@@ -2,15 +2,16 @@
 
 from typing import Any
 
+from pipeline.core.clips import camera_of
 from pipeline.core.files import write_json
 from pipeline.core.hashing import sha256
 from pipeline.core.params import Params
 from pipeline.core.paths import Paths
 from pipeline.core.split_file import read_split
 from pipeline.evaluate.cameras import on_clips
-from pipeline.evaluate.gate import as_table, gate, summary, verdict
+from pipeline.evaluate.gate import as_table, cameras_as_table, gate, summary, verdict
 from pipeline.evaluate.samples import write_samples
-from pipeline.evaluate.scores import data_sha256, score
+from pipeline.evaluate.scores import Values, data_sha256, means, measure_clips
 from pipeline.evaluate.speed import THREADS, speed
 from pipeline.student.contract import read_contract
 from pipeline.student.engines import ENGINES
@@ -25,11 +26,13 @@ def evaluate(paths: Paths, params: Params) -> None:
     students = load_students(paths)
     places = validation_places(paths)
     contestants = on_clips(students, [clip for clip, _ in places], paths)
-    scores = score(places, students, paths, params.geometry)
+    clips = measure_clips(places, students, paths, params.geometry)
+    scores = means(clips.values())
     passed = gate(scores, students["student"].contract)
     sentences = verdict(scores, passed)
     judged = {"methods": scores, "frames": len(places), "gate": passed, "verdict": sentences}
     judged |= {"student_sha256": sha256(paths.student_onnx), "data_sha256": data_sha256(places, paths)}
+    judged |= {"cameras": (cameras := by_camera(clips, places, paths))}
     judged |= {"dials": dials} if (dials := contestants.dials_by_clip("student")) else {}
     write_json(paths.evaluation, judged)
     write_json(paths.summary, summary(scores, passed))
@@ -37,6 +40,7 @@ def evaluate(paths: Paths, params: Params) -> None:
     write_json(paths.speed, speed(places, timed(students), paths, params))
     log_to_run(judged, paths)
     print(as_table(scores))
+    print(cameras_as_table(cameras))
     print("\n".join(sentences))
 
 
@@ -53,6 +57,22 @@ def load_students(paths: Paths) -> dict[str, Student]:
 def timed(students: dict[str, Student]) -> dict[str, Student]:
     """Those whose speed is measured: the web form is computed here for its picture, and by browsers at speed."""
     return {name: student for name, student in students.items() if student.engine in ENGINES}
+
+
+def by_camera(clips: dict[str, Values], places: list[tuple[str, str]], paths: Paths) -> dict[str, Any]:
+    """Camera -> its frames, the means over them, and the hash of what they were measured on."""
+    cameras: dict[str, list[str]] = {}
+    for clip in clips:
+        cameras.setdefault(camera_of(paths.raw / clip), []).append(clip)
+    found = {}
+    for camera, names in cameras.items():
+        frames = [(clip, stem) for clip, stem in places if clip in names]
+        found[camera] = {
+            "frames": len(frames),
+            "methods": means(clips[clip] for clip in names),
+            "data_sha256": data_sha256(frames, paths),
+        }
+    return found
 
 
 def validation_places(paths: Paths) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "sharpcam"
 SAMPLES = "samples"  # folder of a run: pictures of its training
 LOCK_TAG = "data.lock"  # the artifact of a run that says which data it was made of
+CAMERA_PREFIX = "camera."  # of the figures of one camera, among metrics and tags
 VERSION_TAG = "sharpcam.version"
 PROCESS_TAGS = ("sharpcam.host", "sharpcam.pid", "sharpcam.born")
 HELD_BACK = (signal.SIGTERM, signal.SIGINT)
@@ -196,10 +197,20 @@ def log_student(run: Run, model: Any, example: Any) -> None:
         )
 
 
+def camera_figures(judged: Mapping[str, Any]) -> dict[str, float]:
+    """PSNR against the teacher (dB) by camera and method; none where an older version evaluated."""
+    return {
+        f"{CAMERA_PREFIX}{camera}.{method}": found["methods"][method]["teacher"]["psnr"]
+        for camera, found in judged.get("cameras", {}).items()
+        for method in ("student", "bicubic")
+    }
+
+
 def log_evaluation(run: Run, judged: Mapping[str, Any], paths: Paths) -> None:
     """Put what `evaluate` found into the run: numbers, the gate, the pictures."""
     flat = flatten(judged["methods"])
     run.log_metrics({f"evaluation.{name}": float(value) for name, value in flat.items()})
+    run.log_metrics(camera_figures(judged))
     run.set_tag("gate", json.dumps(judged["gate"]))
     for file in (paths.evaluation, paths.samples):
         if file.exists():

@@ -45,6 +45,8 @@ def test_the_student_is_registered_once_with_its_files_and_its_origin(trained, c
     assert version.tags["onnx_sha256"] == sha256(trained.paths.student_onnx)
     assert version.tags["gate"] == "passed"
     assert version.tags["evaluation.student.teacher.psnr"] == str(judged["methods"]["student"]["teacher"]["psnr"])
+    psnr = judged["cameras"]["demo cameras"]["methods"]["student"]["teacher"]["psnr"]
+    assert version.tags["camera.demo cameras.student"] == str(psnr)
     assert version.tags["git.commit"] == provenance.versions(trained.root)["git.commit"]
     assert version.tags["split"] == contract["data"]["split"]
     assert version.run_id == run_id_of_student(sha256(trained.paths.student), trained.paths)
@@ -186,10 +188,16 @@ def test_an_evaluation_whose_figures_are_not_finite_is_refused(trained, figure):
     assert registry.versions(trained.paths) == []
 
 
-@pytest.mark.parametrize("part", ["methods", "gate", "verdict", "data_sha256"])
+@pytest.mark.parametrize("part", ["methods", "cameras", "gate", "verdict", "data_sha256"])
 @pytest.mark.parametrize("content", [None, [], {}, 3, "text"], ids=str)
 def test_an_evaluation_of_another_shape_is_one_sentence(trained, part, content):
-    if (part, content) in (("verdict", "text"), ("data_sha256", "text"), ("verdict", []), ("verdict", {})):
+    if (part, content) in (
+        ("verdict", "text"),
+        ("data_sha256", "text"),
+        ("cameras", {}),
+        ("verdict", []),
+        ("verdict", {}),
+    ):
         return  # sentences and hashes are text
     judge(trained, **{part: content})
     with pytest.raises(SharpcamError, match=r'evaluation\.json is not a valid evaluation.*--force evaluate"'):

@@ -63,7 +63,7 @@ def test_clips_are_listed_with_what_is_known_of_them(desk):
     assert table.loc["desk", ["frames", "seconds", "source", "part", "checks"]].tolist() == [
         *(3, 0.3, "folder", "new", "count"),
     ]
-    assert set(table["part"]) == {"new", "trains", "judges"}
+    assert set(table["part"]) == {"new", "trains", "validates"}
     assert "The teacher has 4 of 12 frames to compute" in words(page)  # one frame of the demo was changed
     page.selectbox(key="data-clip").set_value("desk").run()
     assert "3 of 3 frames without a teacher picture" in page.warning[0].value

@@ -7,11 +7,13 @@ from making import ROOT, Project, make_clip, photo, until
 from small_pipeline import ended, give_pipeline, hold, waits_in
 from streamlit.testing.v1 import AppTest
 
+from app.home.steps import note_live
 from app.jobs import jobs, start
 from pipeline.core.files import write_json
 
 PAGE = ROOT / "app/pages/home.py"
 NO_NUMBER = '{"verdict": ["Good."], "gate": {"passed": true}, "methods": {"student": {"teacher": {"ssim": 1}}}}'
+DONE, NEXT, OPEN = "check_circle", "arrow_circle_right", "radio_button_unchecked"
 SCORES = {"psnr": 31.5, "ssim": 0.91, "l1": 0.02}
 
 
@@ -45,10 +47,10 @@ def said(page: AppTest) -> str:
 
 def test_a_fresh_clone_is_led_through_its_first_run(small: Project) -> None:
     page = run_page()
-    assert "Nothing has run yet" in said(page)
-    assert page.button("next-button").label == "Begin with the demo"
+    assert "Live works at once" in said(page)
+    assert page.button("next-button").label == "Try it on your camera"
     release = hold(small.paths)
-    page.button("next-button").click().run()
+    page.button("demo-button").click().run()
     (job,) = jobs(small.paths)
     until(lambda: waits_in("capture", small.paths))
     page.run()
@@ -60,13 +62,35 @@ def test_a_fresh_clone_is_led_through_its_first_run(small: Project) -> None:
     assert page.metric[1].value == "3 of 3"
 
 
+def steps(page: AppTest) -> dict[str, str]:
+    """Each step and its icon."""
+    found = (line.value.replace("*", "").split(": ") for line in page.markdown if line.value.startswith(":material/"))
+    return {name: icon.removeprefix(":material/") for icon, name in found}
+
+
+def test_steps_are_ticked_as_they_are_done(small: Project) -> None:
+    """Try by opening Live, Record by a clip of one's own, which comes next by itself, Teach by a run."""
+    assert steps(run_page()) == {"Try": NEXT} | dict.fromkeys(["Record", "Teach", "Compare", "Use"], OPEN)
+    note_live(small.paths)
+    page = run_page()
+    assert list(steps(page).values())[:2] == [DONE, NEXT]
+    assert page.button("next-button").label == "Record a clip"
+    make_clip(small.paths, "desk", [photo(12, 16)] * 3)
+    page = run_page()
+    assert list(steps(page).values())[:3] == [DONE, DONE, NEXT]
+    page.button("next-button").click().run()
+    (job,) = jobs(small.paths)
+    assert ended(job, small.paths).state == "done"
+    assert list(steps(run_page()).values()) == [DONE, DONE, DONE, NEXT, OPEN]
+
+
 def test_the_machine_is_checked_while_the_next_thing_stays_in_sight(small: Project) -> None:
     page = run_page()
     page.button("doctor").click().run()
     (job,) = jobs(small.paths)
     assert job.command == "doctor"
     page.run()
-    assert page.button("next-button").label == "Begin with the demo"
+    assert page.button("next-button").label == "Try it on your camera"
     assert ended(job, small.paths).over
 
 
@@ -88,7 +112,7 @@ def test_then_the_student_the_registry_and_the_own_camera(fresh: Project) -> Non
     assert "not good enough yet" in said(run_page())
     evaluated(fresh, passed=True)
     page = run_page()
-    assert "Promote it" in said(page)
+    assert page.button("next-button").label == "Compare it"
     assert page.metric[2].value == "31.50 dB"
     make_clip(fresh.paths, "desk", [photo(12, 16)] * 3)
     assert run_page().metric[0].value == "1 clip"

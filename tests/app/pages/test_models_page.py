@@ -69,6 +69,31 @@ def test_a_candidate_is_promoted_and_the_way_back_is_offered(versions, project):
     assert champion(project) == 1
 
 
+def camera(*, student, bicubic):
+    methods = {"student": student, "bicubic": bicubic}
+    return {"frames": 5, "methods": {name: {"teacher": SCORES | {"psnr": psnr}} for name, psnr in methods.items()}}
+
+
+def test_each_camera_has_a_row_the_users_own_first(project):
+    cameras = {"demo cameras": camera(student=33.0, bicubic=30.0), "desk": camera(student=30.5, bicubic=30.0)}
+    project.paths.evaluation.parent.mkdir()
+    project.paths.evaluation.write_text(json.dumps(EVALUATION | {"cameras": cameras}))
+    rows = run_page().dataframe[0].value
+    assert rows["camera"].tolist() == ["desk", "demo cameras"]
+    assert rows["the student is"].tolist() == ["a little better than bicubic", "clearly better than bicubic"]
+
+
+def test_versions_show_the_figures_of_each_camera(versions, project):
+    registry.set_tags(2, {"camera.demo cameras.student": "33.5", "camera.desk.student": "30.25"})
+    found = run_page().dataframe[0].value
+    assert found["desk (dB)"].tolist()[0] == 30.25
+    assert (
+        found.columns.get_loc("desk (dB)")
+        < found.columns.get_loc("demo cameras (dB)")
+        < found.columns.get_loc("PSNR (dB)")
+    )
+
+
 def test_an_objection_is_said_before_it_is_overruled(versions, project):
     registry.set_champion(2, before=[])
     page = run_page()

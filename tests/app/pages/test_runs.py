@@ -70,6 +70,13 @@ def test_runs_are_compared_best_first(two_runs):
     assert not page.warning
 
 
+def test_the_figures_of_each_camera_stand_first_the_users_own_before_the_demos(two_runs):
+    Run(two_runs[1], mlflow_client()).log_metrics({"camera.demo cameras.student": 33.5, "camera.desk.student": 30.25})
+    table = run_page().dataframe[0].value
+    assert table.columns.tolist()[2:4] == ["desk (dB)", "demo cameras (dB)"]
+    assert table["desk (dB)"].tolist()[1] == 30.25
+
+
 def test_a_training_has_its_line_of_bicubic_before_it_is_evaluated(with_database, project, tmp_path):
     evaluated = make_run(tmp_path, psnr=33.0)
     assert dashed(run_page()) == [31.0]

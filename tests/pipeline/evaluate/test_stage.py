@@ -8,15 +8,15 @@ import pytest
 from making import make_clip, photo
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from pipeline.core.clips import find_frames
+from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json
+from pipeline.core.files import read_json, write_json
 from pipeline.core.frames import read_frame, write_frame
 from pipeline.core.geometry import enlarge
-from pipeline.evaluate.gate import as_table, gate, verdict
+from pipeline.evaluate.gate import as_table, cameras_as_table, gate, verdict
 from pipeline.evaluate.samples import side_by_side
-from pipeline.evaluate.scores import View, data_sha256, flicker, score
-from pipeline.evaluate.stage import evaluate, validation_places
+from pipeline.evaluate.scores import View, data_sha256, flicker, means, measure_clips, score
+from pipeline.evaluate.stage import by_camera, evaluate, validation_places
 from pipeline.student.runtime import load_student
 from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.run import EXPERIMENT, flatten
@@ -107,6 +107,8 @@ def test_the_same_numbers_are_in_the_run_that_trained_the_student(trained_once, 
     (run,) = store.search_runs([store.get_experiment_by_name(EXPERIMENT).experiment_id])
     for name, value in flatten(evaluation["methods"]).items():
         assert run.data.metrics[f"evaluation.{name}"] == float(value)
+    student = evaluation["cameras"]["demo cameras"]["methods"]["student"]["teacher"]["psnr"]
+    assert run.data.metrics["camera.demo cameras.student"] == student
     assert {file.path for file in store.list_artifacts(run.info.run_id, "evaluation")} >= {"evaluation/evaluation.json"}
 
 
@@ -128,7 +130,24 @@ def test_speed_is_in_a_file_of_its_own_and_no_time_is_in_the_evaluation(trained_
     assert all(value > 0 for value in speed["median_ms"].values())
     assert speed["calibration_ms"] > 0
     assert speed["threads"] == 2
-    assert evaluation.keys() == {"methods", "frames", "gate", "verdict", "student_sha256", "data_sha256"}
+    assert evaluation.keys() == {"methods", "cameras", "frames", "gate", "verdict", "student_sha256", "data_sha256"}
+
+
+def test_each_camera_has_figures_of_its_own(trained, student):
+    """Of three clips, two of which are of the demo: the means over their frames, and over all."""
+    paths, geometry = trained.paths, trained.params.geometry
+    places = [(clip.name, frame.stem) for clip in find_clips(paths.raw) for frame in find_frames(clip)]
+    known = read_json(paths.raw / "demo-01/clip.json", made_by="capture")
+    write_json(paths.raw / "demo-01/clip.json", known | {"source": "browser"})
+    clips = measure_clips(places, {"student": student}, paths, geometry)
+    cameras = by_camera(clips, places, paths)
+    assert {name: found["frames"] for name, found in cameras.items()} == {"demo cameras": 6, "demo-01": 3}
+    assert cameras["demo-01"]["methods"] == score(
+        [place for place in places if place[0] == "demo-01"], {"student": student}, paths, geometry
+    )
+    psnr = [cameras[name]["methods"]["bicubic"]["teacher"]["psnr"] for name in ("demo cameras", "demo-01")]
+    assert means(clips.values())["bicubic"]["teacher"]["psnr"] == pytest.approx((2 * psnr[0] + psnr[1]) / 3)
+    assert [line.split()[0] for line in cameras_as_table(cameras).splitlines()[1:]] == ["demo-01", "demo"]
 
 
 def step_picture(level, *, left=100):

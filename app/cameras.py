@@ -1,0 +1,29 @@
+"""Figures by camera, as the metrics of runs and the tags of versions hold them; the user's own cameras first."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipeline.core.clips import own_first
+from pipeline.tracking.run import CAMERA_PREFIX
+
+STUDENT = ".student"
+
+
+def camera_columns(known: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Title of a column -> the metric or tag in it, for each camera that one of the `known` names."""
+    cameras = {
+        name.removeprefix(CAMERA_PREFIX).removesuffix(STUDENT)
+        for names in known
+        for name in names
+        if name.startswith(CAMERA_PREFIX) and name.endswith(STUDENT)
+    }
+    return {f"{camera} (dB)": f"{CAMERA_PREFIX}{camera}{STUDENT}" for camera in own_first(cameras)}
+
+
+def describe_margin(margin_db: float) -> str:
+    """How a student compares with bicubic that is `margin_db` below it against the teacher."""
+    if margin_db < -0.2:
+        return "worse than bicubic"
+    if margin_db < 0.2:
+        return "like bicubic"
+    return "a little better than bicubic" if margin_db < 1 else "clearly better than bicubic"
