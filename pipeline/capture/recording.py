@@ -12,7 +12,7 @@ from pipeline.core.files import write_json
 from pipeline.core.frames import write_frame
 from pipeline.core.geometry import Frame
 from pipeline.core.progress import progress
-from pipeline.media.sources import Camera, Source
+from pipeline.media.sources import Camera, Source, Video
 
 WAITING_FRAMES = 64  # encoded behind the camera's back before reading has to wait
 
@@ -35,6 +35,8 @@ def record(source: Source, destination: Path, *, frames: int, every: int = 1) ->
             source.identity() | {"frames": count, "size": size, "every": every} | source.about(),
         )
         move_whole(part, destination)
+        if isinstance(source, Video) and source.damage.lost:
+            print(f"capture: {source.path}: {source.damage}", flush=True)
     finally:
         if part.exists():
             remove_tree(part)

@@ -2,26 +2,47 @@
 
 import heapq
 from collections.abc import Iterator
-from io import BytesIO
+from fractions import Fraction
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
 import av
 
 from pipeline.core.errors import SharpcamError
-from pipeline.enhance.encoding import Encoding, open_encoder, written
+from pipeline.enhance.encoding import CannotHold, Encoding, open_encoder, written, written_to
 from pipeline.enhance.segments import Segments, decoding_times
-from pipeline.media.video import Facts, opened
+from pipeline.media.orientation import AS_STORED, Matrix
+from pipeline.media.video import Facts, continuing, copied_streams, opened
+
+HOLD_NEARLY_ALL = {"matroska": ".mkv", "mp4": ".mp4", "mov": ".mov"}  # containers, the most able first
+NOTHING_HOLDS_IT = "Convert what lies beside the pictures, for example with: ffmpeg -i {0} -c:v copy -c:a aac -sn x.mkv"
 
 
 def check_container(facts: Facts, encoding: Encoding, container: str) -> None:
-    """Raise SharpcamError where a container cannot hold these streams: at once, by its header, written to memory."""
+    """Raise SharpcamError where a container cannot hold this video: at once, all but the pictures written to nowhere."""
     size = 2 * facts.size[0], 2 * facts.size[1]
     check_encoder(facts, encoding, size=size)
-    with opened(facts.path) as (source, _), written(BytesIO(), container=container) as target:
-        _video_of(facts, encoding, target, size=size)
-        _others_of(source, target)
-        target.start_encoding()
+    if not (reason := _why_not(facts, encoding, container, size=size)):
+        return
+    others = (name for name in HOLD_NEARLY_ALL if name != container)
+    able = next((name for name in others if not _why_not(facts, encoding, name, size=size)), None)
+    advice = f'End OUTPUT in "{HOLD_NEARLY_ALL[able]}"' if able else NOTHING_HOLDS_IT.format(facts.path.name)
+    raise SharpcamError(f"A {container} file cannot hold this video ({reason}). {advice}.")
+
+
+def _why_not(facts: Facts, encoding: Encoding, container: str, *, size: tuple[int, int]) -> str:
+    """Why a container cannot hold what the source has beside its pictures; empty where it can."""
+    try:
+        with opened(facts.path) as (source, stream), written_to(Nowhere(), container=container) as target:
+            _video_of(facts, encoding, target, size=size)
+            others = _others_of(source, target)
+            target.start_encoding()
+            for _, packet in _copied_packets(continuing(source, stream), others):
+                target.mux(packet)
+    except CannotHold as error:
+        return str(error)
+    return ""
 
 
 def check_encoder(facts: Facts, encoding: Encoding, *, size: tuple[int, int]) -> None:
@@ -38,22 +59,17 @@ def check_encoder(facts: Facts, encoding: Encoding, *, size: tuple[int, int]) ->
         ) from None
 
 
-def mux(segments: Segments, facts: Facts, encoding: Encoding, file: Path, *, container: str, rotation: int) -> None:
+def mux(segments: Segments, facts: Facts, encoding: Encoding, file: Path, *, container: str, matrix: Matrix) -> None:
     """Write the video's packets, and those of the source's other streams as they are, in the order of their times."""
-    with opened(facts.path) as (source, _), written(file, container=container) as target:
+    with opened(facts.path) as (source, stream), written(file, container=container) as target:
         video = _video_of(facts, encoding, target, size=segments.size)
-        if rotation:
-            video.set_display_rotation(rotation)
+        if matrix != AS_STORED:
+            video.set_display_matrix(matrix)
         others = _others_of(source, target)
-        wanted = [stream for stream in source.streams if stream.index in others]
-        copied = _copied_packets(source.demux(wanted), others) if wanted else iter(())
-        for _, packet in heapq.merge(_video_packets(segments, video), copied, key=lambda timed: timed[0]):
+        target.start_encoding()
+        copied = _copied_packets(continuing(source, stream), others)
+        for _, packet in heapq.merge(_video_packets(segments, video, facts), copied, key=lambda timed: timed[0]):
             target.mux(packet)
-
-
-def copied_streams(container: Any) -> list[Any]:
-    """What is copied beside the picture: sound, subtitles, and the fonts of these."""
-    return [stream for stream in container.streams if stream.type in ("audio", "subtitle", "attachment")]
 
 
 def _video_of(facts: Facts, encoding: Encoding, target: Any, *, size: tuple[int, int]) -> Any:
@@ -79,22 +95,64 @@ def _others_of(source: Any, target: Any) -> dict[int, Any]:
     return copies
 
 
-def _video_packets(segments: Segments, stream: Any) -> Iterator[tuple[float, Any]]:
-    base = stream.time_base
+def _video_packets(segments: Segments, stream: Any, facts: Facts) -> Iterator[tuple[float, Any]]:
     times = decoding_times([pts for pts, _ in segments.times()])
     for coded, dts in zip(segments.packets(), times, strict=True):
         packet = av.Packet(coded.data)
-        packet.stream, packet.time_base = stream, base
+        packet.stream, packet.time_base = stream, facts.time_base
         packet.pts, packet.dts, packet.duration = coded.pts, dts, coded.duration
         packet.is_keyframe = coded.is_key
-        yield float(dts * base), packet
+        yield float(dts * facts.time_base), packet
 
 
 def _copied_packets(packets: Iterator[Any], streams: dict[int, Any]) -> Iterator[tuple[float, Any]]:
+    """The packets of `streams`, by their index in the source, with times that no container refuses.
+
+    Where two are the same, the second comes one tick later, in ticks of the container that is written.
+    """
+    last: dict[int, int] = {}
     for packet in packets:
-        if packet.dts is None:
-            packet.dts = packet.pts
-        if packet.dts is not None:  # None: the empty one at the end
-            seconds = float(packet.dts * packet.time_base)
-            packet.stream = streams[packet.stream_index]
-            yield seconds, packet
+        if (stream := streams.get(packet.stream_index)) is None:
+            continue
+        packet.dts = packet.pts if packet.dts is None else packet.dts
+        if packet.dts is None:  # the empty one at the end
+            continue
+        _rescale(packet, stream.time_base)
+        least = last.get(stream.index, packet.dts - 1) + (stream.type != "subtitle")  # two may be shown at once
+        last[stream.index] = packet.dts = max(packet.dts, least)
+        packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+        packet.stream = stream
+        yield float(packet.dts * stream.time_base), packet
+
+
+def _rescale(packet: Any, base: Fraction) -> None:
+    """Give the times of a packet in units of `base`, seconds."""
+    factor = packet.time_base / base
+    packet.pts = None if packet.pts is None else round(packet.pts * factor)
+    packet.dts, packet.duration = round(packet.dts * factor), round((packet.duration or 0) * factor)
+    packet.time_base = base
+
+
+class Nowhere(RawIOBase):
+    """A file of which nothing is kept but how long it would be."""
+
+    def __init__(self) -> None:
+        self._at = self._size = 0
+
+    def write(self, data: Any) -> int:
+        self._at += len(data)
+        self._size = max(self._size, self._at)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True

@@ -2,7 +2,7 @@
 
 python -m pipeline.enhance INPUT -o OUTPUT
 
-INPUT is a picture (PNG, JPEG, WebP, TIFF), a video, a folder of both, or camera:0. The answer has twice the input's
+INPUT is a picture, a video, a folder of both, or camera:0. The answer has twice the input's
 size, or with --fit the target geometry. What is finished is skipped, what was killed goes on where it stopped, and
 no input is ever changed.
 """
@@ -11,14 +11,16 @@ import argparse
 import hashlib
 import statistics
 import sys
+from dataclasses import replace
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 
 from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
-from pipeline.enhance.batch import COMPARED, REPORT, Manifest, Row, Task, find_tasks, key_of, report
+from pipeline.enhance.batch import COMPARED, LEFT_OUT, REPORT, Found, Manifest, Row, Task, find_tasks, key_of, report
 from pipeline.enhance.camera.watch import watch
 from pipeline.enhance.command_line import CAMERA, CAMERA_PRESET, arguments_of, refuse_ignored
 from pipeline.enhance.comparison import TEACHER, compare, write_table
@@ -55,18 +57,20 @@ def enhance_one(task: Task, work: Work, *, overwrite: bool) -> None:
     print(f"{task.target}: {width}x{height}, {f'{frames} frames, ' if frames > 1 else ''}{row.seconds:.1f} s")
     if row.dials:
         print(f"camera: {describe(row.dials)}")
+    if row.note:
+        print(f"note: {row.note}")
     if work.compared:
         write_table(measured, Path(f"{task.target}.{COMPARED}"), other=work.compared)
 
 
-def enhance_folder(tasks: list[Task], work: Work, output: Path, *, jobs: int, overwrite: bool) -> None:
+def enhance_folder(found: Found, work: Work, output: Path, *, jobs: int, overwrite: bool) -> None:
     """Enhance what is not finished. Raises SharpcamError at the end where some of it failed."""
     manifest = Manifest(output)
 
     def attempt(task: Task, advance: Advance) -> Row:
-        key = key_of(task.source, work.identity(task))
+        key, made = key_of(task.source, work.identity(task)), str(task.target.relative_to(output))
         if manifest.is_done(task, key):
-            return Row(task.name, "skipped")
+            return Row(task.name, "skipped", made=made)
         if task.target.exists() and not (overwrite or manifest.is_ours(task)):
             raise SharpcamError(
                 f"{task.target} already exists and was not written by sharpcam. Add --overwrite, or remove it."
@@ -74,34 +78,42 @@ def enhance_folder(tasks: list[Task], work: Work, output: Path, *, jobs: int, ov
         manifest.begin(task)
         row, measured = work.run(task, advance)
         manifest.add(task, key, measured)
-        return row
+        return replace(row, made=made)
 
     rows = []
     with report(output / REPORT) as write:
-        for row in enhance_all(tasks, attempt, jobs=jobs):
+        for row in chain(found.others, enhance_all(found.tasks, attempt, jobs=jobs)):
             write(row)
             rows.append(row)
     failed = [row for row in rows if row.status == "failed"]
-    measured = [each for row in rows if row.status != "failed" for each in manifest.measured(row.file)]
+    left_out = [row.file for row in rows if row.status == LEFT_OUT]
+    measured = [each for row in rows if row.made for each in manifest.measured(row.file)]
     if work.compared and measured:
         write_table(measured, output / COMPARED, other=work.compared)
     skipped = sum(row.status == "skipped" for row in rows)
-    new = len(rows) - skipped - len(failed)
+    new = sum(row.status == "done" for row in rows)
     print(f"{new} enhanced, {skipped} finished before, {len(failed)} failed: {output / REPORT}")
+    if left_out:
+        others = f" and {len(left_out) - TOLD} more" if len(left_out) > TOLD else ""
+        print(f"{len(left_out)} left out, no pictures or videos: {', '.join(left_out[:TOLD])}{others}")
+    for row in [row for row in rows if row.note][:TOLD]:
+        print(f"{row.file}: {row.note}")
     if cameras := [row.dials for row in rows if row.dials]:
         print(f"camera of half of them: {describe(Dials(*map(statistics.median, zip(*cameras, strict=True))))}")
     if failed:
         named = "".join(f"\n  {row.file}: {row.problem}" for row in failed[:TOLD])
-        raise SharpcamError(f"{len(failed)} of {len(rows)} files failed, the others are done.{named}")
+        raise SharpcamError(f"{len(failed)} of {len(rows) - len(left_out)} files failed, the others are done.{named}")
 
 
-def forecast(tasks: list[Task], output: Path) -> None:
+def forecast(found: Found, output: Path) -> None:
     """Say what would be done, and write nothing."""
     manifest = Manifest(output) if output.is_dir() else None
-    for task in tasks:
+    for row in found.others:
+        print(f"{row.file}: {row.status} ({row.problem})")
+    for task in found.tasks:
         state = "ours, done again if anything changed" if manifest and manifest.is_ours(task) else "exists already"
         print(f"{task.source} -> {task.target}{f' ({state})' if task.target.exists() else ''}")
-    print(f"{len(tasks)} files; nothing was written")
+    print(f"{len(found.tasks)} files; nothing was written")
 
 
 def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
@@ -161,16 +173,16 @@ def enhance(asked: argparse.Namespace) -> None:
     if asked.output is None:
         raise SharpcamError("Missing -o OUTPUT. Only a camera can do without.")
     source, output = Path(asked.input), Path(asked.output)
-    tasks = find_tasks(source, output)
+    found = find_tasks(source, output)
     if asked.dry_run:
-        forecast(tasks, output)
+        forecast(found, output)
         return
     with only_once(f"enhance-{hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]}", paths=Paths.here()):
-        work = work_of(asked, tasks)
+        work = work_of(asked, found.tasks)
         if source.is_dir():
-            enhance_folder(tasks, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
+            enhance_folder(found, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
         else:
-            enhance_one(tasks[0], work, overwrite=asked.overwrite)
+            enhance_one(found.tasks[0], work, overwrite=asked.overwrite)
 
 
 def view(asked: argparse.Namespace) -> None:

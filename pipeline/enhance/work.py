@@ -12,6 +12,7 @@ from pipeline.enhance.images.read import enhancing_bytes, read_picture
 from pipeline.enhance.images.write import writable, write_picture
 from pipeline.enhance.names import is_video
 from pipeline.enhance.video import enhance_video
+from pipeline.media.decoding import Damage
 from pipeline.media.video import Glance, look_at
 
 
@@ -61,7 +62,7 @@ class Work:
             return Row(task.name, "done", *size, *picture.size, frames=1).seen(enhancer.dials)
 
     def _video(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
-        facts = look_at(task.source)
+        facts, damage = look_at(task.source), Damage()
         (width, height), enhancer = facts.size, enhancer.seen(Glance(facts)).streaming(self.calm)
         frames, made = enhance_video(
             task.source,
@@ -69,10 +70,11 @@ class Work:
             enhancer,
             self.encoding,
             segment_frames=self.segment_frames,
-            upright=self.upright,
+            as_shown=self.upright,
+            damage=damage,
             advance=lambda count: advance(count * width * height),
         )
-        return Row(task.name, "done", width, height, *made, frames=frames).seen(enhancer.dials)
+        return Row(task.name, "done", width, height, *made, frames=frames, note=str(damage)).seen(enhancer.dials)
 
 
 def enhanced(picture: Picture, enhancer: Enhancer, advance: Advance | None = None) -> Picture:

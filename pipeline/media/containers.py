@@ -13,8 +13,8 @@ import av
 
 from pipeline.core.errors import SharpcamError
 
-DEMUXERS = ("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "gif", "yuv4mpegpipe")
-TAKEN = "MP4, MOV, MKV, WebM, AVI, MPEG, FLV, OGG, ASF, GIF or Y4M"
+DEMUXERS = ("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "mxf", "gif", "yuv4mpegpipe")
+TAKEN = "MP4, MOV, MKV, WebM, AVI, MPEG, FLV, OGG, ASF, MXF, GIF or Y4M"
 RESTRICTED = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"}
 
 

@@ -10,7 +10,17 @@ from PIL import Image, ImageCms
 
 from pipeline.core.geometry import Frame
 
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+FORMATS = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **{".png": "PNG", ".webp": "WEBP"},
+}
+READ_ONLY = {
+    **dict.fromkeys((".bmp", ".dib"), "BMP"),
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), "PPM"),
+    **dict.fromkeys((".jp2", ".j2k"), "JPEG2000"),
+    **{".gif": "GIF", ".avif": "AVIF", ".tga": "TGA"},
+}  # what is made of them is a PNG
 MADE = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # the date of every profile that is made here
 PREFIX = b"Exif\0\0"
 WHITE_IS_ZERO, PLANES, NO_ALPHA, MULTIPLIED, STRAIGHT = 0, 2, 0, 1, 2  # values of a TIFF's tags

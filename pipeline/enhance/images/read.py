@@ -22,6 +22,7 @@ from pipeline.enhance.images.picture import (
     ORIENTATION,
     PLANES,
     PREFIX,
+    READ_ONLY,
     STRAIGHT,
     WHITE_IS_ZERO,
     Picture,
@@ -31,6 +32,7 @@ from pipeline.enhance.images.picture import (
     told_by_screen,
 )
 
+READ = {*FORMATS.values(), *READ_ONLY.values(), "MPO", "DIB"}
 MEGAPIXELS = 100.0  # a larger picture needs to be allowed
 ENLARGED = 4  # pixels of what is made of one
 IN_A_ROW = 3  # pictures: two in the row, and one on its way there
@@ -101,15 +103,14 @@ def _opened(path: Path, *, megapixels: float) -> Iterator[Any]:
     try:
         with Image.open(path) as opened:
             image: Any = opened
-            if image.format not in {*FORMATS.values(), "MPO"}:
+            if image.format not in READ:
                 raise SharpcamError(f"{path} is a {image.format} file. Convert it to PNG, JPEG, WebP or TIFF.")
             if image.width * image.height > megapixels * 1e6:
                 raise SharpcamError(
                     f"{path} has {image.width * image.height / 1e6:.0f} megapixels and {megapixels:g} are allowed. "
                     "If that is meant, raise --megapixels."
                 )
-            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-                raise SharpcamError(f"{path} holds {image.n_frames} pictures. Save them one by one.")
+            _refuse_several(image, path)
             yield image
     except SharpcamError:
         raise
@@ -120,6 +121,18 @@ def _opened(path: Path, *, megapixels: float) -> Iterator[Any]:
             raise SharpcamError(f"{path} cannot be read ({error.strerror}). Check the file.") from None
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise SharpcamError(f"{path} is no picture that can be read ({reason}). Repair or remove it.") from None
+
+
+def _refuse_several(image: Any, path: Path) -> None:
+    """Raise SharpcamError for an animation, and for a TIFF of several pages."""
+    count = getattr(image, "n_frames", 1)
+    if count == 1 or image.format == "MPO":  # whose other pictures are views and previews of the first
+        return
+    kind, option = ("pages", "") if image.format == "TIFF" else ("an animation", "-coalesce ")
+    raise SharpcamError(
+        f"{path} holds {count} pictures ({kind}), and one is taken. Take them apart, for example with: "
+        f"magick {path.name} {option}{path.stem}-%03d.png"
+    )
 
 
 def _told_by_tiff(image: Any) -> bytes:

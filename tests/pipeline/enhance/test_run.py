@@ -171,10 +171,88 @@ def test_a_folder_keeps_its_tree_and_its_broken_files_come_at_the_end(album, tmp
     assert found == {"a.png", "deep/down/b.jpg", "deep/c.webp", "d.tif", MANIFEST, REPORT}
     assert read_picture(out / "deep/down/b.jpg").size == (60, 42)
     assert tree(album) == before
+    assert rows(out)["notes.txt"]["status"] == "left out"
+    assert "1 left out, no pictures or videos: notes.txt" in said.out
     row = rows(out)["deep/c.webp"]
+    assert row["made"] == "deep/c.webp"
     assert (row["status"], row["enhanced_width"], row["enhanced_height"]) == ("done", "60", "44")
     assert float(row["seconds"]) > 0
     assert int(row["enhanced_bytes"]) == (out / "deep/c.webp").stat().st_size
+
+
+def test_every_file_of_a_folder_is_in_the_report_once(tmp_path, capsys):
+    """What is read is enhanced, what is another kind of picture or video says how to convert it, the rest is named."""
+    given, out = tmp_path / "in", tmp_path / "out"
+    given.mkdir()
+    shown = Image.fromarray(photo(20, 30))
+    kinds = ("bmp", "dib", "gif", "avif", "jp2", "ppm", "tga", "jfif", "jpe", "png")
+    for kind in kinds:
+        shown.save(given / f"{kind}.{kind}", format={"jpe": "JPEG", "jfif": "JPEG"}.get(kind))
+    for kind in ("wmv", "3gp", "flv", "m2ts", "mpg", "ogv", "mxf", "vob"):
+        codec = {"3gp": "mpeg4", "ogv": "libvpx", "flv": "flv", "wmv": "wmv2"}.get(kind, "mpeg2video")
+        make_video(given / f"v-{kind}.{kind}", [photo(144, 176)] * 2, codec=codec)
+    for name in ("a.heic", "b.CR2", "c.psd", "d.jxl", "e.rm"):
+        (given / name).write_bytes(b"something")
+    for name in ("notes.txt", ".DS_Store", "a.xmp", "no suffix"):
+        (given / name).write_bytes(b"something")
+    (given / "gone.png").symlink_to(given / "nowhere.png")
+    frames = [Image.fromarray(photo(20, 30, seed=seed)) for seed in range(3)]
+    for kind in ("gif", "webp", "png"):
+        frames[0].save(given / f"moving.{kind}", save_all=True, append_images=frames[1:])
+    assert main([str(given), "-o", str(out), "--preset", "fast", *ENGINE]) == 1
+    found, said = rows(out), capsys.readouterr()
+    assert set(found) == {file.name for file in given.iterdir()}
+    states = {name: row["status"] for name, row in found.items()}
+    for kind in kinds:
+        assert states[f"{kind}.{kind}"] == "done"
+        made = out / found[f"{kind}.{kind}"]["made"]
+        assert made.suffix == (f".{kind}" if kind in ("jfif", "jpe") else ".png")
+        with Image.open(made) as enhanced:
+            back = np.asarray(enhanced.convert("RGB").resize((30, 20), Image.Resampling.BOX)).astype(int)
+        assert np.abs(back - np.asarray(shown)).mean() < 15, kind
+    assert {name: state for name, state in states.items() if name[:2] == "v-" and state != "done"} == {}
+    for name, command in (("a.heic", "heif-convert a.heic a.png"), ("b.CR2", "darktable-cli b.CR2 b.tif")):
+        assert (states[name], found[name]["problem"].endswith(command)) == ("failed", True)
+    for name in ("notes.txt", ".DS_Store", "a.xmp", "no suffix", "gone.png"):
+        assert states[name] == "left out"
+        assert found[name]["problem"]
+    for kind in ("gif", "webp", "png"):
+        assert "holds 3 pictures (an animation)" in found[f"moving.{kind}"]["problem"]
+    assert "5 left out, no pictures or videos: .DS_Store, a.xmp, gone.png, no suffix, notes.txt" in said.out
+    assert "8 of " in said.err
+
+
+def test_a_single_file_that_is_not_read_says_how_to_convert_it(tmp_path, capsys):
+    (tmp_path / "a.heic").write_bytes(b"something")
+    assert main([str(tmp_path / "a.heic"), "-o", str(tmp_path / "b.png"), *ENGINE]) == 1
+    assert ".heic is not read. Convert it, for example with: heif-convert a.heic a.png" in capsys.readouterr().err
+
+
+def test_two_videos_that_would_get_one_name_keep_their_own(tmp_path):
+    given = tmp_path / "in"
+    for name in ("clip.avi", "clip.ts", "clip.mkv", "Alone.avi"):
+        make_video(given / name, [photo(48, 64)], codec="mpeg2video")
+    picture(given / "clip.png")
+    Image.fromarray(photo(20, 30)).save(given / "clip.bmp")
+    assert main([str(given), "-o", str(tmp_path / "out"), "--preset", "fast", *ENGINE]) == 0
+    made = {name: row["made"] for name, row in rows(tmp_path / "out").items()}
+    assert made.pop("Alone.avi") == "Alone.mkv"
+    assert made.pop("clip.avi") == "clip.avi.mkv"
+    assert made.pop("clip.ts") == "clip.ts.mkv"
+    assert made.pop("clip.bmp") == "clip.bmp.png"
+    assert made == {"clip.mkv": "clip.mkv", "clip.png": "clip.png"}
+    assert all((tmp_path / "out" / row["made"]).is_file() for row in rows(tmp_path / "out").values())
+
+
+@pytest.mark.parametrize("name", ["12:30:45.mp4", "Movie: part 1.mp4", "file:a.mkv", "concat:a.mkv", "data:,a.mp4"])
+def test_a_name_that_reads_like_a_protocol_is_a_file_on_both_sides(name, tmp_path, monkeypatch, at_student):
+    monkeypatch.chdir(tmp_path)
+    make_video(tmp_path / "in" / "a.mkv", [photo(48, 64)])
+    source = (tmp_path / "in" / "a.mkv").rename(tmp_path / name)
+    model = ["--model", str(at_student.paths.student_onnx), "--preset", "fast", *ENGINE]
+    assert main([name, "-o", f"made {name}", *model]) == 0
+    assert main([source.name, "-o", f"to:{name}", *model]) == 0
+    assert (tmp_path / f"made {name}").read_bytes() == (tmp_path / f"to:{name}").read_bytes()
 
 
 def test_one_odd_file_does_not_end_the_others(album, tmp_path, capsys, monkeypatch):
@@ -216,6 +294,7 @@ def test_ctrl_c_ends_a_folder_soon_and_the_next_call_goes_on(at_student, tmp_pat
 def test_what_is_finished_is_skipped_by_content_and_means(album, tmp_path):
     out = tmp_path / "out"
     (album / "broken.png").unlink()
+    (album / "notes.txt").unlink()
     call = [str(album), "-o", str(out), *ENGINE]
     assert main(call) == 0
     (out / "d.tif").unlink()
@@ -238,7 +317,7 @@ def test_an_output_inside_the_input_is_no_input_and_foreign_files_stay(album, ca
     assert main([str(album), "-o", str(out), *ENGINE]) == 1
     assert "was not written by sharpcam" in capsys.readouterr().err
     assert (out / "a.png").read_bytes() == foreign
-    assert set(rows(out)) == {"a.png", "d.tif", "deep/c.webp", "deep/down/b.jpg"}
+    assert set(rows(out)) == {"a.png", "d.tif", "deep/c.webp", "deep/down/b.jpg", "notes.txt"}
     assert main([str(album), "-o", str(album), *ENGINE]) == 1
     assert "no input is ever overwritten" in capsys.readouterr().err
 
