@@ -136,7 +136,7 @@ def container_of(file: Path) -> str:
     return CONTAINERS[file.suffix.lower()]
 
 
-class CannotHold(SharpcamError):
+class CannotHoldError(SharpcamError):
     """A container cannot hold a stream; why, in FFmpeg's words."""
 
 
@@ -146,7 +146,7 @@ def written(file: Path, *, container: str) -> Iterator[Any]:
     try:
         with written_to(str(file.absolute()), container=container) as opened:  # absolute: no name reads like a protocol
             yield opened
-    except CannotHold as error:
+    except CannotHoldError as error:
         number = getattr(error.__cause__, "errno", None)
         if number in DISK_ERRORS:
             raise OSError(number, str(error), str(file)) from None
@@ -155,9 +155,9 @@ def written(file: Path, *, container: str) -> Iterator[Any]:
 
 @contextmanager
 def written_to(place: Any, *, container: str) -> Iterator[Any]:
-    """A container to write to at `place`, a path or a file that is open. Raises CannotHold."""
+    """A container to write to at `place`, a path or a file that is open. Raises CannotHoldError."""
     try:
         with av.open(place, "w", format=container, container_options={"fflags": "+bitexact"}) as opened:
             yield opened
     except (ValueError, av.error.FFmpegError) as error:
-        raise CannotHold(" ".join(str(error).split())) from error
+        raise CannotHoldError(" ".join(str(error).split())) from error

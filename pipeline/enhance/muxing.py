@@ -10,7 +10,7 @@ from typing import Any
 import av
 
 from pipeline.core.errors import SharpcamError
-from pipeline.enhance.encoding import CannotHold, Encoding, open_encoder, written, written_to
+from pipeline.enhance.encoding import CannotHoldError, Encoding, open_encoder, written, written_to
 from pipeline.enhance.segments import Segments, decoding_times
 from pipeline.media.orientation import AS_STORED, Matrix
 from pipeline.media.video import Facts, continuing, copied_streams, opened
@@ -20,7 +20,7 @@ NOTHING_HOLDS_IT = "Convert what lies beside the pictures, for example with: ffm
 
 
 def check_container(facts: Facts, encoding: Encoding, container: str) -> None:
-    """Raise SharpcamError where a container cannot hold this video: at once, all but the pictures written to nowhere."""
+    """Raise SharpcamError where a container cannot hold this video: all but its pictures is written, to nowhere."""
     size = 2 * facts.size[0], 2 * facts.size[1]
     check_encoder(facts, encoding, size=size)
     if not (reason := _why_not(facts, encoding, container, size=size)):
@@ -40,7 +40,7 @@ def _why_not(facts: Facts, encoding: Encoding, container: str, *, size: tuple[in
             target.start_encoding()
             for _, packet in _copied_packets(continuing(source, stream), others):
                 target.mux(packet)
-    except CannotHold as error:
+    except CannotHoldError as error:
         return str(error)
     return ""
 

@@ -85,17 +85,21 @@ def enhance_folder(found: Found, work: Work, output: Path, *, jobs: int, overwri
         for row in chain(found.others, enhance_all(found.tasks, attempt, jobs=jobs)):
             write(row)
             rows.append(row)
-    failed = [row for row in rows if row.status == "failed"]
-    left_out = [row.file for row in rows if row.status == LEFT_OUT]
     measured = [each for row in rows if row.made for each in manifest.measured(row.file)]
     if work.compared and measured:
         write_table(measured, output / COMPARED, other=work.compared)
-    skipped = sum(row.status == "skipped" for row in rows)
-    new = sum(row.status == "done" for row in rows)
-    print(f"{new} enhanced, {skipped} finished before, {len(failed)} failed: {output / REPORT}")
+    sum_up(rows, output / REPORT)
+
+
+def sum_up(rows: list[Row], table: Path) -> None:
+    """Say what became of a folder. Raises SharpcamError where some of it failed."""
+    states = {state: [row for row in rows if row.status == state] for state in ("done", "skipped", "failed", LEFT_OUT)}
+    done, skipped, failed, left_out = states.values()
+    print(f"{len(done)} enhanced, {len(skipped)} finished before, {len(failed)} failed: {table}")
     if left_out:
         others = f" and {len(left_out) - TOLD} more" if len(left_out) > TOLD else ""
-        print(f"{len(left_out)} left out, no pictures or videos: {', '.join(left_out[:TOLD])}{others}")
+        names = ", ".join(row.file for row in left_out[:TOLD])
+        print(f"{len(left_out)} left out, no pictures or videos: {names}{others}")
     for row in [row for row in rows if row.note][:TOLD]:
         print(f"{row.file}: {row.note}")
     if cameras := [row.dials for row in rows if row.dials]:

@@ -56,6 +56,7 @@ class Work:
             picture = read_picture(task.source, megapixels=self.megapixels)
             if self.upright:
                 picture = picture.upright()
+            picture = picture.spread()
             size, enhancer = picture.size, enhancer.seen([picture.colour])
             picture = enhanced(picture, enhancer, advance)  # what was read is not kept beside it
             write_picture(task.target, picture, quality=self.quality)

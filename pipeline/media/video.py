@@ -25,6 +25,7 @@ FIRST_FRAMES = 24  # whose times are looked at: more than any codec holds back
 END_IS_MISSING = 0.9  # of the length that a video claims
 IN_A_ROW = 100  # frames between two that are looked at: where there are fewer, all are decoded
 FROM_KEY_FRAME = 300  # frames that are decoded at most to come to one that is looked for
+LAST_FRAME_S = 0.1  # its duration is not always told
 MISSED_S = 5.0  # and never more of it than this
 
 
@@ -270,6 +271,6 @@ def check_end(facts: Facts) -> None:
             if at is not None:
                 end_s = max(end_s, float((at + (packet.duration or 0)) * packet.time_base))
                 is_cut[packet.stream_index] = packet.is_corrupt and kind != "mpegts"  # broadcasts live with that
-        least_s = 2 * float(facts.step * facts.time_base)  # the last frame's duration is not always told
+        least_s = max(LAST_FRAME_S, 2 * float(facts.step * facts.time_base))
         if any(is_cut.values()) or claimed_s - end_s > max(least_s, min((1 - END_IS_MISSING) * claimed_s, MISSED_S)):
             raise EOFError

@@ -1,7 +1,7 @@
 """Reading pictures as people have them: PNG, JPEG, WebP, TIFF; 8 or 16 bit, grey, with alpha, EXIF and a profile."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, TiffImagePlugin, _imaging
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, _imaging
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
@@ -39,8 +39,13 @@ IN_A_ROW = 3  # pictures: two in the row, and one on its way there
 PILLOW_BYTES = 4  # of a pixel of what Pillow writes, in its own copy
 PILLOW_BLOCK = 1 << 26  # bytes; glibc keeps smaller ones, such as Pillow's usual 16 MB, when a picture is done
 TOLD_BY_TIFF = (0x010E, 0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
+JPEG_END, NO_ZEROS = b"\xff\xd9", 64 * b"\x5a"
+NEW_SUBFILE_TYPE, REDUCED, MASK, SAMPLE_FORMAT = 254, 1, 4, 339  # tags of a TIFF, and bits of one
+BITS_OF_PNG = 24  # where they stand in its file
+MOST_TOLD_BYTES = 1 << 26  # of the texts and the profile of a PNG; Pillow's own limit is less than profiles have
 TURNED_BACK = {6: 8, 8: 6}  # the others undo themselves
 _imaging.set_block_size(PILLOW_BLOCK)
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MOST_TOLD_BYTES
 
 
 def picture_size(path: Path, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
@@ -70,12 +75,13 @@ def read_picture(path: Path, *, megapixels: float = MEGAPIXELS) -> Picture:
             exif = PREFIX + exif
         profile = image.info.get("icc_profile") or b""
         if _has_16_bits(image, path):
-            pixels, grey = _pixels_of_16_bits(path), image.mode.startswith(("I", "L"))
+            pixels, grey = _pixels_of_16_bits(path, page=image.tell()), image.mode.startswith(("I", "L"))
             if is_tiff:
                 pixels = _as_meant(pixels, image.tag_v2, path)
             elif grey and "transparency" in image.info:
                 pixels = _with_key(pixels, image.info["transparency"])
         else:
+            image = _loaded(image, path)
             if image.mode == "CMYK" and profile:
                 image, profile = _without_ink(image, profile)
             if image.mode == "LAB":
@@ -103,19 +109,15 @@ def _opened(path: Path, *, megapixels: float) -> Iterator[Any]:
     try:
         with Image.open(path) as opened:
             image: Any = opened
-            if image.format not in READ:
-                raise SharpcamError(f"{path} is a {image.format} file. Convert it to PNG, JPEG, WebP or TIFF.")
-            if image.width * image.height > megapixels * 1e6:
-                raise SharpcamError(
-                    f"{path} has {image.width * image.height / 1e6:.0f} megapixels and {megapixels:g} are allowed. "
-                    "If that is meant, raise --megapixels."
-                )
-            _refuse_several(image, path)
+            _check(image, path, megapixels=megapixels)
             yield image
     except SharpcamError:
         raise
     except MemoryError:
         raise SharpcamError(f"There is not enough memory for {path}. Use fewer --jobs.") from None
+    except UnidentifiedImageError:
+        _refuse_numbers(_tags_of(path), path)
+        raise SharpcamError(f"{path} is no picture that can be read (unknown kind). Repair or remove it.") from None
     except Exception as error:  # of the decoders, which raise anything at what is broken
         if isinstance(error, OSError) and error.errno:
             raise SharpcamError(f"{path} cannot be read ({error.strerror}). Check the file.") from None
@@ -123,9 +125,27 @@ def _opened(path: Path, *, megapixels: float) -> Iterator[Any]:
         raise SharpcamError(f"{path} is no picture that can be read ({reason}). Repair or remove it.") from None
 
 
+def _check(image: Any, path: Path, *, megapixels: float) -> None:
+    """Raise SharpcamError for a file whose pixels are not to be decoded."""
+    if image.format not in READ:
+        raise SharpcamError(f"{path} is a {image.format} file. Convert it to PNG, JPEG, WebP or TIFF.")
+    if image.width * image.height > megapixels * 1e6:
+        raise SharpcamError(
+            f"{path} has {image.width * image.height / 1e6:.0f} megapixels and {megapixels:g} are allowed. "
+            "If that is meant, raise --megapixels."
+        )
+    _refuse_several(image, path)
+    if image.format == "TIFF":
+        _refuse_numbers(image.tag_v2, path)
+
+
 def _refuse_several(image: Any, path: Path) -> None:
-    """Raise SharpcamError for an animation, and for a TIFF of several pages."""
+    """Raise SharpcamError for an animation, and for a TIFF of several pages. One of one page is left at that."""
     count = getattr(image, "n_frames", 1)
+    if image.format == "TIFF":
+        pages = [page for page in range(count) if not _is_thumbnail(image, page)] or [0]
+        image.seek(pages[0])
+        count = len(pages)
     if count == 1 or image.format == "MPO":  # whose other pictures are views and previews of the first
         return
     kind, option = ("pages", "") if image.format == "TIFF" else ("an animation", "-coalesce ")
@@ -133,6 +153,36 @@ def _refuse_several(image: Any, path: Path) -> None:
         f"{path} holds {count} pictures ({kind}), and one is taken. Take them apart, for example with: "
         f"magick {path.name} {option}{path.stem}-%03d.png"
     )
+
+
+def _is_thumbnail(image: Any, page: int) -> bool:
+    """Whether a page of a TIFF is a smaller form of another, or its mask (TIFF 6.0, section 8: NewSubfileType)."""
+    image.seek(page)
+    return bool(image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & (REDUCED | MASK))
+
+
+def _refuse_numbers(tags: Any, path: Path) -> None:
+    """Raise SharpcamError for a TIFF whose numbers no library here reads as what they are."""
+    meaning = {2: "signed whole numbers", 3: "floating-point numbers"}.get(tags.get(SAMPLE_FORMAT, (1,))[0], "")
+    bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+    inks = {5: "CMYK", 8: "Lab", 9: "Lab"}.get(tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 1), "")
+    if meaning or bits > 16 or (bits > 8 and inks):
+        held = f"{bits} bits per channel ({' '.join(filter(None, (inks, meaning or 'whole numbers')))})"
+        raise SharpcamError(
+            f"{path} is whole, but has {held}; 8 and 16 bits of grey or RGB are read. Convert it, for example with: "
+            f"magick {path.name} -colorspace sRGB -depth 16 -define quantum:format=unsigned {path.stem}-16.tif"
+        )
+
+
+def _tags_of(path: Path) -> Any:
+    """The first tags of a TIFF that Pillow does not know; none of another file, and of a broken one."""
+    with path.open("rb") as file, suppress(Exception):  # of a parser, which raises anything at what is broken
+        tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+        file.seek(tags.next)
+        tags.load(file)
+        tags.get(TiffImagePlugin.BITSPERSAMPLE)
+        return dict(tags)
+    return {}
 
 
 def _told_by_tiff(image: Any) -> bytes:
@@ -156,11 +206,34 @@ def _has_16_bits(image: Any, path: Path) -> bool:
     return image.format == "TIFF" and 16 in image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, ())
 
 
-def _pixels_of_16_bits(path: Path) -> Frame:
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+def _pixels_of_16_bits(path: Path, *, page: int) -> Frame:
+    data = np.fromfile(path, np.uint8)
+    if page:
+        pixels = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(page, page + 1))[1][0]
+    else:
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
         raise ValueError("its pixels")
     return _in_opencv_order(pixels)
+
+
+def _loaded(image: Any, path: Path) -> Any:
+    """The image with its pixels decoded. A JPEG without its end is whole enough where no pixel is missing.
+
+    What is missing is read as zeros, or as whatever follows: only where both are the same picture, nothing is.
+    """
+    try:
+        image.load()
+    except OSError:
+        if image.format not in ("JPEG", "MPO"):
+            raise
+        data = path.read_bytes().rstrip(JPEG_END)
+        ended = Image.open(BytesIO(data + JPEG_END))
+        other = Image.open(BytesIO(data + NO_ZEROS + JPEG_END))
+        if not np.array_equal(np.asarray(ended), np.asarray(other)):
+            raise
+        return ended
+    return image
 
 
 def _as_meant(pixels: Frame, tags: Any, path: Path) -> Frame:
@@ -193,6 +266,13 @@ def _in_opencv_order(pixels: Frame) -> Frame:
     return np.asarray(cv2.cvtColor(pixels, codes[channels])) if channels in codes else pixels
 
 
+def _most(image: Any) -> int:
+    """The largest number that a grey PNG holds before Pillow makes 8 bits of it."""
+    with Path(image.filename).open("rb") as file:
+        file.seek(BITS_OF_PNG)
+        return int((1 << file.read(1)[0]) - 1)
+
+
 def _without_ink(image: Any, profile: bytes) -> tuple[Any, bytes]:
     """A CMYK image by its profile as sRGB."""
     own = ImageCms.ImageCmsProfile(BytesIO(profile))
@@ -201,5 +281,7 @@ def _without_ink(image: Any, profile: bytes) -> tuple[Any, bytes]:
 
 def _pixels_of_8_bits(image: Any) -> tuple[Frame, bool]:
     grey = image.mode in ("1", "L", "LA", "La")
+    if grey and isinstance(key := image.info.pop("transparency", None), int):
+        return _with_key(np.asarray(image.convert("L")), key * 255 // _most(image)), True
     kind = ("LA" if grey else "RGBA") if image.has_transparency_data else ("L" if grey else "RGB")
     return np.asarray(image.convert(kind)), grey
