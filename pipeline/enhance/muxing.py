@@ -12,9 +12,13 @@ import av
 from pipeline.core.errors import SharpcamError
 from pipeline.enhance.encoding import CannotHoldError, Encoding, open_encoder, written, written_to
 from pipeline.enhance.segments import Segments, decoding_times
+from pipeline.media.containers import open_container
 from pipeline.media.orientation import AS_STORED, Matrix
-from pipeline.media.video import Facts, continuing, copied_streams, opened
+from pipeline.media.video import COPIED, Facts, continuing, copied_streams, is_cover, opened
 
+COVER_IS_A_STREAM, HOLD_COVERS = ("mp4", "mov"), ("mp4", "mov", "matroska")
+COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
+TOLD_OF_PICTURES = ("language", "title", "timecode", "creation_time", "handler_name")
 HOLD_NEARLY_ALL = {"matroska": ".mkv", "mp4": ".mp4", "mov": ".mov"}  # containers, the most able first
 NOTHING_HOLDS_IT = "Convert what lies beside the pictures, for example with: ffmpeg -i {0} -c:v copy -c:a aac -sn x.mkv"
 
@@ -35,7 +39,7 @@ def _why_not(facts: Facts, encoding: Encoding, container: str, *, size: tuple[in
     """Why a container cannot hold what the source has beside its pictures; empty where it can."""
     try:
         with opened(facts.path) as (source, stream), written_to(Nowhere(), container=container) as target:
-            _video_of(facts, encoding, target, size=size)
+            _video_of(facts, encoding, target, like=stream, size=size)
             others = _others_of(source, target)
             target.start_encoding()
             for _, packet in _copied_packets(continuing(source, stream), others):
@@ -62,7 +66,7 @@ def check_encoder(facts: Facts, encoding: Encoding, *, size: tuple[int, int]) ->
 def mux(segments: Segments, facts: Facts, encoding: Encoding, file: Path, *, container: str, matrix: Matrix) -> None:
     """Write the video's packets, and those of the source's other streams as they are, in the order of their times."""
     with opened(facts.path) as (source, stream), written(file, container=container) as target:
-        video = _video_of(facts, encoding, target, size=segments.size)
+        video = _video_of(facts, encoding, target, like=stream, size=segments.size)
         if matrix != AS_STORED:
             video.set_display_matrix(matrix)
         others = _others_of(source, target)
@@ -72,9 +76,30 @@ def mux(segments: Segments, facts: Facts, encoding: Encoding, file: Path, *, con
             target.mux(packet)
 
 
-def _video_of(facts: Facts, encoding: Encoding, target: Any, *, size: tuple[int, int]) -> Any:
-    """The stream of the pictures in a container that is written; the encoder gives it its header, and no packet."""
+def lost_beside(facts: Facts, container: str) -> list[str]:
+    """What a video holds beside its pictures that is not copied into a container, each in a few words."""
+    with opened(facts.path) as (source, video):
+        lost = ["its transparency"] if facts.alpha else []
+        for stream in source.streams:
+            if is_cover(stream):
+                lost += [] if container in HOLD_COVERS else ["a cover"]
+            elif stream.type not in COPIED and stream is not video and not _is_kept_timecode(stream, video):
+                lost.append(f"another track (number {stream.index}, {stream.type})")
+        return lost
+
+
+def _is_kept_timecode(stream: Any, video: Any) -> bool:
+    """Whether a track is a timecode, which the pictures' own track tells too and with it the file that is written."""
+    return bool(stream.type == "data" and stream.metadata.get("timecode") == video.metadata.get("timecode", ""))
+
+
+def _video_of(facts: Facts, encoding: Encoding, target: Any, *, like: Any, size: tuple[int, int]) -> Any:
+    """The stream of the pictures in a container that is written; the encoder gives it its header, and no packet.
+
+    What the stream `like` tells of itself, it tells too: its language, title and timecode.
+    """
     video = target.add_stream(encoding.table.encoder)
+    video.metadata.update({name: like.metadata[name] for name in TOLD_OF_PICTURES if name in like.metadata})
     encoding.tune(video.codec_context, facts.colours, size=size, rate=facts.rate, base=facts.time_base)
     video.time_base = facts.time_base
     if facts.aspect:
@@ -89,10 +114,20 @@ def _others_of(source: Any, target: Any) -> dict[int, Any]:
     target.set_chapters(source.chapters())
     copies = {}
     for stream in copied_streams(source):
+        if is_cover(stream) and target.format.name not in COVER_IS_A_STREAM:
+            if target.format.name in HOLD_COVERS and (data := _cover_in(source.name, stream.index)):
+                target.add_attachment(*COVERS.get(stream.codec_context.name, COVERS["mjpeg"]), data)
+            continue
         copies[stream.index] = copy = target.add_stream_from_template(stream)
         copy.metadata.update(stream.metadata)
         copy.disposition = stream.disposition
     return copies
+
+
+def _cover_in(name: str, index: int) -> bytes:
+    """The picture in a stream that is a cover."""
+    with open_container(Path(name)) as container:
+        return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
 
 
 def _video_packets(segments: Segments, stream: Any, facts: Facts) -> Iterator[tuple[float, Any]]:
@@ -114,9 +149,11 @@ def _copied_packets(packets: Iterator[Any], streams: dict[int, Any]) -> Iterator
     for packet in packets:
         if (stream := streams.get(packet.stream_index)) is None:
             continue
-        packet.dts = packet.pts if packet.dts is None else packet.dts
-        if packet.dts is None:  # the empty one at the end
+        if not packet.size:  # the one at the end
             continue
+        packet.dts = packet.pts if packet.dts is None else packet.dts
+        if packet.dts is None:  # a cover
+            packet.dts = 0
         _rescale(packet, stream.time_base)
         least = last.get(stream.index, packet.dts - 1) + (stream.type != "subtitle")  # two may be shown at once
         last[stream.index] = packet.dts = max(packet.dts, least)

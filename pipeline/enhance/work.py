@@ -5,11 +5,12 @@ from typing import Any
 
 from pipeline.enhance.batch import Room, Row, Task
 from pipeline.enhance.comparison import Comparison
-from pipeline.enhance.encoding import Encoding
+from pipeline.enhance.encoding import Encoding, container_of
 from pipeline.enhance.enhancer import Advance, Enhancer, Measured
 from pipeline.enhance.images.picture import Picture
 from pipeline.enhance.images.read import enhancing_bytes, read_picture
 from pipeline.enhance.images.write import writable, write_picture
+from pipeline.enhance.muxing import lost_beside
 from pipeline.enhance.names import is_video
 from pipeline.enhance.video import enhance_video
 from pipeline.media.decoding import Damage
@@ -75,7 +76,9 @@ class Work:
             damage=damage,
             advance=lambda count: advance(count * width * height),
         )
-        return Row(task.name, "done", width, height, *made, frames=frames, note=str(damage)).seen(enhancer.dials)
+        lost = lost_beside(facts, container_of(task.target))
+        note = "; ".join(filter(None, [str(damage), f"left out: {', '.join(lost)}" if lost else ""]))
+        return Row(task.name, "done", width, height, *made, frames=frames, note=note).seen(enhancer.dials)
 
 
 def enhanced(picture: Picture, enhancer: Enhancer, advance: Advance | None = None) -> Picture:

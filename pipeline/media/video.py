@@ -21,6 +21,7 @@ FROM_HD = 720  # lines, from which on players take what says nothing of its colo
 SMPTE170M, BT709, UNSPECIFIED, LIMITED = 6, 1, 2, 1  # ITU-T H.273
 SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # matrices, as the converter of colours counts them
 WITH_MATRIX = {1: (1, 1), 4: (4, 4), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}  # primaries, transfer
+COPIED = ("audio", "subtitle", "attachment")
 FIRST_FRAMES = 24  # whose times are looked at: more than any codec holds back
 END_IS_MISSING = 0.9  # of the length that a video claims
 IN_A_ROW = 100  # frames between two that are looked at: where there are fewer, all are decoded
@@ -51,6 +52,7 @@ class Facts:
     matrix: Matrix  # how it is to be turned
     aspect: Fraction | None  # of a pixel
     ascending: bool = False  # frames come without their own times
+    alpha: bool = False  # what is transparent is not read
 
     @property
     def step(self) -> int:
@@ -71,7 +73,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """The container and its video stream. What cannot be decoded is said in a sentence."""
     try:
         with open_container(path) as container:
-            videos = [stream for stream in container.streams.video if not _is_cover(stream)]
+            videos = [stream for stream in container.streams.video if not is_cover(stream)]
             if not videos:
                 raise SharpcamError(f"{path} holds no video. Give a file that a video player shows.")
             videos[0].thread_type = "SLICE"  # with threads for frames, what damage costs depends on the threads
@@ -84,8 +86,9 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         ) from None
 
 
-def _is_cover(stream: Any) -> bool:
-    return bool(stream.disposition & stream.disposition.__class__.attached_pic)
+def is_cover(stream: Any) -> bool:
+    """Whether a stream is the cover of what is played: a single picture."""
+    return stream.type == "video" and bool(stream.disposition & stream.disposition.__class__.attached_pic)
 
 
 def look_at(path: Path) -> Facts:
@@ -107,6 +110,7 @@ def look_at(path: Path) -> Facts:
             matrix_of(frame),
             stream.sample_aspect_ratio,
             _comes_without_times(path),
+            stream.metadata.get("alpha_mode") == "1" or any(part.is_alpha for part in frame.format.components),
         )
 
 
@@ -129,8 +133,8 @@ def shown_frames(
 
 
 def copied_streams(container: Any) -> list[Any]:
-    """What is copied beside the picture: sound, subtitles, and the fonts of these."""
-    return [stream for stream in container.streams if stream.type in ("audio", "subtitle", "attachment")]
+    """What is copied beside the picture: sound, subtitles, the fonts of these, and covers."""
+    return [stream for stream in container.streams if stream.type in COPIED or is_cover(stream)]
 
 
 def continuing(container: Any, stream: Any) -> Iterator[Any]:
