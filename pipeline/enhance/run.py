@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
+from pipeline.core.library_lines import library_lines
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.enhance.batch import COMPARED, LEFT_OUT, REPORT, Found, Manifest, Row, Task, find_tasks, key_of, report
@@ -219,4 +220,5 @@ def main(words: list[str] | None = None) -> int:
         except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise SharpcamError(f"OUTPUT cannot be at {error.filename} ({error.strerror}). Choose another.") from None
 
-    return run_command(work)
+    with library_lines(shown=asked.library_lines):
+        return run_command(work)
