@@ -4,9 +4,11 @@ import argparse
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.program import command_parser
+from pipeline.enhance.comparison import TEACHER
 from pipeline.enhance.encoding import CODECS, PRESETS, USUAL, USUAL_IN, Encoding
 from pipeline.enhance.images.read import MEGAPIXELS
 from pipeline.enhance.images.write import QUALITY
+from pipeline.enhance.sizing import pixels
 from pipeline.enhance.video import SEGMENT_FRAMES
 from pipeline.student.engines import ENGINES
 
@@ -35,6 +37,10 @@ def arguments_of(words: list[str] | None, *, about: str | None = None) -> argpar
         "--fit",
         action="store_true",
         help="give the target geometry, cropped as in training, in place of twice the input",
+    )
+    add("--scale", type=int, choices=(1, 2), help="times the input's size; 1 enhances without enlarging (2)")
+    add(
+        "--size", type=pixels, metavar="WxH", help="the size of what is written, such as 1280x720, in the input's shape"
     )
     add("--compare", metavar="OTHER", help="write [other | student] and a table; teacher, bicubic, lanczos or a model")
     add("--overwrite", action="store_true", help="replace outputs that exist; never an input")
@@ -71,6 +77,10 @@ def refuse_ignored(asked: argparse.Namespace) -> None:
     if ignored := [name for name in others if getattr(asked, name) != getattr(usual, name)]:
         options = " and no ".join(f"--{name.replace('_', '-')}" for name in ignored)
         raise SharpcamError(f"{'A camera takes' if is_camera else 'Files take'} no {options}. Leave that out.")
+    sizes = [name for name in ("fit", "scale", "size") if getattr(asked, name) != getattr(usual, name)]
+    sizes += [f"compare {TEACHER}"] * (asked.compare == TEACHER and sizes[:1] != ["fit"])
+    if len(sizes) > 1:
+        raise SharpcamError(f"--{' and --'.join(sizes)} ask for several sizes. Leave out all but one.")
     if asked.virtual_camera and asked.output:
         raise SharpcamError("A camera's picture goes to a file or to a virtual camera. Leave out one of them.")
 

@@ -23,9 +23,8 @@ HOLD_NEARLY_ALL = {"matroska": ".mkv", "mp4": ".mp4", "mov": ".mov"}  # containe
 NOTHING_HOLDS_IT = "Convert what lies beside the pictures, for example with: ffmpeg -i {0} -c:v copy -c:a aac -sn x.mkv"
 
 
-def check_container(facts: Facts, encoding: Encoding, container: str) -> None:
+def check_container(facts: Facts, encoding: Encoding, container: str, *, size: tuple[int, int]) -> None:
     """Raise SharpcamError where a container cannot hold this video: all but its pictures is written, to nowhere."""
-    size = 2 * facts.size[0], 2 * facts.size[1]
     check_encoder(facts, encoding, size=size)
     if not (reason := _why_not(facts, encoding, container, size=size)):
         return
@@ -57,9 +56,9 @@ def check_encoder(facts: Facts, encoding: Encoding, *, size: tuple[int, int]) ->
         open_encoder(context)
     except av.error.FFmpegError as error:
         told = f"crf {encoding.options['crf']}" if "crf" in encoding.options else "its options"
+        advice = "Choose another --codec or --quality" + (", or even sides" if size[0] % 2 or size[1] % 2 else "")
         raise SharpcamError(
-            f"The encoder {encoding.codec} does not take {size[0]}x{size[1]} with {told} ({error.strerror}). "
-            "Choose another --codec or --quality."
+            f"The encoder {encoding.codec} does not take {size[0]}x{size[1]} with {told} ({error.strerror}). {advice}."
         ) from None
 
 

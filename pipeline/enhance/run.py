@@ -2,9 +2,9 @@
 
 python -m pipeline.enhance INPUT -o OUTPUT
 
-INPUT is a picture, a video, a folder of both, or camera:0. The answer has twice the input's
-size, or with --fit the target geometry. What is finished is skipped, what was killed goes on where it stopped, and
-no input is ever changed.
+INPUT is a picture, a video, a folder of both, or camera:0. The answer has twice the input's size, or what --scale,
+--size or --fit ask for. What is finished is skipped, what was killed goes on where it stopped, and no input is ever
+changed.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from pipeline.enhance.images.write import QUALITY
 from pipeline.enhance.names import is_video
 from pipeline.enhance.segments import known_identity
 from pipeline.enhance.shares import enhance_all
+from pipeline.enhance.sizing import Sizing
 from pipeline.enhance.upscaler import Upscaler, engine_for, load_upscaler
 from pipeline.enhance.video import part_of
 from pipeline.enhance.work import Work
@@ -137,7 +138,7 @@ def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
         pictures_by=enhancers.get(for_pictures) or enhancers[engine],
         videos_by=enhancers.get(engine) or enhancers[for_pictures],
         encoding=encoding,
-        upright=asked.fit or asked.compare is not None,
+        upright=asked.fit or asked.compare is not None or asked.size is not None,  # a size is meant as it is seen
         megapixels=asked.megapixels,
         quality=QUALITY if asked.quality is None else asked.quality,
         segment_frames=asked.segment_frames,
@@ -157,7 +158,9 @@ def enhancer_of(asked: argparse.Namespace, contract: Path, engine: str, threads:
 
 
 def turned(upscaler: Upscaler, asked: argparse.Namespace) -> Upscaler:
-    """The upscaler with what was asked of its dials and strength."""
+    """The upscaler with what was asked of its dials and strength, and of the size of its pictures."""
+    if asked.size or asked.scale not in (None, upscaler.scale):
+        upscaler = replace(upscaler, sizing=Sizing(asked.scale or 1, asked.size))
     return upscaler.with_strength(asked.strength).with_fixed(noise=asked.denoise, blur=asked.sharpen)
 
 

@@ -25,7 +25,7 @@ from pipeline.enhance.muxing import check_container, mux
 from pipeline.enhance.segments import Coded, Segments
 from pipeline.enhance.video_checks import check
 from pipeline.media.decoding import Damage
-from pipeline.media.orientation import AS_STORED, Matrix, enlarged, upright
+from pipeline.media.orientation import AS_STORED, Matrix, enlarged, shown_size, upright
 from pipeline.media.video import SWSCALE, Facts, Timed, check_end, look_at, opened, read_frames
 
 SEGMENT_FRAMES = 250
@@ -51,7 +51,8 @@ def enhance_video(
     """
     container, encoding = container_of(target), encoding.suited(target)
     facts = look_at(source)
-    check_container(facts, encoding, container)
+    turned = facts.matrix if as_shown else AS_STORED
+    check_container(facts, encoding, container, size=enhancer.size_of(shown_size(facts.size, turned)))
     check_end(facts)
     target.parent.mkdir(parents=True, exist_ok=True)
     identity = {
@@ -65,7 +66,6 @@ def enhance_video(
     advance(done := segments.begin())
     enhancer.measured[:] = segments.measured()
     kept = len(enhancer.measured)
-    turned = facts.matrix if as_shown else AS_STORED
     frames = ahead(read_frames(facts, begin=done, damage=damage), most=AHEAD_FRAMES)
     enhancer.restore(segments.state())
     states: deque[State] = deque()  # of the stream, at the end of each whole segment

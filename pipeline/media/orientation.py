@@ -29,6 +29,11 @@ def upright(picture: Frame, matrix: Matrix) -> Frame:
     return np.ascontiguousarray(picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
 
 
+def shown_size(size: tuple[int, int], matrix: Matrix) -> tuple[int, int]:
+    """(width, height) of what `upright` makes of a picture of `size`."""
+    return (size[1], size[0]) if matrix[0] == matrix[4] == 0 else size
+
+
 def enlarged(matrix: Matrix, *, by: float) -> Matrix:
     """The matrix for pictures of `by` times the size: what it moves, it moves as much further."""
     return (*matrix[:6], round(by * matrix[6]), round(by * matrix[7]), matrix[8])

@@ -2,16 +2,23 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
+from av.stream import Disposition
 from making import photo
+from PIL import Image
 
 from pipeline.core.errors import SharpcamError
-from pipeline.enhance.encoding import Encoding
+from pipeline.enhance.encoding import Encoding, container_of
+from pipeline.enhance.muxing import lost_beside
+from pipeline.enhance.sizing import Sizing
 from pipeline.enhance.video import enhance_video, part_of
 from pipeline.media.decoding import Damage
 from pipeline.media.orientation import AS_STORED, upright
@@ -196,3 +203,78 @@ def test_frames_whose_times_are_those_of_their_packets_take_them_in_order(upscal
             made.mux(packet)
     enhance_video(source, tmp_path / "b.mp4", upscaler, FAST)
     np.testing.assert_allclose(np.diff(sorted(seconds(tmp_path / "b.mp4", "video"))), 0.04, atol=0.002)
+
+
+def cover_of(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        covers = [stream for stream in container.streams if stream.type == "video"][1:]
+        return [bytes(packet) for packet in (container.demux(covers) if covers else []) if packet.size]
+
+
+def test_a_cover_is_kept_or_named(upscaler, tmp_path):
+    source, jpeg = tmp_path / "a.mp4", BytesIO()
+    Image.fromarray(photo(32, 32)).save(jpeg, format="JPEG")
+    plain = film(tmp_path / "plain.mp4")
+    with av.open(str(plain)) as given, av.open(str(source), "w") as made:
+        video, cover = made.add_stream_from_template(given.streams.video[0]), made.add_stream("mjpeg")
+        cover.width, cover.height, cover.pix_fmt, cover.disposition = 32, 32, "yuvj420p", Disposition.attached_pic
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                made.mux(packet)
+        picture = av.Packet(jpeg.getvalue())
+        picture.stream, picture.pts, picture.dts = cover, 0, 0
+        made.mux(picture)
+    assert cover_of(source) == [jpeg.getvalue()]
+    for name in ("b.mp4", "b.mov", "b.mkv"):
+        enhance_video(source, tmp_path / name, upscaler, FAST)
+        assert cover_of(tmp_path / name) == [jpeg.getvalue()]
+        assert lost_beside(look_at(source), container_of(tmp_path / name)) == []
+    enhance_video(source, tmp_path / "b.webm", upscaler, Encoding("vp9", "fast"))
+    assert lost_beside(look_at(source), "webm") == ["a cover"]
+
+
+def test_transparency_and_other_tracks_are_named(tmp_path):
+    source = tmp_path / "a.mkv"
+    with av.open(str(source), "w") as made:
+        streams = [made.add_stream("ffv1", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "bgra"
+        for stream in streams:
+            made.mux(stream.encode(av.VideoFrame(WIDTH, HEIGHT, "bgra")))
+            made.mux(stream.encode())
+    assert lost_beside(look_at(source), "matroska") == ["its transparency", "another track (number 1, video)"]
+
+
+def test_the_timecode_and_the_name_of_a_video_are_kept(upscaler, tmp_path):
+    source = tmp_path / "a.mov"
+    with av.open(str(source), "w") as made:
+        stream = made.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.metadata.update({"timecode": "01:02:03:04", "language": "fra"})
+        made.mux(stream.encode(av.VideoFrame(WIDTH, HEIGHT, "yuv420p")))
+        made.mux(stream.encode())
+    enhance_video(source, tmp_path / "b.mov", upscaler, FAST)
+    with av.open(str(tmp_path / "b.mov")) as made:
+        assert made.streams.video[0].metadata["language"] == "fra"
+        assert [stream.metadata["timecode"] for stream in made.streams if stream.type == "data"] == ["01:02:03:04"]
+    assert lost_beside(look_at(source), "mov") == []
+
+
+@pytest.mark.parametrize(("sizing", "size"), [(Sizing(1), (64, 48)), (Sizing(1, (160, 120)), (160, 120))], ids=str)
+def test_a_video_gets_the_size_that_is_asked_for(sizing, size, upscaler, tmp_path):
+    source = film(tmp_path / "a.mp4", count=8)
+    sized = replace(upscaler, sizing=sizing)
+    assert enhance_video(source, tmp_path / "b.mp4", sized, FAST) == (8, size)
+    for made, frame in zip(Video(tmp_path / "b.mp4").frames(), Video(source).frames(), strict=True):
+        doubled = cv2.resize(upscaler.enhance(frame), size, interpolation=cv2.INTER_AREA if size[0] == 64 else 2)
+        assert np.abs(made.astype(int) - doubled).mean() < 5
+
+
+def test_a_size_of_another_shape_and_an_odd_one_are_said_before_the_work(upscaler, tmp_path):
+    source = film(tmp_path / "a.mp4")
+    with pytest.raises(SharpcamError, match="another shape than 100x100.*--size 100x75 or 133x100"):
+        enhance_video(source, tmp_path / "b.mp4", replace(upscaler, sizing=Sizing(1, (100, 100))), FAST)
+    with pytest.raises(SharpcamError, match="does not take 100x75 .*or even sides"):
+        enhance_video(source, tmp_path / "b.mp4", replace(upscaler, sizing=Sizing(1, (100, 75))), FAST)
+    assert not part_of(tmp_path / "b.mp4").exists()

@@ -4,6 +4,7 @@ import csv
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -253,6 +254,50 @@ def test_a_name_that_reads_like_a_protocol_is_a_file_on_both_sides(name, tmp_pat
     assert main([name, "-o", f"made {name}", *model]) == 0
     assert main([source.name, "-o", f"to:{name}", *model]) == 0
     assert (tmp_path / f"made {name}").read_bytes() == (tmp_path / f"to:{name}").read_bytes()
+
+
+def test_no_dark_ring_comes_around_what_lies_on_nothing(tmp_path):
+    """White on transparent black, as it is exported: on white it must not be seen."""
+    y, x = np.mgrid[:64, :64]
+    alpha = (255 * np.clip(20 - np.hypot(x - 32, y - 32), 0, 1)).astype(np.uint8)
+    colour = np.where(alpha[..., None] > 0, 255, 0).astype(np.uint8).repeat(3, axis=2)
+    write_picture(tmp_path / "a.png", Picture(colour, alpha))
+    assert main([str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), *ENGINE]) == 0
+    with Image.open(tmp_path / "b.png") as made:
+        shown = Image.new("RGBA", made.size, (255,) * 4)
+        shown.alpha_composite(made)
+    assert np.asarray(shown).min() > 245
+
+
+@pytest.mark.parametrize(("words", "size"), [(["--scale", "1"], (30, 20)), (["--size", "90x60"], (90, 60))])
+def test_a_picture_gets_the_size_that_is_asked_for(words, size, tmp_path, capsys):
+    alpha = photo(20, 30)[..., 0]
+    write_picture(tmp_path / "a.png", Picture(photo(20, 30), alpha))
+    call = [str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), *words, *ENGINE]
+    assert main(call) == 0
+    made = read_picture(tmp_path / "b.png")
+    assert (made.size, made.alpha.shape[::-1]) == (size, size)
+    back = np.asarray(Image.fromarray(made.colour).resize((30, 20), Image.Resampling.BOX)).astype(int)
+    assert np.abs(back - Picture(photo(20, 30), alpha).spread().colour).mean() < 15
+    assert main([*call, "--overwrite", "--compare", "bicubic"]) == 0
+    assert read_picture(tmp_path / "b.png").size == (2 * size[0], size[1])
+    assert main([*call, "--overwrite", "--fit"]) == 1
+    assert "ask for several sizes" in capsys.readouterr().err
+
+
+def test_what_libraries_say_is_shown_where_it_is_asked_for(tmp_path):
+    """libtiff, in OpenCV, tells of a tag that it does not know."""
+    write_picture(tmp_path / "a.tif", Picture(photo(20, 30).astype(np.uint16) * 257))
+    entry, other = (struct.pack("<HHIHH", tag, 3, 1, 1, 0) for tag in (284, 65_000))
+    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes().replace(entry, other))
+    said = []
+    for words in ([], ["--library-lines"]):
+        call = [str(tmp_path / "a.tif"), "-o", str(tmp_path / "b.tif"), "--overwrite", *words, *ENGINE]
+        made = subprocess.run([sys.executable, "-m", "pipeline.enhance", *call], capture_output=True, text=True)
+        assert made.returncode == 0
+        said.append("65000" in made.stderr)
+        assert "enhance:" in made.stderr
+    assert said == [False, True]
 
 
 def test_one_odd_file_does_not_end_the_others(album, tmp_path, capsys, monkeypatch):
