@@ -8,7 +8,7 @@ from pipeline.enhance.comparison import Comparison
 from pipeline.enhance.encoding import Encoding, container_of
 from pipeline.enhance.enhancer import Advance, Enhancer, Measured
 from pipeline.enhance.images.picture import Picture
-from pipeline.enhance.images.read import enhancing_bytes, read_picture
+from pipeline.enhance.images.read import enhancing_bytes, lost_of, read_picture
 from pipeline.enhance.images.write import writable, write_picture
 from pipeline.enhance.muxing import lost_beside
 from pipeline.enhance.names import is_video
@@ -61,7 +61,8 @@ class Work:
             size, enhancer = picture.size, enhancer.seen([picture.colour])
             picture = enhanced(picture, enhancer, advance)  # what was read is not kept beside it
             write_picture(task.target, picture, quality=self.quality)
-            return Row(task.name, "done", *size, *picture.size, frames=1).seen(enhancer.dials)
+            note = lost_of(task.source, task.target)
+            return Row(task.name, "done", *size, *picture.size, frames=1, note=note).seen(enhancer.dials)
 
     def _video(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
         facts, damage = look_at(task.source), Damage()

@@ -1,5 +1,6 @@
 """A picture in memory with all that its file tells: transparency, EXIF, colour profile."""
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -47,6 +48,8 @@ class Picture:
     grey: bool = False
     exif: bytes = b""  # with its PREFIX
     profile: bytes = b""  # ICC
+    xmp: bytes = b""
+    chunks: tuple[tuple[bytes, bytes], ...] = ()  # of a PNG: what it tells of its colours, and texts
 
     @property
     def size(self) -> tuple[int, int]:
@@ -61,7 +64,8 @@ class Picture:
             return self
         exif[ORIENTATION] = 1
         alpha = None if self.alpha is None else np.ascontiguousarray(turn(self.alpha))
-        return replace(self, colour=np.ascontiguousarray(turn(self.colour)), alpha=alpha, exif=exif.tobytes())
+        xmp = re.sub(rb"(tiff:Orientation\W{1,2})[1-8]", rb"\g<1>1", self.xmp)
+        return replace(self, colour=np.ascontiguousarray(turn(self.colour)), alpha=alpha, exif=exif.tobytes(), xmp=xmp)
 
     def spread(self) -> "Picture":
         """The same picture with the colours of what is visible carried on under what is not: it is enlarged with it."""

@@ -31,7 +31,10 @@ from pipeline.enhance.images.picture import (
     told_by,
     told_by_screen,
 )
+from pipeline.enhance.images.png import read_chunks
+from pipeline.enhance.images.profile import profile_of
 
+COLOUR_NUMBERS, TEXTS = {b"gAMA", b"cHRM", b"sRGB"}, {b"tEXt", b"zTXt", b"iTXt"}  # chunks of a PNG
 READ = {*FORMATS.values(), *READ_ONLY.values(), "MPO", "DIB"}
 MEGAPIXELS = 100.0  # a larger picture needs to be allowed
 ENLARGED = 4  # pixels of what is made of one
@@ -41,6 +44,7 @@ PILLOW_BLOCK = 1 << 26  # bytes; glibc keeps smaller ones, such as Pillow's usua
 TOLD_BY_TIFF = (0x010E, 0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
 JPEG_END, NO_ZEROS = b"\xff\xd9", 64 * b"\x5a"
 NEW_SUBFILE_TYPE, REDUCED, MASK, SAMPLE_FORMAT = 254, 1, 4, 339  # tags of a TIFF, and bits of one
+IPTC_TAG = 0x83BB
 BITS_OF_PNG = 24  # where they stand in its file
 MOST_TOLD_BYTES = 1 << 26  # of the texts and the profile of a PNG; Pillow's own limit is less than profiles have
 TURNED_BACK = {6: 8, 8: 6}  # the others undo themselves
@@ -73,7 +77,8 @@ def read_picture(path: Path, *, megapixels: float = MEGAPIXELS) -> Picture:
         exif = _told_by_tiff(image) if is_tiff else image.info.get("exif", b"")
         if exif and not exif.startswith(PREFIX):  # WebP
             exif = PREFIX + exif
-        profile = image.info.get("icc_profile") or b""
+        profile, xmp = image.info.get("icc_profile") or b"", _as_bytes(image.info.get("xmp") or b"")
+        is_png = image.format == "PNG"
         if _has_16_bits(image, path):
             pixels, grey = _pixels_of_16_bits(path, page=image.tell()), image.mode.startswith(("I", "L"))
             if is_tiff:
@@ -90,8 +95,38 @@ def read_picture(path: Path, *, megapixels: float = MEGAPIXELS) -> Picture:
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     alpha = np.ascontiguousarray(pixels[..., -1]) if pixels.shape[2] in (2, 4) else None
     colour = pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, axis=2)
-    picture = Picture(np.ascontiguousarray(colour), alpha, grey, exif, profile)
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    if is_png:
+        found = read_chunks(path, COLOUR_NUMBERS | TEXTS | {b"cICP", b"iCCP"})
+        profile = profile or _profile_by_numbers(found)
+        chunks = tuple(
+            (name, data) for name, several in found.items() for data in several if _is_kept(name, data, found)
+        )
+    picture = Picture(np.ascontiguousarray(colour), alpha, grey, exif, profile, xmp, chunks)
     return _as_stored(picture) if is_tiff else picture
+
+
+def _is_kept(name: bytes, data: bytes, found: dict[bytes, list[bytes]]) -> bool:
+    """Whether a chunk of a PNG is written again as it is: XMP comes apart, and a profile is more than numbers."""
+    if name == b"iCCP":
+        return False
+    return not data.startswith(b"XML:com.adobe.xmp") and not (name in COLOUR_NUMBERS and b"iCCP" in found)
+
+
+def _profile_by_numbers(found: dict[bytes, list[bytes]]) -> bytes:
+    """The profile that the gamma and the primaries of a PNG make, for formats that know only profiles; else nothing."""
+    if b"sRGB" in found or not (b"gAMA" in found or b"cHRM" in found):
+        return b""
+    gamma = int.from_bytes(found[b"gAMA"][0], "big") / 1e5 if b"gAMA" in found else None
+    whole = (
+        [int.from_bytes(found[b"cHRM"][0][at : at + 4], "big") for at in range(0, 32, 4)] if b"cHRM" in found else []
+    )
+    primaries = tuple(number / 1e5 for number in whole)
+    return profile_of(gamma or None, primaries if primaries and min(primaries[1::2]) > 0 else None)
+
+
+def _as_bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
 
 
 def _as_stored(picture: Picture) -> Picture:
@@ -100,6 +135,18 @@ def _as_stored(picture: Picture) -> Picture:
     orientation = exif.get(ORIENTATION, 1)
     exif[ORIENTATION] = TURNED_BACK.get(orientation, orientation)
     return replace(replace(picture, exif=exif.tobytes()).upright(), exif=picture.exif)
+
+
+def lost_of(source: Path, target: Path) -> str:
+    """What of a picture's file is not in the one that was made of it, in a few words."""
+    with _opened(source, megapixels=float("inf")) as image:
+        is_png = image.format == "PNG" and target.suffix.lower() != ".png"
+        lost = {
+            "IPTC": 0x0404 in image.info.get("photoshop", {}) or (image.format == "TIFF" and IPTC_TAG in image.tag_v2),
+            "texts": is_png and bool(read_chunks(source, TEXTS)),
+            "a comment": bool(image.info.get("comment")),
+        }
+    return f"left out: {', '.join(name for name in lost if lost[name])}" if any(lost.values()) else ""
 
 
 @contextmanager
