@@ -16,7 +16,7 @@ CAMERA = "camera:"
 CAMERA_PRESET = "fast"
 BEST_QUALITY = 100
 QUALITY_MEANS = f"JPEG, WebP: 1 to {BEST_QUALITY}, more is better ({QUALITY}); videos: the codec's rate factor"
-FOR_FILES = ("dry_run", "compare", "overwrite", "jobs", "megapixels", "segment_frames")
+FOR_FILES = ("dry_run", "compare", "overwrite", "jobs", "megapixels", "segment_frames", "keep_interlaced")
 FOR_CAMERAS = ("virtual_camera", "seconds")
 
 
@@ -64,6 +64,7 @@ def arguments_of(words: list[str] | None, *, about: str | None = None) -> argpar
     add("--strength", type=_share, default=1.0, help="0: plain bicubic, 1: all of the student (%(default)g)")
     add("--calm", type=_share, default=1.0, help="of videos and cameras: 0: frame by frame, 1: all that time tells")
     add("--virtual-camera", action="store_true", help="a camera's picture as another camera, through pyvirtualcam")
+    add("--keep-interlaced", action="store_true", help="leave interlaced videos so; else they are deinterlaced")
     add("--library-lines", action="store_true", help="show what libraries write to the terminal by themselves")
     add("--seconds", type=float, help="end a camera's view after so long")
     return parser.parse_args(words)

@@ -143,6 +143,7 @@ def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
         quality=QUALITY if asked.quality is None else asked.quality,
         segment_frames=asked.segment_frames,
         calm=asked.calm,
+        keep_interlaced=asked.keep_interlaced,
         compared=asked.compare,
     )
 

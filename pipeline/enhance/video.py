@@ -7,6 +7,7 @@ its own, so that a killed run goes on behind the last whole one, and gives the s
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ def enhance_video(
     *,
     segment_frames: int = SEGMENT_FRAMES,
     as_shown: bool = False,
+    keep_interlaced: bool = False,
     damage: Damage | None = None,
     advance: Callable[[int], object] = int,
 ) -> tuple[int, tuple[int, int]]:
@@ -51,6 +53,7 @@ def enhance_video(
     """
     container, encoding = container_of(target), encoding.suited(target)
     facts = look_at(source)
+    facts = replace(facts, interlaced=facts.interlaced and not keep_interlaced)
     turned = facts.matrix if as_shown else AS_STORED
     check_container(facts, encoding, container, size=enhancer.size_of(shown_size(facts.size, turned)))
     check_end(facts)
@@ -61,6 +64,7 @@ def enhance_video(
         "encoding": [encoding.codec, encoding.options, encoding.threads],
         "segment_frames": segment_frames,
         "upright": as_shown,
+        "deinterlaced": facts.interlaced,
     }
     segments = Segments(part_of(target), identity)
     advance(done := segments.begin())

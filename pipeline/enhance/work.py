@@ -29,6 +29,7 @@ class Work:
     quality: int
     segment_frames: int
     calm: float = 1.0  # of videos
+    keep_interlaced: bool = False
     compared: str | None = None  # with what
     room: Room = field(default_factory=Room)
 
@@ -38,6 +39,7 @@ class Work:
             return {
                 "enhancer": self.videos_by.identity,
                 "calm": self.calm,
+                "keep_interlaced": self.keep_interlaced,
                 "encoding": self.encoding.suited(task.target).options,
             }
         return {"enhancer": self.pictures_by.identity, "quality": self.quality}
@@ -66,6 +68,7 @@ class Work:
 
     def _video(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
         facts, damage = look_at(task.source), Damage()
+        facts = replace(facts, interlaced=facts.interlaced and not self.keep_interlaced)
         (width, height), enhancer = facts.size, enhancer.seen(Glance(facts)).streaming(self.calm)
         frames, made = enhance_video(
             task.source,
@@ -74,11 +77,13 @@ class Work:
             self.encoding,
             segment_frames=self.segment_frames,
             as_shown=self.upright,
+            keep_interlaced=self.keep_interlaced,
             damage=damage,
             advance=lambda count: advance(count * width * height),
         )
         lost = lost_beside(facts, container_of(task.target))
-        note = "; ".join(filter(None, [str(damage), f"left out: {', '.join(lost)}" if lost else ""]))
+        interlaced = "deinterlaced (--keep-interlaced leaves that)" if facts.interlaced else ""
+        note = "; ".join(filter(None, [str(damage), interlaced, f"left out: {', '.join(lost)}" if lost else ""]))
         return Row(task.name, "done", width, height, *made, frames=frames, note=note).seen(enhancer.dials)
 
 

@@ -1,6 +1,6 @@
 """A video as it is read: what is known of it, its frames in RGB with their times, and whether its end is there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +15,7 @@ from pipeline.core.geometry import Frame
 from pipeline.media.containers import open_container
 from pipeline.media.continuity import RESTARTING, Continuity
 from pipeline.media.decoding import Damage, Decoder, Shown
+from pipeline.media.interlacing import deinterlaced
 from pipeline.media.orientation import Matrix, matrix_of
 
 FROM_HD = 720  # lines, from which on players take what says nothing of its colours as BT.709
@@ -53,6 +54,7 @@ class Facts:
     aspect: Fraction | None  # of a pixel
     ascending: bool = False  # frames come without their own times
     alpha: bool = False  # what is transparent is not read
+    interlaced: bool = False  # frames are read deinterlaced
 
     @property
     def step(self) -> int:
@@ -111,6 +113,7 @@ def look_at(path: Path) -> Facts:
             stream.sample_aspect_ratio,
             _comes_without_times(path),
             stream.metadata.get("alpha_mode") == "1" or any(part.is_alpha for part in frame.format.components),
+            frame.interlaced_frame,
         )
 
 
@@ -173,20 +176,28 @@ def read_frames(facts: Facts, *, begin: int, damage: Damage | None = None) -> It
     Raises SharpcamError where the video ends before its end, or too much of it is lost.
     """
     with opened(facts.path) as (container, stream):
-        pts, gap = -(1 << 62), facts.step
-        frames = shown_frames(container, stream, total=facts.frames, damage=damage, ascending=facts.ascending)
-        for number, (frame, at, _) in enumerate(frames):
-            before, expected = pts, pts + facts.step if number else 0
-            pts = max(expected if at is None else at, pts + 1)
-            gap = pts - before if number else facts.step
-            if number < begin:
-                continue
-            if (frame.width, frame.height) != facts.size:
-                raise SharpcamError(f"{facts.path} changes its size in the middle. Cut it there into two videos.")
-            yield Timed(_in_rgb(frame, facts), pts, frame.duration or facts.step)
-        seen_s = (pts + max(facts.step, gap) - (stream.start_time or 0)) * facts.time_base
+        shown = shown_frames(container, stream, total=facts.frames, damage=damage, ascending=facts.ascending)
+        frames = _at_ascending_times(shown, facts)
+        pts = ends = 0
+        for number, frame in enumerate(deinterlaced(frames, time_base=facts.time_base) if facts.interlaced else frames):
+            ends = frame.pts + max(facts.step, frame.pts - pts if number else 0)
+            pts = frame.pts
+            if number >= begin:
+                yield Timed(_in_rgb(frame, facts), pts, frame.duration or facts.step)
+        seen_s = (ends - (stream.start_time or 0)) * facts.time_base
         if seen_s < END_IS_MISSING * claimed_s(container, stream):
             raise EOFError
+
+
+def _at_ascending_times(frames: Iterable[Shown], facts: Facts) -> Iterator[Any]:
+    """Frames of PyAV, each later than the one before. Raises SharpcamError where their size changes."""
+    pts = -(1 << 62)
+    for number, (frame, at, _) in enumerate(frames):
+        expected = pts + facts.step if number else 0
+        frame.pts = pts = max(expected if at is None else at, pts + 1)
+        if (frame.width, frame.height) != facts.size:
+            raise SharpcamError(f"{facts.path} changes its size in the middle. Cut it there into two videos.")
+        yield frame
 
 
 def claimed_s(container: Any, stream: Any) -> float:
@@ -228,7 +239,8 @@ class Glance:
                 container.seek(0)
                 frames = self._in_a_row(container, stream)
             for frame in chain([] if first is None else [first], frames):
-                yield _in_rgb(frame, self.facts)
+                alone = deinterlaced([frame], time_base=self.facts.time_base) if self.facts.interlaced else [frame]
+                yield from (_in_rgb(each, self.facts) for each in alone)
 
     def _in_a_row(self, container: Any, stream: Any) -> Iterator[Any]:
         step = max(1, min(self.facts.frames // self.count, IN_A_ROW))

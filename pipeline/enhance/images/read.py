@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def lost_of(source: Path, target: Path) -> str:
         is_png = image.format == "PNG" and target.suffix.lower() != ".png"
         lost = {
             "IPTC": 0x0404 in image.info.get("photoshop", {}) or (image.format == "TIFF" and IPTC_TAG in image.tag_v2),
-            "texts": is_png and bool(read_chunks(source, TEXTS)),
+            "texts": is_png and any(_is_kept(b"", data, {}) for data in chain(*read_chunks(source, TEXTS).values())),
             "a comment": bool(image.info.get("comment")),
         }
     return f"left out: {', '.join(name for name in lost if lost[name])}" if any(lost.values()) else ""
