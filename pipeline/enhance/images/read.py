@@ -135,7 +135,7 @@ def _as_stored(picture: Picture) -> Picture:
     exif = told_by(picture.exif)
     orientation = exif.get(ORIENTATION, 1)
     exif[ORIENTATION] = TURNED_BACK.get(orientation, orientation)
-    return replace(replace(picture, exif=exif.tobytes()).upright(), exif=picture.exif)
+    return replace(replace(picture, exif=exif.tobytes()).upright(), exif=picture.exif, xmp=picture.xmp)
 
 
 def lost_of(source: Path, target: Path) -> str:
@@ -330,6 +330,7 @@ def _without_ink(image: Any, profile: bytes) -> tuple[Any, bytes]:
 def _pixels_of_8_bits(image: Any) -> tuple[Frame, bool]:
     grey = image.mode in ("1", "L", "LA", "La")
     if grey and isinstance(key := image.info.pop("transparency", None), int):
-        return _with_key(np.asarray(image.convert("L")), key * 255 // _most(image)), True
+        key = key if image.mode == "1" else key * 255 // _most(image)  # of one bit Pillow gives it as 0 or 255
+        return _with_key(np.asarray(image.convert("L")), key), True
     kind = ("LA" if grey else "RGBA") if image.has_transparency_data else ("L" if grey else "RGB")
     return np.asarray(image.convert(kind)), grey
