@@ -20,7 +20,7 @@ from pipeline.core.geometry import Frame
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
-from pipeline.core.progress import in_hours
+from pipeline.core.progress import in_gigabytes, in_hours
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,11 @@ def in_a_sentence(forecast: Forecast) -> str:
     if not forecast.frames:
         return f"The teacher has nothing to do: all {forecast.total} frames are up to date."
     cached = (
-        f", and at most {forecast.cache_bytes / 1e9:.2g} GB of its networks' results" if forecast.cache_bytes else ""
+        f", and at most {in_gigabytes(forecast.cache_bytes)} of its networks' results" if forecast.cache_bytes else ""
     )
     return (
         f'The teacher has {forecast.frames} of {forecast.total} frames to compute with the chain "{forecast.chain}": '
-        f"about {in_hours(forecast.seconds)} on this machine, and {forecast.bytes / 1e9:.2g} GB on disk"
+        f"about {in_hours(forecast.seconds)} on this machine, and {in_gigabytes(forecast.bytes)} on disk"
         f" (in data/teacher, and as much again in DVC's cache){cached}."
     )
 

@@ -14,7 +14,7 @@ from app.jobs import Job, jobs
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.enhance.batch import REPORT
-from pipeline.enhance.names import name_of_made
+from pipeline.enhance.names import names_of_made
 from pipeline.student.dials import Dials, describe
 
 COMMAND, GIVEN, MADE = "enhance", "in", "out"
@@ -50,8 +50,8 @@ class Call:
 
     def pairs(self) -> dict[str, tuple[Path, Path]]:
         """(given, made) of each file that is done; a video may be in another container than it was."""
-        done = [row["file"] for row in self.rows() if row["status"] != "failed"]
-        pairs = {name: (self.folder / GIVEN / name, self.made / name_of_made(name)) for name in done}
+        made = {row["file"]: row.get("made") for row in self.rows()}
+        pairs = {name: (self.folder / GIVEN / name, self.made / file) for name, file in made.items() if file}
         return {name: (given, made) for name, (given, made) in pairs.items() if made.exists()}
 
     def remove(self) -> None:
@@ -91,7 +91,7 @@ def receive(files: Sequence[UploadedFile], paths: Paths, *, limit_bytes: int) ->
             ".streamlit/config.toml). Drop less, or run python -m pipeline.enhance."
         )
     names = [_safe(file.name) for file in files]
-    if len({str(name_of_made(name)).lower() for name in names}) < len(names):
+    if len({str(made).lower() for made in names_of_made(names).values()}) < len(names):
         raise SharpcamError("Two of the files would get the same name. Rename one.")
     folder = paths.cache / "enhance" / secrets.token_hex(8)
     given = folder / GIVEN

@@ -15,7 +15,7 @@ from pipeline.core.frames import write_frame
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256_of_bytes
 from pipeline.core.progress import progress
-from pipeline.media.sources import Camera, Source
+from pipeline.media.sources import Camera, Source, Video
 
 WAITING_FRAMES = 64  # encoded behind the camera's back before reading has to wait
 
@@ -40,6 +40,8 @@ def record(source: Source, destination: Path, *, frames: int, every: int = 1) ->
         )
         note_hashes(part, hashes)
         move_whole(part, destination)
+        if isinstance(source, Video) and source.damage.lost:
+            print(f"capture: {source.path}: {source.damage}", flush=True)
     finally:
         if part.exists():
             remove_tree(part)

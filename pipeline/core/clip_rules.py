@@ -17,8 +17,8 @@ NEW_NAME = rf"(?!{DEMO_CLIP}){NAME}"  # the browser reads it too
 LEAST_PX, MOST_PX = 16, 4096  # a side of a frame: networks halve it four times, and a window of frames is in memory
 MOST_FRAMES = 100_000  # their names have six digits
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
-VIDEOS = "MP4, MOV, MKV, WebM, AVI, MPEG, FLV, OGG, ASF, GIF or Y4M"
-VIDEO_DEMUXERS = ("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "gif", "yuv4mpegpipe")
+VIDEOS = "MP4, MOV, MKV, WebM, AVI, MPEG, FLV, OGG, ASF, MXF, GIF or Y4M"
+VIDEO_DEMUXERS = ("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "mxf", "gif", "yuv4mpegpipe")
 
 
 def check_name(name: str) -> None:

@@ -81,5 +81,10 @@ def progress_bar(*, what: str, total: int | None, unit: str = "frame") -> Bar:
 def in_hours(seconds: float) -> str:
     """A duration in the unit in which one thinks of it."""
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def in_gigabytes(size: float) -> str:
+    """A number of bytes."""
+    return f"{size / 1e9:.2g} GB" if size < 99.5e9 else f"{size / 1e9:.0f} GB"

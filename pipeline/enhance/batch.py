@@ -15,12 +15,13 @@ from typing import Any
 from pipeline.core.command import DISK_ERRORS
 from pipeline.core.errors import SharpcamError
 from pipeline.core.hashing import sha256, sha256_of_json
-from pipeline.enhance.names import SUFFIXES, name_of_made
+from pipeline.enhance.names import SUFFIXES, conversion_of, name_of_made, names_of_made
 from pipeline.student.dials import Dials
 
 MANIFEST = ".sharpcam-enhance.jsonl"
 REPORT = "enhance.csv"
 COMPARED = "compare.csv"
+LEFT_OUT = "left out"  # the state of what is no picture and no video
 ROOM_BYTES = 1_200_000_000  # of pictures that are worked on at the same time, whatever --jobs says
 
 
@@ -38,7 +39,7 @@ class Row:
     """A line of the report."""
 
     file: str
-    status: str  # done | skipped | failed
+    status: str  # done | skipped | failed | left out
     width: int = 0
     height: int = 0
     enhanced_width: int = 0
@@ -51,7 +52,9 @@ class Row:
     noise: float | None = None
     sharpening: float | None = None
     compression: float | None = None
-    problem: str = ""
+    made: str = ""  # the output's name in its folder
+    note: str = ""  # what could not be kept
+    problem: str = ""  # why it is not enhanced
 
     def seen(self, dials: Dials | None) -> "Row":
         """This with what its camera was found to be, where that was looked for."""
@@ -64,31 +67,75 @@ class Row:
         return Dials(*found) if found else None
 
 
-def find_tasks(source: Path, output: Path) -> list[Task]:
-    """The work of one file or of a folder, whose tree is kept.
+@dataclass(frozen=True)
+class Found:
+    """What a call was given: the files to enhance, and a row for each of the others."""
 
-    Raises SharpcamError where an input would be touched, or two outputs would be one.
+    tasks: list[Task]
+    others: list[Row]
+
+
+def find_tasks(source: Path, output: Path) -> Found:
+    """The work of one file or of a folder, whose tree is kept; every file of a folder is in it once.
+
+    Raises SharpcamError where there is nothing to do, or an input would be touched.
     """
     if source.is_dir():
-        tasks = [
-            Task(file, output / name_of_made(file.relative_to(source)), str(file.relative_to(source)))
-            for file in sorted(source.rglob("*"))
-            if file.suffix.lower() in SUFFIXES and file.is_file() and not _is_in(file, output, source)
-        ]
+        found = _sorted_out(source, output)
     elif source.is_file():
-        tasks = [Task(source, output / name_of_made(source.name) if output.is_dir() else output, source.name)]
+        if how := conversion_of(source):
+            raise SharpcamError(_not_read(source, how))
+        target = output / name_of_made(source.name) if output.is_dir() else output
+        found = Found([Task(source, target, source.name)], [])
     else:
         raise SharpcamError(f"There is no {source}. Name a picture, a video, a folder of them, or camera:0.")
-    if not tasks:
+    if not found.tasks and all(row.status == LEFT_OUT for row in found.others):
         raise SharpcamError(f"{source} holds no picture or video ({', '.join(sorted(SUFFIXES))}). Name another folder.")
-    twice = [name for name, count in Counter(task.target for task in tasks).items() if count > 1]
-    if twice:
-        raise SharpcamError(f"Several inputs would become {twice[0]}. Rename one.")
-    inputs = {_identity(task.source) for task in tasks}
-    for task in tasks:
+    inputs = {_identity(task.source) for task in found.tasks}
+    for task in found.tasks:
         if task.target.exists() and _identity(task.target) in inputs:
             raise SharpcamError(f"{task.target} is an input, and no input is ever overwritten. Choose another OUTPUT.")
-    return tasks
+    return found
+
+
+def _sorted_out(source: Path, output: Path) -> Found:
+    """The files of a folder: what is taken, and a row with the reason for each that is not."""
+    taken, others = [], []
+    for file in sorted(source.rglob("*")):
+        if file.is_dir() or _is_ours(file, output, source):
+            continue
+        name = str(file.relative_to(source))
+        if row := _row_of_other(file, name):
+            others.append(row)
+        else:
+            taken.append(name)
+    made = names_of_made(taken)
+    count = Counter(made.values())
+    tasks = [Task(source / name, output / made[Path(name)], name) for name in taken if count[made[Path(name)]] == 1]
+    others += [
+        Row(name, "failed", problem=f"Several inputs would become {made[Path(name)]}. Rename this one.")
+        for name in taken
+        if count[made[Path(name)]] > 1
+    ]
+    return Found(tasks, others)
+
+
+def _row_of_other(file: Path, name: str) -> Row | None:
+    """Why a file is not taken; None where it is."""
+    size = file.stat().st_size if file.is_file() else 0
+    if any(part.startswith(".") for part in Path(name).parts):
+        return Row(name, LEFT_OUT, bytes=size, problem="It is hidden.")
+    if not file.is_file():
+        return Row(name, LEFT_OUT, problem="It is a link to nothing, or no file.")
+    if how := conversion_of(file):
+        return Row(name, "failed", bytes=size, problem=_not_read(file, how))
+    if file.suffix.lower() not in SUFFIXES:
+        return Row(name, LEFT_OUT, bytes=size, problem="By its name it is no picture or video. If it is, rename it.")
+    return None
+
+
+def _not_read(file: Path, how: str) -> str:
+    return f"{file}: {file.suffix} is not read. Convert it, for example with: {how}"
 
 
 def _identity(file: Path) -> tuple[int, int]:
@@ -97,10 +144,11 @@ def _identity(file: Path) -> tuple[int, int]:
     return known.st_dev, known.st_ino
 
 
-def _is_in(file: Path, output: Path, source: Path) -> bool:
-    """Whether a file lies in an output folder that lies in the input folder, or is hidden."""
-    hidden = any(part.startswith(".") for part in file.relative_to(source).parts)
-    return hidden or (output.resolve() != source.resolve() and output.resolve() in file.resolve().parents)
+def _is_ours(file: Path, output: Path, source: Path) -> bool:
+    """Whether a file lies in an output folder that lies in the input folder, or is a table of ours."""
+    if output.resolve() == source.resolve():
+        return file.name in (MANIFEST, REPORT, COMPARED)
+    return output.resolve() in file.resolve().parents
 
 
 class Manifest:

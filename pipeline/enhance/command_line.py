@@ -5,8 +5,10 @@ import argparse
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import MEGAPIXELS
 from pipeline.core.program import command_parser
+from pipeline.enhance.comparison import TEACHER
 from pipeline.enhance.encoding import CODECS, PRESETS, USUAL, USUAL_IN, Encoding
 from pipeline.enhance.images.write import QUALITY
+from pipeline.enhance.sizing import pixels
 from pipeline.enhance.video import SEGMENT_FRAMES
 from pipeline.student.engines import ENGINES
 
@@ -14,7 +16,7 @@ CAMERA = "camera:"
 CAMERA_PRESET = "fast"
 BEST_QUALITY = 100
 QUALITY_MEANS = f"JPEG, WebP: 1 to {BEST_QUALITY}, more is better ({QUALITY}); videos: the codec's rate factor"
-FOR_FILES = ("dry_run", "compare", "overwrite", "jobs", "megapixels", "segment_frames")
+FOR_FILES = ("dry_run", "compare", "overwrite", "jobs", "megapixels", "segment_frames", "keep_interlaced")
 FOR_CAMERAS = ("virtual_camera", "seconds")
 
 
@@ -35,6 +37,10 @@ def arguments_of(words: list[str] | None, *, about: str | None = None) -> argpar
         "--fit",
         action="store_true",
         help="give the target geometry, cropped as in training, in place of twice the input",
+    )
+    add("--scale", type=int, choices=(1, 2), help="times the input's size; 1 enhances without enlarging (2)")
+    add(
+        "--size", type=pixels, metavar="WxH", help="the size of what is written, such as 1280x720, in the input's shape"
     )
     add("--compare", metavar="OTHER", help="write [other | student] and a table; teacher, bicubic, lanczos or a model")
     add("--overwrite", action="store_true", help="replace outputs that exist; never an input")
@@ -58,6 +64,8 @@ def arguments_of(words: list[str] | None, *, about: str | None = None) -> argpar
     add("--strength", type=_share, default=1.0, help="0: plain bicubic, 1: all of the student (%(default)g)")
     add("--calm", type=_share, default=1.0, help="of videos and cameras: 0: frame by frame, 1: all that time tells")
     add("--virtual-camera", action="store_true", help="a camera's picture as another camera, through pyvirtualcam")
+    add("--keep-interlaced", action="store_true", help="leave interlaced videos so; else they are deinterlaced")
+    add("--library-lines", action="store_true", help="show what libraries write to the terminal by themselves")
     add("--seconds", type=float, help="end a camera's view after so long")
     return parser.parse_args(words)
 
@@ -70,6 +78,10 @@ def refuse_ignored(asked: argparse.Namespace) -> None:
     if ignored := [name for name in others if getattr(asked, name) != getattr(usual, name)]:
         options = " and no ".join(f"--{name.replace('_', '-')}" for name in ignored)
         raise SharpcamError(f"{'A camera takes' if is_camera else 'Files take'} no {options}. Leave that out.")
+    sizes = [name for name in ("fit", "scale", "size") if getattr(asked, name) != getattr(usual, name)]
+    sizes += [f"compare {TEACHER}"] * (asked.compare == TEACHER and sizes[:1] != ["fit"])
+    if len(sizes) > 1:
+        raise SharpcamError(f"--{' and --'.join(sizes)} ask for several sizes. Leave out all but one.")
     if asked.virtual_camera and asked.output:
         raise SharpcamError("A camera's picture goes to a file or to a virtual camera. Leave out one of them.")
 

@@ -51,6 +51,10 @@ class Comparison:
     def dials(self) -> Dials | None:
         return self.student.dials
 
+    def size_of(self, size: tuple[int, int]) -> tuple[int, int]:
+        width, height = self.student.size_of(size)
+        return 2 * width, height
+
     def seen(self, frames: Iterable[Frame]) -> "Comparison":
         """The same with both students, where there are two, set to the camera of `frames`; the measures are shared."""
         other = self.other.seen(frames) if isinstance(self.other, Upscaler) else self.other
@@ -177,6 +181,7 @@ def compare(student: Upscaler, what: str, find: Callable[[str], Model]) -> Compa
     if model.int8 not in (None, ENGINES[engine].form == "int8"):
         engine = INT8 if model.int8 else REFERENCE
     other = load_upscaler(model.contract, engine=engine, threads=ours.threads, fitted=student.target is not None)
+    other = replace(other, sizing=student.sizing)
     return Comparison(student, other, what, other.identity)
 
 
@@ -184,8 +189,7 @@ def _resizing(student: Upscaler, kernel: str) -> Make:
     def make(picture: Frame) -> Frame:
         if student.target:
             return enlarge(picture, geometry=student.target, kernel=kernel)
-        size = student.scale * picture.shape[1], student.scale * picture.shape[0]
-        return resize(picture, size=size, kernel=kernel)
+        return resize(picture, size=student.size_of((picture.shape[1], picture.shape[0])), kernel=kernel)
 
     return make
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,20 +136,28 @@ def container_of(file: Path) -> str:
     return CONTAINERS[file.suffix.lower()]
 
 
-@contextmanager
-def written(file: Path | BytesIO, *, container: str) -> Iterator[Any]:
-    """A container to write to, on disk or in memory. What FFmpeg cannot do is said in a sentence.
+class CannotHoldError(SharpcamError):
+    """A container cannot hold a stream; why, in FFmpeg's words."""
 
-    But for what the disk says, which others put in words: OSError.
-    """
+
+@contextmanager
+def written(file: Path, *, container: str) -> Iterator[Any]:
+    """A file to write to. What FFmpeg cannot do is said in a sentence, but for what the disk says: OSError."""
     try:
-        to = file if isinstance(file, BytesIO) else str(file)
-        with av.open(to, "w", format=container, container_options={"fflags": "+bitexact"}) as opened:
+        with written_to(str(file.absolute()), container=container) as opened:  # absolute: no name reads like a protocol
             yield opened
-    except (ValueError, av.error.FFmpegError) as error:
-        number = getattr(error, "errno", None)
+    except CannotHoldError as error:
+        number = getattr(error.__cause__, "errno", None)
         if number in DISK_ERRORS:
             raise OSError(number, str(error), str(file)) from None
-        reason = " ".join(str(error).split())
-        others = 'in ".mp4" or ".mov"' if container == "matroska" else 'in ".mkv": that holds nearly all'
-        raise SharpcamError(f"A {container} file cannot hold this video ({reason}). End OUTPUT {others}.") from None
+        raise SharpcamError(f"A {container} file cannot hold this video ({error}). Choose another OUTPUT.") from None
+
+
+@contextmanager
+def written_to(place: Any, *, container: str) -> Iterator[Any]:
+    """A container to write to at `place`, a path or a file that is open. Raises CannotHoldError."""
+    try:
+        with av.open(place, "w", format=container, container_options={"fflags": "+bitexact"}) as opened:
+            yield opened
+    except (ValueError, av.error.FFmpegError) as error:
+        raise CannotHoldError(" ".join(str(error).split())) from error

@@ -28,6 +28,9 @@ class Enhancer(Protocol):
     def dials(self) -> Dials | None:
         """The setting, where there is one that matters."""
 
+    def size_of(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of what is made of a picture of `size`."""
+
     def seen(self, frames: Iterable[Frame]) -> "Enhancer":
         """The same for what the camera takes that took all of `frames`; these may be gone through several times."""
 

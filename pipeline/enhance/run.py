@@ -2,23 +2,26 @@
 
 python -m pipeline.enhance INPUT -o OUTPUT
 
-INPUT is a picture (PNG, JPEG, WebP, TIFF), a video, a folder of both, or camera:0. The answer has twice the input's
-size, or with --fit the target geometry. What is finished is skipped, what was killed goes on where it stopped, and
-no input is ever changed.
+INPUT is a picture, a video, a folder of both, or camera:0. The answer has twice the input's size, or what --scale,
+--size or --fit ask for. What is finished is skipped, what was killed goes on where it stopped, and no input is ever
+changed.
 """
 
 import argparse
 import hashlib
 import statistics
 import sys
+from dataclasses import replace
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 
 from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
+from pipeline.core.library_lines import library_lines
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
-from pipeline.enhance.batch import COMPARED, REPORT, Manifest, Row, Task, find_tasks, key_of, report
+from pipeline.enhance.batch import COMPARED, LEFT_OUT, REPORT, Found, Manifest, Row, Task, find_tasks, key_of, report
 from pipeline.enhance.camera.watch import watch
 from pipeline.enhance.command_line import CAMERA, CAMERA_PRESET, arguments_of, refuse_ignored
 from pipeline.enhance.comparison import TEACHER, compare, write_table
@@ -28,6 +31,7 @@ from pipeline.enhance.images.write import QUALITY
 from pipeline.enhance.names import is_video
 from pipeline.enhance.segments import known_identity
 from pipeline.enhance.shares import enhance_all
+from pipeline.enhance.sizing import Sizing
 from pipeline.enhance.upscaler import Upscaler, engine_for, load_upscaler
 from pipeline.enhance.video import part_of
 from pipeline.enhance.work import Work
@@ -55,18 +59,20 @@ def enhance_one(task: Task, work: Work, *, overwrite: bool) -> None:
     print(f"{task.target}: {width}x{height}, {f'{frames} frames, ' if frames > 1 else ''}{row.seconds:.1f} s")
     if row.dials:
         print(f"camera: {describe(row.dials)}")
+    if row.note:
+        print(f"note: {row.note}")
     if work.compared:
         write_table(measured, Path(f"{task.target}.{COMPARED}"), other=work.compared)
 
 
-def enhance_folder(tasks: list[Task], work: Work, output: Path, *, jobs: int, overwrite: bool) -> None:
+def enhance_folder(found: Found, work: Work, output: Path, *, jobs: int, overwrite: bool) -> None:
     """Enhance what is not finished. Raises SharpcamError at the end where some of it failed."""
     manifest = Manifest(output)
 
     def attempt(task: Task, advance: Advance) -> Row:
-        key = key_of(task.source, work.identity(task))
+        key, made = key_of(task.source, work.identity(task)), str(task.target.relative_to(output))
         if manifest.is_done(task, key):
-            return Row(task.name, "skipped")
+            return Row(task.name, "skipped", made=made)
         if task.target.exists() and not (overwrite or manifest.is_ours(task)):
             raise SharpcamError(
                 f"{task.target} already exists and was not written by sharpcam. Add --overwrite, or remove it."
@@ -74,34 +80,46 @@ def enhance_folder(tasks: list[Task], work: Work, output: Path, *, jobs: int, ov
         manifest.begin(task)
         row, measured = work.run(task, advance)
         manifest.add(task, key, measured)
-        return row
+        return replace(row, made=made)
 
     rows = []
     with report(output / REPORT) as write:
-        for row in enhance_all(tasks, attempt, jobs=jobs):
+        for row in chain(found.others, enhance_all(found.tasks, attempt, jobs=jobs)):
             write(row)
             rows.append(row)
-    failed = [row for row in rows if row.status == "failed"]
-    measured = [each for row in rows if row.status != "failed" for each in manifest.measured(row.file)]
+    measured = [each for row in rows if row.made for each in manifest.measured(row.file)]
     if work.compared and measured:
         write_table(measured, output / COMPARED, other=work.compared)
-    skipped = sum(row.status == "skipped" for row in rows)
-    new = len(rows) - skipped - len(failed)
-    print(f"{new} enhanced, {skipped} finished before, {len(failed)} failed: {output / REPORT}")
+    sum_up(rows, output / REPORT)
+
+
+def sum_up(rows: list[Row], table: Path) -> None:
+    """Say what became of a folder. Raises SharpcamError where some of it failed."""
+    states = {state: [row for row in rows if row.status == state] for state in ("done", "skipped", "failed", LEFT_OUT)}
+    done, skipped, failed, left_out = states.values()
+    print(f"{len(done)} enhanced, {len(skipped)} finished before, {len(failed)} failed: {table}")
+    if left_out:
+        others = f" and {len(left_out) - TOLD} more" if len(left_out) > TOLD else ""
+        names = ", ".join(row.file for row in left_out[:TOLD])
+        print(f"{len(left_out)} left out, no pictures or videos: {names}{others}")
+    for row in [row for row in rows if row.note][:TOLD]:
+        print(f"{row.file}: {row.note}")
     if cameras := [row.dials for row in rows if row.dials]:
         print(f"camera of half of them: {describe(Dials(*map(statistics.median, zip(*cameras, strict=True))))}")
     if failed:
         named = "".join(f"\n  {row.file}: {row.problem}" for row in failed[:TOLD])
-        raise SharpcamError(f"{len(failed)} of {len(rows)} files failed, the others are done.{named}")
+        raise SharpcamError(f"{len(failed)} of {len(rows) - len(left_out)} files failed, the others are done.{named}")
 
 
-def forecast(tasks: list[Task], output: Path) -> None:
+def forecast(found: Found, output: Path) -> None:
     """Say what would be done, and write nothing."""
     manifest = Manifest(output) if output.is_dir() else None
-    for task in tasks:
+    for row in found.others:
+        print(f"{row.file}: {row.status} ({row.problem})")
+    for task in found.tasks:
         state = "ours, done again if anything changed" if manifest and manifest.is_ours(task) else "exists already"
         print(f"{task.source} -> {task.target}{f' ({state})' if task.target.exists() else ''}")
-    print(f"{len(tasks)} files; nothing was written")
+    print(f"{len(found.tasks)} files; nothing was written")
 
 
 def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
@@ -120,11 +138,12 @@ def work_of(asked: argparse.Namespace, tasks: list[Task]) -> Work:
         pictures_by=enhancers.get(for_pictures) or enhancers[engine],
         videos_by=enhancers.get(engine) or enhancers[for_pictures],
         encoding=encoding,
-        upright=asked.fit or asked.compare is not None,
+        upright=asked.fit or asked.compare is not None or asked.size is not None,  # a size is meant as it is seen
         megapixels=asked.megapixels,
         quality=QUALITY if asked.quality is None else asked.quality,
         segment_frames=asked.segment_frames,
         calm=asked.calm,
+        keep_interlaced=asked.keep_interlaced,
         compared=asked.compare,
     )
 
@@ -140,7 +159,9 @@ def enhancer_of(asked: argparse.Namespace, contract: Path, engine: str, threads:
 
 
 def turned(upscaler: Upscaler, asked: argparse.Namespace) -> Upscaler:
-    """The upscaler with what was asked of its dials and strength."""
+    """The upscaler with what was asked of its dials and strength, and of the size of its pictures."""
+    if asked.size or asked.scale not in (None, upscaler.scale):
+        upscaler = replace(upscaler, sizing=Sizing(asked.scale or 1, asked.size))
     return upscaler.with_strength(asked.strength).with_fixed(noise=asked.denoise, blur=asked.sharpen)
 
 
@@ -161,16 +182,16 @@ def enhance(asked: argparse.Namespace) -> None:
     if asked.output is None:
         raise SharpcamError("Missing -o OUTPUT. Only a camera can do without.")
     source, output = Path(asked.input), Path(asked.output)
-    tasks = find_tasks(source, output)
+    found = find_tasks(source, output)
     if asked.dry_run:
-        forecast(tasks, output)
+        forecast(found, output)
         return
     with only_once(f"enhance-{hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]}", paths=Paths.here()):
-        work = work_of(asked, tasks)
+        work = work_of(asked, found.tasks)
         if source.is_dir():
-            enhance_folder(tasks, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
+            enhance_folder(found, work, output, jobs=asked.jobs, overwrite=asked.overwrite)
         else:
-            enhance_one(tasks[0], work, overwrite=asked.overwrite)
+            enhance_one(found.tasks[0], work, overwrite=asked.overwrite)
 
 
 def view(asked: argparse.Namespace) -> None:
@@ -203,4 +224,5 @@ def main(words: list[str] | None = None) -> int:
         except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise SharpcamError(f"OUTPUT cannot be at {error.filename} ({error.strerror}). Choose another.") from None
 
-    return run_command(work)
+    with library_lines(shown=asked.library_lines):
+        return run_command(work)

@@ -16,6 +16,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame, fit, resize
 from pipeline.core.params import GeometryParams
 from pipeline.enhance.enhancer import Advance, Measured, State
+from pipeline.enhance.sizing import Sizing, at_size
 from pipeline.enhance.tiling import tiles
 from pipeline.student.catalogue import Model
 from pipeline.student.contract import read_contract
@@ -53,13 +54,17 @@ AS_SEEN = Fixed()
 
 @dataclass(frozen=True)
 class Upscaler:
-    """A student that doubles pictures of any size; with `target`, it gives all of them that geometry."""
+    """A student that doubles pictures of any size; with `target`, it gives all of them that geometry.
+
+    With `sizing`, what it makes is brought to that size.
+    """
 
     student: Student
     contract: Path
     target: GeometryParams | None = None
     strength: float = 1.0  # 0: bicubic, 1: the student, between them a mixture
     fixed: Fixed = AS_SEEN
+    sizing: Sizing | None = None
     whole_px: int = WHOLE_PX
     tile_px: int = TILE_PX
 
@@ -78,7 +83,9 @@ class Upscaler:
             "dials": self.dials,
             "fixed": self.fixed.asked,
             "by": self.student.dials_sha256,
-        } | ({"calm": self.student.stream.strength} if self.student.stream else {})
+            **({"calm": self.student.stream.strength} if self.student.stream else {}),
+            **({"size": [self.sizing.factor, self.sizing.pixels]} if self.sizing else {}),
+        }
 
     @property
     def measured(self) -> list[Measured]:
@@ -140,12 +147,22 @@ class Upscaler:
             raise SharpcamError(f"{REFERENCE} gives no 16-bit pictures here. Convert the picture to 8 bits.")
         return running
 
+    def size_of(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of what is made of a picture of `size`. Raises SharpcamError for another shape than asked."""
+        if self.sizing:
+            return self.sizing.of(size)
+        return self.target.target if self.target else (self.scale * size[0], self.scale * size[1])
+
     def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
         """The enlarged picture of `picture` (h, w, 3), in its type: uint8 or uint16.
 
         A stream's frames are fused first, but for strength 0, which is plain bicubic.
-        Raises SharpcamError where the student answers a picture with a blank.
+        Raises SharpcamError where the student answers a picture with a blank, or `sizing` does not suit it.
         """
+        size = self.size_of((picture.shape[1], picture.shape[0]))
+        return at_size(self._answer(picture, advance), size)
+
+    def _answer(self, picture: Frame, advance: Advance | None) -> Frame:
         if self.strength > 0:
             picture = self.student.fused(picture)
         if self.target:
@@ -163,9 +180,10 @@ class Upscaler:
 
     def beside(self, plane: Frame) -> Frame:
         """What lies beside the colours, such as alpha (h, w), at the size of their picture: bicubic."""
+        size = self.size_of((plane.shape[1], plane.shape[0]))
         if self.target:
             plane = fit(plane, geometry=self.target)
-        return self._doubled(plane)
+        return at_size(self._doubled(plane), size)
 
     def _doubled(self, picture: Frame) -> Frame:
         """`picture` at the size of the answer: bicubic."""

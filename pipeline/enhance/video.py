@@ -7,12 +7,12 @@ its own, so that a killed run goes on behind the last whole one, and gives the s
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 
 from pipeline.core.errors import SharpcamError
@@ -25,11 +25,12 @@ from pipeline.enhance.enhancer import Enhancer, State
 from pipeline.enhance.muxing import check_container, mux
 from pipeline.enhance.segments import Coded, Segments
 from pipeline.enhance.video_checks import check
+from pipeline.media.decoding import Damage
+from pipeline.media.orientation import AS_STORED, Matrix, enlarged, shown_size, upright
 from pipeline.media.video import SWSCALE, Facts, Timed, check_end, look_at, opened, read_frames
 
 SEGMENT_FRAMES = 250
 AHEAD_FRAMES = 4
-TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180, -90: cv2.ROTATE_90_CLOCKWISE}
 
 
 def enhance_video(
@@ -39,17 +40,22 @@ def enhance_video(
     encoding: Encoding,
     *,
     segment_frames: int = SEGMENT_FRAMES,
-    upright: bool = False,
+    as_shown: bool = False,
+    keep_interlaced: bool = False,
+    damage: Damage | None = None,
     advance: Callable[[int], object] = int,
 ) -> tuple[int, tuple[int, int]]:
     """Enhance `source` to `target`, which is there whole or not at all; gives its frames and size (width, height).
 
-    `upright`: the pixels are turned as players do; else the file says how. `advance` is told of frames that are done.
+    `as_shown`: the pixels are turned as players do; else the file says how. `advance` is told of frames that are done,
+    `damage` counts those that are lost.
     Raises SharpcamError where the video cannot be decoded to its end, or the file does not become what it should.
     """
     container, encoding = container_of(target), encoding.suited(target)
     facts = look_at(source)
-    check_container(facts, encoding, container)
+    facts = replace(facts, interlaced=facts.interlaced and not keep_interlaced)
+    turned = facts.matrix if as_shown else AS_STORED
+    check_container(facts, encoding, container, size=enhancer.size_of(shown_size(facts.size, turned)))
     check_end(facts)
     target.parent.mkdir(parents=True, exist_ok=True)
     identity = {
@@ -57,17 +63,17 @@ def enhance_video(
         "enhancer": enhancer.identity,
         "encoding": [encoding.codec, encoding.options, encoding.threads],
         "segment_frames": segment_frames,
-        "upright": upright,
+        "upright": as_shown,
+        "deinterlaced": facts.interlaced,
     }
     segments = Segments(part_of(target), identity)
     advance(done := segments.begin())
     enhancer.measured[:] = segments.measured()
     kept = len(enhancer.measured)
-    turn = TURNS.get(facts.rotation) if upright else None
-    frames = ahead(read_frames(facts, begin=done), most=AHEAD_FRAMES)
+    frames = ahead(read_frames(facts, begin=done, damage=damage), most=AHEAD_FRAMES)
     enhancer.restore(segments.state())
     states: deque[State] = deque()  # of the stream, at the end of each whole segment
-    pictures = ahead(_enhanced(frames, enhancer, turn, states, segment_frames), most=AHEAD_FRAMES)
+    pictures = ahead(_enhanced(frames, enhancer, turned, states, segment_frames), most=AHEAD_FRAMES)
     with closing(pictures):
         for first in pictures:
             several = chain([first], islice(pictures, segment_frames - 1))
@@ -78,7 +84,8 @@ def enhance_video(
             segments.add(packets, size=size, measured=measured, state=states.popleft() if is_whole else None)
             kept += len(packets)
     with whole_file(target) as temporary:
-        mux(segments, facts, encoding, temporary, container=container, rotation=0 if upright else facts.rotation)
+        matrix = AS_STORED if as_shown else enlarged(facts.matrix, by=segments.size[0] / facts.size[0])
+        mux(segments, facts, encoding, temporary, container=container, matrix=matrix)
         check(source, temporary, segments.times(), facts)
     times = segments.times()
     segments.remove()
@@ -99,14 +106,13 @@ def part_of(target: Path) -> Path:
 def _enhanced(
     frames: Generator[Timed, None, None],
     enhancer: Enhancer,
-    turn: int | None,
+    turned: Matrix,
     states: "deque[State]",
     segment_frames: int,
 ) -> Iterator[Timed]:
     with closing(frames):
         for number, (picture, pts, duration) in enumerate(frames, start=1):
-            upright = picture if turn is None else np.asarray(cv2.rotate(picture, turn))
-            enhanced = enhancer.enhance(upright)
+            enhanced = enhancer.enhance(upright(picture, turned))
             if number % segment_frames == 0:
                 states.append(enhancer.state)
             yield Timed(enhanced, pts, duration)

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.core.errors import SharpcamError
-from pipeline.enhance.muxing import copied_streams
-from pipeline.media.video import Facts, opened
+from pipeline.media.video import Facts, copied_streams, opened
 
 LARGEST_SHIFT_S = 0.005  # between sound and picture, which containers round to milliseconds
 

@@ -5,13 +5,15 @@ from typing import Any
 
 from pipeline.enhance.batch import Room, Row, Task
 from pipeline.enhance.comparison import Comparison
-from pipeline.enhance.encoding import Encoding
+from pipeline.enhance.encoding import Encoding, container_of
 from pipeline.enhance.enhancer import Advance, Enhancer, Measured
 from pipeline.enhance.images.picture import Picture
-from pipeline.enhance.images.read import enhancing_bytes, read_picture
+from pipeline.enhance.images.read import enhancing_bytes, lost_of, read_picture
 from pipeline.enhance.images.write import writable, write_picture
+from pipeline.enhance.muxing import lost_beside
 from pipeline.enhance.names import is_video
 from pipeline.enhance.video import enhance_video
+from pipeline.media.decoding import Damage
 from pipeline.media.video import Glance, look_at
 
 
@@ -27,6 +29,7 @@ class Work:
     quality: int
     segment_frames: int
     calm: float = 1.0  # of videos
+    keep_interlaced: bool = False
     compared: str | None = None  # with what
     room: Room = field(default_factory=Room)
 
@@ -36,6 +39,7 @@ class Work:
             return {
                 "enhancer": self.videos_by.identity,
                 "calm": self.calm,
+                "keep_interlaced": self.keep_interlaced,
                 "encoding": self.encoding.suited(task.target).options,
             }
         return {"enhancer": self.pictures_by.identity, "quality": self.quality}
@@ -55,13 +59,16 @@ class Work:
             picture = read_picture(task.source, megapixels=self.megapixels)
             if self.upright:
                 picture = picture.upright()
+            picture = picture.spread()
             size, enhancer = picture.size, enhancer.seen([picture.colour])
             picture = enhanced(picture, enhancer, advance)  # what was read is not kept beside it
             write_picture(task.target, picture, quality=self.quality)
-            return Row(task.name, "done", *size, *picture.size, frames=1).seen(enhancer.dials)
+            note = lost_of(task.source, task.target)
+            return Row(task.name, "done", *size, *picture.size, frames=1, note=note).seen(enhancer.dials)
 
     def _video(self, task: Task, enhancer: Enhancer, advance: Advance) -> Row:
-        facts = look_at(task.source)
+        facts, damage = look_at(task.source), Damage()
+        facts = replace(facts, interlaced=facts.interlaced and not self.keep_interlaced)
         (width, height), enhancer = facts.size, enhancer.seen(Glance(facts)).streaming(self.calm)
         frames, made = enhance_video(
             task.source,
@@ -69,10 +76,15 @@ class Work:
             enhancer,
             self.encoding,
             segment_frames=self.segment_frames,
-            upright=self.upright,
+            as_shown=self.upright,
+            keep_interlaced=self.keep_interlaced,
+            damage=damage,
             advance=lambda count: advance(count * width * height),
         )
-        return Row(task.name, "done", width, height, *made, frames=frames).seen(enhancer.dials)
+        lost = lost_beside(facts, container_of(task.target))
+        interlaced = "deinterlaced (--keep-interlaced leaves that)" if facts.interlaced else ""
+        note = "; ".join(filter(None, [str(damage), interlaced, f"left out: {', '.join(lost)}" if lost else ""]))
+        return Row(task.name, "done", width, height, *made, frames=frames, note=note).seen(enhancer.dials)
 
 
 def enhanced(picture: Picture, enhancer: Enhancer, advance: Advance | None = None) -> Picture:

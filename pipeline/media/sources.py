@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import av
 import cv2
 import numpy as np
 from PIL import Image
@@ -17,9 +16,10 @@ from pipeline.core.frames import check_frame, decode_frame, imdecode, png_size
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256, sha256_of_all
 from pipeline.core.params import CameraParams
-from pipeline.media.containers import check_pixels, open_container
+from pipeline.media.decoding import Damage
+from pipeline.media.orientation import matrix_of, upright
+from pipeline.media.video import END_IS_MISSING, claimed_s, opened, shown_frames
 
-QUARTER_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, -90: cv2.ROTATE_90_CLOCKWISE}
 ATTEMPTS = 30  # reads in a row that may fail before a camera counts as stopped
 
 
@@ -42,52 +42,29 @@ class Video:
     path: Path
     name: str = ""
     fps: float | None = None
+    damage: Damage = field(default_factory=Damage)
 
     def __post_init__(self) -> None:
         self.name = self.name or self.path.stem
 
     def frames(self) -> Iterator[Frame]:
-        try:
-            with open_container(self.path) as container:
-                if not container.streams.video:
-                    raise SharpcamError(f"{self.path} holds no video. Give a file that a video player shows.")
-                stream = container.streams.video[0]
-                check_pixels(stream, self.path)
-                stream.thread_type = "AUTO"
-                self.fps = round(float(stream.average_rate), 3) if stream.average_rate else None
-                seen_s = 0.0
-                for frame in container.decode(stream):
-                    seen_s = (frame.time or 0.0) + 1 / (self.fps or 1)
-                    yield _upright(frame)
-                if seen_s < 0.9 * claimed_s(container, stream) - 1:
-                    raise EOFError
-        except (av.error.FFmpegError, EOFError) as error:
-            reason = getattr(error, "strerror", None) or "its end is missing"
-            raise SharpcamError(
-                f"{self.path} is no video that can be decoded to its end ({reason}). "
-                'Repair it, for example with "ffmpeg -i in -c copy out", or give another file.'
-            ) from None
+        with opened(self.path) as (container, stream):
+            self.fps = round(float(stream.average_rate), 3) if stream.average_rate else None
+            total = stream.frames or round(claimed_s(container, stream) * (self.fps or 0))
+            seen_s = 0.0
+            for frame, pts, _ in shown_frames(container, stream, total=total, damage=self.damage):
+                seen_s = float((pts or 0) * stream.time_base) + 1 / (self.fps or 1)
+                yield upright(frame.to_ndarray(format="rgb24"), matrix_of(frame))
+            if seen_s < END_IS_MISSING * claimed_s(container, stream) - 1:
+                raise EOFError
 
     def identity(self) -> dict[str, Any]:
         """What makes two recordings of a source the same one."""
         return {"source": "video", "file": self.path.name, "sha256": sha256(self.path)}
 
     def about(self) -> dict[str, Any]:
-        return {"fps_asked": None, "fps_reached": self.fps}
-
-
-def claimed_s(container: Any, stream: Any) -> float:
-    """How long a video says it is, 0 where it does not say. What it holds beside pictures may be longer than they."""
-    if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
-    alone = len(container.streams) == 1
-    return container.duration / av.time_base if alone and container.duration is not None else 0.0
-
-
-def _upright(frame: Any) -> Frame:
-    picture = frame.to_ndarray(format="rgb24")
-    turn = QUARTER_TURNS.get(round(getattr(frame, "rotation", 0) or 0))
-    return np.ascontiguousarray(picture if turn is None else cv2.rotate(picture, turn))
+        lost = {"lost_frames": self.damage.lost} if self.damage.lost else {}
+        return {"fps_asked": None, "fps_reached": self.fps} | lost
 
 
 @dataclass

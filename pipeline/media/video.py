@@ -1,10 +1,10 @@
 """A video as it is read: what is known of it, its frames in RGB with their times, and whether its end is there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,15 +13,21 @@ import av
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
 from pipeline.media.containers import check_pixels, open_container
-from pipeline.media.sources import claimed_s
+from pipeline.media.continuity import RESTARTING, Continuity
+from pipeline.media.decoding import Damage, Decoder, Shown
+from pipeline.media.interlacing import deinterlaced
+from pipeline.media.orientation import Matrix, matrix_of
 
 FROM_HD = 720  # lines, from which on players take what says nothing of its colours as BT.709
 SMPTE170M, BT709, UNSPECIFIED, LIMITED = 6, 1, 2, 1  # ITU-T H.273
 SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # matrices, as the converter of colours counts them
 WITH_MATRIX = {1: (1, 1), 4: (4, 4), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}  # primaries, transfer
+COPIED = ("audio", "subtitle", "attachment")
+FIRST_FRAMES = 24  # whose times are looked at: more than any codec holds back
 END_IS_MISSING = 0.9  # of the length that a video claims
 IN_A_ROW = 100  # frames between two that are looked at: where there are fewer, all are decoded
 FROM_KEY_FRAME = 300  # frames that are decoded at most to come to one that is looked for
+LAST_FRAME_S = 0.1  # its duration is not always told
 MISSED_S = 5.0  # and never more of it than this
 
 
@@ -44,8 +50,11 @@ class Facts:
     rate: Fraction
     time_base: Fraction
     colours: Colours
-    rotation: int  # degrees, counter-clockwise
+    matrix: Matrix  # how it is to be turned
     aspect: Fraction | None  # of a pixel
+    ascending: bool = False  # frames come without their own times
+    alpha: bool = False  # what is transparent is not read
+    interlaced: bool = False  # frames are read deinterlaced
 
     @property
     def step(self) -> int:
@@ -66,10 +75,11 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """The container and its video stream. What cannot be decoded is said in a sentence."""
     try:
         with open_container(path) as container:
-            videos = [stream for stream in container.streams.video if not _is_cover(stream)]
+            videos = [stream for stream in container.streams.video if not is_cover(stream)]
             if not videos:
                 raise SharpcamError(f"{path} holds no video. Give a file that a video player shows.")
-            videos[0].thread_type = "AUTO"
+            check_pixels(videos[0], path)
+            videos[0].thread_type = "SLICE"  # with threads for frames, what damage costs depends on the threads
             yield container, videos[0]
     except (av.error.FFmpegError, EOFError) as error:
         reason = getattr(error, "strerror", None) or str(error) or "its end is missing"
@@ -79,17 +89,18 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         ) from None
 
 
-def _is_cover(stream: Any) -> bool:
-    return bool(stream.disposition & stream.disposition.__class__.attached_pic)
+def is_cover(stream: Any) -> bool:
+    """Whether a stream is the cover of what is played: a single picture."""
+    return stream.type == "video" and bool(stream.disposition & stream.disposition.__class__.attached_pic)
 
 
 def look_at(path: Path) -> Facts:
     """The facts of a video. Raises SharpcamError where it shows nothing."""
     with opened(path) as (container, stream):
-        check_pixels(stream, path)
-        frame = next(container.decode(stream), None)
-        if frame is None:
+        first = next(shown_frames(container, stream), None)
+        if first is None:
             raise SharpcamError(f"{path} holds no frame. Give a file that a video player shows.")
+        frame = first.frame
         rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         seconds = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
         return Facts(
@@ -99,9 +110,44 @@ def look_at(path: Path) -> Facts:
             rate,
             Fraction(stream.time_base),
             _colours(frame),
-            round(frame.rotation or 0),
+            matrix_of(frame),
             stream.sample_aspect_ratio,
+            _comes_without_times(path),
+            stream.metadata.get("alpha_mode") == "1" or any(part.is_alpha for part in frame.format.components),
+            frame.interlaced_frame,
         )
+
+
+def _comes_without_times(path: Path) -> bool:
+    """Whether the first frames have times that step back: those of the packets in their order, not their own."""
+    with opened(path) as (container, stream):
+        if not stream.codec_context.has_b_frames:
+            return False
+        times = [shown.pts for shown in islice(shown_frames(container, stream), FIRST_FRAMES) if shown.pts is not None]
+        return any(later < earlier for earlier, later in pairwise(times))
+
+
+def shown_frames(
+    container: Any, stream: Any, *, total: int = 0, damage: Damage | None = None, ascending: bool = False
+) -> Iterator[Shown]:
+    """All frames of a video. Raises what `Decoder.shown` raises."""
+    decoder = Decoder(total, damage or Damage(), ascending)
+    packets = continuing(container, stream)
+    yield from decoder.shown(packet for packet in packets if packet.stream_index == stream.index)
+
+
+def copied_streams(container: Any) -> list[Any]:
+    """What is copied beside the picture: sound, subtitles, the fonts of these, and covers."""
+    return [stream for stream in container.streams if stream.type in COPIED or is_cover(stream)]
+
+
+def continuing(container: Any, stream: Any) -> Iterator[Any]:
+    """The packets of a video and of all that is copied beside it, with times that go on where its clock jumps.
+
+    Always of all: which stream comes first to a jump decides where they go on.
+    """
+    wanted = [stream, *copied_streams(container)]
+    return Continuity(container.format.name in RESTARTING).mended(container.demux(wanted))
 
 
 def count_frames(path: Path) -> int:
@@ -125,24 +171,47 @@ def _colours(frame: Any) -> Colours:
     )
 
 
-def read_frames(facts: Facts, *, begin: int) -> Iterator[Timed]:
-    """The frames of a video from number `begin` on, RGB as stored, with times that ascend.
+def read_frames(facts: Facts, *, begin: int, damage: Damage | None = None) -> Iterator[Timed]:
+    """The frames of a video from number `begin` on, RGB as stored, with times that ascend. `damage` counts the lost.
 
-    Raises SharpcamError where the video ends before its end.
+    Raises SharpcamError where the video ends before its end, or too much of it is lost.
     """
     with opened(facts.path) as (container, stream):
-        pts = -(1 << 62)
-        for number, frame in enumerate(container.decode(stream)):
-            expected = pts + facts.step if number else 0
-            pts = max(frame.pts if frame.pts is not None else expected, pts + 1)
-            if number < begin:
-                continue
-            if (frame.width, frame.height) != facts.size:
-                raise SharpcamError(f"{facts.path} changes its size in the middle. Cut it there into two videos.")
-            yield Timed(_in_rgb(frame, facts), pts, frame.duration or facts.step)
-        seen_s = (pts + facts.step - (stream.start_time or 0)) * facts.time_base
+        shown = shown_frames(container, stream, total=facts.frames, damage=damage, ascending=facts.ascending)
+        frames = _at_ascending_times(shown, facts)
+        pts = ends = 0
+        for number, frame in enumerate(deinterlaced(frames, time_base=facts.time_base) if facts.interlaced else frames):
+            ends = frame.pts + max(facts.step, frame.pts - pts if number else 0)
+            pts = frame.pts
+            if number >= begin:
+                yield Timed(_in_rgb(frame, facts), pts, frame.duration or facts.step)
+        seen_s = (ends - (stream.start_time or 0)) * facts.time_base
         if seen_s < END_IS_MISSING * claimed_s(container, stream):
             raise EOFError
+
+
+def _at_ascending_times(frames: Iterable[Shown], facts: Facts) -> Iterator[Any]:
+    """Frames of PyAV, each later than the one before. Raises SharpcamError where their size changes."""
+    pts = -(1 << 62)
+    for number, (frame, at, _) in enumerate(frames):
+        expected = pts + facts.step if number else 0
+        frame.pts = pts = max(expected if at is None else at, pts + 1)
+        if (frame.width, frame.height) != facts.size:
+            raise SharpcamError(f"{facts.path} changes its size in the middle. Cut it there into two videos.")
+        yield frame
+
+
+def claimed_s(container: Any, stream: Any) -> float:
+    """How long a video says it is, 0 where it does not say. What it holds beside pictures may be longer than they.
+
+    By a clock that may begin again, a length is only the difference of two times.
+    """
+    if container.format.name in RESTARTING:
+        return 0.0
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    alone = len(container.streams) == 1
+    return container.duration / av.time_base if alone and container.duration is not None else 0.0
 
 
 def _in_rgb(frame: Any, facts: Facts) -> Frame:
@@ -171,11 +240,12 @@ class Glance:
                 container.seek(0)
                 frames = self._in_a_row(container, stream)
             for frame in chain([] if first is None else [first], frames):
-                yield _in_rgb(frame, self.facts)
+                alone = deinterlaced([frame], time_base=self.facts.time_base) if self.facts.interlaced else [frame]
+                yield from (_in_rgb(each, self.facts) for each in alone)
 
     def _in_a_row(self, container: Any, stream: Any) -> Iterator[Any]:
         step = max(1, min(self.facts.frames // self.count, IN_A_ROW))
-        return islice(container.decode(stream), step // 2, self.count * step, step)
+        return islice(_good_frames(container, stream), step // 2, self.count * step, step)
 
     def _spread_out(self, container: Any, stream: Any) -> Iterator[Any]:
         length, shown = stream.duration or self.facts.frames * self.facts.step, None
@@ -183,10 +253,14 @@ class Glance:
             for index in range(self.count):
                 wanted = (stream.start_time or 0) + (2 * index + 1) * length // (2 * self.count)
                 container.seek(wanted, stream=stream)
-                frame = _near(container.decode(stream), wanted)
+                frame = _near(_good_frames(container, stream), wanted)
                 if frame is not None and frame.pts != shown:
                     shown = frame.pts
                     yield frame
+
+
+def _good_frames(container: Any, stream: Any) -> Iterator[Any]:
+    return (shown.frame for shown in shown_frames(container, stream) if not shown.is_lost)
 
 
 def _near(frames: Iterator[Any], wanted: int) -> Any:
@@ -208,12 +282,12 @@ def check_end(facts: Facts) -> None:
         claimed_s = (container.duration or 0) / av.time_base
         if kind == "avi":  # there FFmpeg goes by what is left, not by what the header says
             claimed_s = float(stream.frames * stream.time_base)
-        end_s, is_cut = 0.0, False
+        end_s, is_cut = 0.0, dict.fromkeys(range(len(container.streams)), False)
         for packet in container.demux():
             at = packet.dts if packet.pts is None else packet.pts
             if at is not None:
                 end_s = max(end_s, float((at + (packet.duration or 0)) * packet.time_base))
-                is_cut |= packet.is_corrupt and kind != "mpegts"  # broadcasts live with that
-        least_s = 2 * float(facts.step * facts.time_base)  # the last frame's duration is not always told
-        if is_cut or claimed_s - end_s > max(least_s, min((1 - END_IS_MISSING) * claimed_s, MISSED_S)):
+                is_cut[packet.stream_index] = packet.is_corrupt and kind != "mpegts"  # broadcasts live with that
+        least_s = max(LAST_FRAME_S, 2 * float(facts.step * facts.time_base))
+        if any(is_cut.values()) or claimed_s - end_s > max(least_s, min((1 - END_IS_MISSING) * claimed_s, MISSED_S)):
             raise EOFError

@@ -16,6 +16,7 @@ from pathlib import Path
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json
 from pipeline.core.hashing import sha256_of_json
+from pipeline.core.progress import in_hours
 from pipeline.student.engines import machine
 from pipeline.teacher.backends import BACKENDS, REFERENCE, Compute
 from pipeline.teacher.device import Engine, Source
@@ -143,6 +144,6 @@ def best(usable: dict[str, Measured]) -> str:
 
 def sentence(network: str, chosen: str, usable: dict[str, Measured], left_out: dict[str, str]) -> str:
     """The choice for people."""
-    times = ", ".join(f"{name} {one.seconds:.2g} s" for name, one in usable.items())
+    times = ", ".join(f"{name} {in_hours(one.seconds)}" for name, one in usable.items())
     said = f"{network} is computed in {chosen} on this processor, {usable[chosen].loss_db:.3f} dB from fp32 ({times})."
     return " ".join([said, *(f"{name} is left out: {reason}." for name, reason in left_out.items())])

@@ -31,7 +31,7 @@ def estimate(pending: list[Job], chain: Chain) -> str:
         return f"teacher: {len(pending)} frames"
     seconds = seconds_each(frame, chain.with_dials(pending[0].dials))
     return (
-        f'teacher: {len(pending)} frames through the chain "{chain.name}", about {seconds:.2g} s each on this '
+        f'teacher: {len(pending)} frames through the chain "{chain.name}", about {in_hours(seconds)} each on this '
         f"machine: {in_hours(seconds * len(pending))}"
     )
 

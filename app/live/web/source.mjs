@@ -96,7 +96,8 @@ class VideoSource {
     /** The newest frame. Whoever asks closes it. */
     async grab() {
         if (!globalThis.VideoFrame) return createImageBitmap(this.video);
-        return new VideoFrame(this.video);
+        const frame = new VideoFrame(this.video);
+        return frame.rotation || frame.flip ? upright(frame) : frame;
     }
 
     pause() {
@@ -114,6 +115,17 @@ class VideoSource {
         this.video.srcObject = null;
         this.video.removeAttribute("src");
         this.video.load();
+    }
+}
+
+/** The same frame, its pixels as they are shown: whoever copies them sees them as they are stored. */
+async function upright(frame) {
+    const { timestamp } = frame;
+    const bitmap = await createImageBitmap(frame).finally(() => frame.close());
+    try {
+        return new VideoFrame(bitmap, { timestamp });
+    } finally {
+        bitmap.close();
     }
 }
 

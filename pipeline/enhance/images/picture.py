@@ -1,20 +1,33 @@
 """A picture in memory with all that its file tells: transparency, EXIF, colour profile."""
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from pipeline.core.geometry import Frame
 
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+FORMATS = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **{".png": "PNG", ".webp": "WEBP"},
+}
+READ_ONLY = {
+    **dict.fromkeys((".bmp", ".dib"), "BMP"),
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), "PPM"),
+    **dict.fromkeys((".jp2", ".j2k"), "JPEG2000"),
+    **{".gif": "GIF", ".avif": "AVIF", ".tga": "TGA"},
+}  # what is made of them is a PNG
 MADE = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # the date of every profile that is made here
 PREFIX = b"Exif\0\0"
 WHITE_IS_ZERO, PLANES, NO_ALPHA, MULTIPLIED, STRAIGHT = 0, 2, 0, 1, 2  # values of a TIFF's tags
 ORIENTATION, EXIF_IFD, GPS_IFD, ICC_TAG = 0x0112, 0x8769, 0x8825, 0x8773
+STRIP_ROWS = 256  # of what is computed at a time; an even number
 UPRIGHT = {  # by the EXIF orientation
     2: lambda plane: plane[:, ::-1],
     3: lambda plane: plane[::-1, ::-1],
@@ -35,6 +48,8 @@ class Picture:
     grey: bool = False
     exif: bytes = b""  # with its PREFIX
     profile: bytes = b""  # ICC
+    xmp: bytes = b""
+    chunks: tuple[tuple[bytes, bytes], ...] = ()  # of a PNG: what it tells of its colours, and texts
 
     @property
     def size(self) -> tuple[int, int]:
@@ -49,7 +64,12 @@ class Picture:
             return self
         exif[ORIENTATION] = 1
         alpha = None if self.alpha is None else np.ascontiguousarray(turn(self.alpha))
-        return replace(self, colour=np.ascontiguousarray(turn(self.colour)), alpha=alpha, exif=exif.tobytes())
+        xmp = re.sub(rb"(tiff:Orientation\W{1,2})[1-8]", rb"\g<1>1", self.xmp)
+        return replace(self, colour=np.ascontiguousarray(turn(self.colour)), alpha=alpha, exif=exif.tobytes(), xmp=xmp)
+
+    def spread(self) -> "Picture":
+        """The same picture with the colours of what is visible carried on under what is not: it is enlarged with it."""
+        return self if self.alpha is None else replace(self, colour=spread_colour(self.colour, self.alpha > 0))
 
     def pixels(self) -> Frame:
         """(h, w) or (h, w, 2..4), as a file holds them. What has 16 bits and alpha is never grey: few would read it."""
@@ -83,6 +103,37 @@ class Picture:
     def fitting_profile(self) -> bytes:
         """The profile, if it is one for what a file holds: of grey, or of RGB (ICC.1, section 7.2.6)."""
         return self.profile if self.profile[16:20] == (b"GRAY" if self.channels < 3 else b"RGB ") else b""
+
+
+def spread_colour(colour: Frame, visible: NDArray[np.bool_]) -> Frame:
+    """`colour` (h, w, 3) with the colours of the `visible` (h, w) nearby in place of all others.
+
+    By halves: what two by two pixels show is their mean, and where none of the four is visible, the next level tells.
+    """
+    if visible.all() or not visible.any():
+        return colour
+    spread = colour.copy()
+    height, width = visible.shape
+    half = np.zeros(((height + 1) // 2, (width + 1) // 2, 3), colour.dtype)
+    seen = np.zeros(half.shape[:2], bool)
+    for row in range(0, height, STRIP_ROWS):  # floats of a whole picture would take many times its memory
+        rows = slice(row, row + STRIP_ROWS)
+        weight = _fourth(visible[rows].astype(np.float32))
+        mean = _fourth(colour[rows] * visible[rows, :, None].astype(np.float32)) / np.maximum(weight, 1)[..., None]
+        half[row // 2 : row // 2 + len(mean)], seen[row // 2 : row // 2 + len(mean)] = np.rint(mean), weight > 0
+    half = spread_colour(half, seen)
+    for row in range(0, height, STRIP_ROWS):
+        hidden = ~visible[row : row + STRIP_ROWS]
+        below = half[row // 2 : row // 2 + STRIP_ROWS // 2].repeat(2, axis=0).repeat(2, axis=1)
+        spread[row : row + STRIP_ROWS][hidden] = below[: hidden.shape[0], : hidden.shape[1]][hidden]
+    return spread
+
+
+def _fourth(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums over two by two pixels; at an odd edge over fewer."""
+    height, width = plane.shape[:2]
+    even = np.pad(plane, ((0, height % 2), (0, width % 2), *[(0, 0)] * (plane.ndim - 2)))
+    return np.asarray(even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2])
 
 
 def told_by(exif: bytes) -> Image.Exif:

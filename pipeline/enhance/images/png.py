@@ -2,7 +2,8 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
+from os import SEEK_CUR
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,30 +14,66 @@ from pipeline.core.geometry import Frame
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the number of channels (PNG, third edition, section 11.2.1)
+MOST_BYTES = 1 << 26  # of a chunk that is kept
 PAETH = 4  # the filter of every row: on photographs as good as choosing one for each
 
 
-def write_png(file: Path, strips: Iterator[Frame], *, size: tuple[int, int], exif: bytes, profile: bytes) -> None:
-    """Write the `strips`, (n, w) or (n, w, 2..4), of a picture of `size` (width, height); `exif` without a prefix."""
+def write_png(
+    file: Path,
+    strips: Iterator[Frame],
+    *,
+    size: tuple[int, int],
+    exif: bytes,
+    profile: bytes,
+    chunks: Iterable[tuple[bytes, bytes]] = (),
+) -> None:
+    """Write the `strips`, (n, w) or (n, w, 2..4), of a picture of `size` (width, height); `exif` without a prefix.
+
+    `chunks`: others to come before the pixels, by name.
+    """
     packer = zlib.compressobj(PNG_LEVEL)
     above: Frame | None = None
     with file.open("wb") as out:
         for strip in strips:
             if above is None:
-                _begin(out, strip, size=size, exif=exif, profile=profile)
+                _begin(out, strip, size=size, exif=exif, profile=profile, chunks=chunks)
             lines, above = _filtered(strip, above)
             _chunk(out, b"IDAT", packer.compress(lines.data))
         _chunk(out, b"IDAT", packer.flush())
         out.write(_framed(b"IEND", b""))
 
 
-def _begin(out: BinaryIO, strip: Frame, *, size: tuple[int, int], exif: bytes, profile: bytes) -> None:
+def _begin(
+    out: BinaryIO,
+    strip: Frame,
+    *,
+    size: tuple[int, int],
+    exif: bytes,
+    profile: bytes,
+    chunks: Iterable[tuple[bytes, bytes]],
+) -> None:
     """All that comes before the pixels."""
     out.write(SIGNATURE)
     colour_type = COLOUR_TYPES[1 if strip.ndim == 2 else strip.shape[2]]
     _chunk(out, b"IHDR", struct.pack(">IIBBBBB", *size, 8 * strip.itemsize, colour_type, 0, 0, 0))
     _chunk(out, b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile) if profile else b"")
+    for name, data in chunks:
+        _chunk(out, name, data)
     _chunk(out, b"eXIf", exif)
+
+
+def read_chunks(file: Path, names: Container[bytes]) -> dict[bytes, list[bytes]]:
+    """The data of the chunks of those names in a PNG, in their order; of a broken one as far as it goes."""
+    found: dict[bytes, list[bytes]] = {}
+    with file.open("rb") as data:
+        data.seek(len(SIGNATURE))
+        while len(head := data.read(8)) == 8 and head[4:] != b"IEND":
+            length = int.from_bytes(head[:4], "big")
+            if head[4:] in names and length <= MOST_BYTES:
+                found.setdefault(head[4:], []).append(data.read(length))
+                length = 0
+            data.seek(length + 4, SEEK_CUR)
+    return found
 
 
 def _chunk(out: BinaryIO, name: bytes, data: bytes) -> None:

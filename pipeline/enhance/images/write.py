@@ -12,11 +12,13 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import whole_file
 from pipeline.enhance.images.picture import EXIF_IFD, FORMATS, GPS_IFD, ICC_TAG, PREFIX, STRAIGHT, Picture, told_by
 from pipeline.enhance.images.png import write_png
+from pipeline.enhance.images.read import COLOUR_NUMBERS
 
 QUALITY = 95  # of JPEG and WebP
 LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 PNG_ROWS, TIFF_ROWS = 16, 64  # of a strip
 DEFLATE = 8  # of a TIFF
+XMP_TAG, XMP_KEY = 700, b"XML:com.adobe.xmp" + bytes(5)  # of a TIFF, and of a PNG (not packed, of no language)
 
 
 def writable(path: Path) -> str:
@@ -39,15 +41,22 @@ def write_picture(path: Path, picture: Picture, *, quality: int = QUALITY) -> No
         )
     if kind == "JPEG" and picture.alpha is not None:
         raise SharpcamError(f"{path.name} cannot hold the picture's alpha. Write PNG, WebP or TIFF.")
+    if kind != "PNG" and any(name == b"cICP" for name, _ in picture.chunks):
+        raise SharpcamError(f"{path.name} cannot hold the picture's colours, which are told by cICP. Write PNG.")
     with whole_file(path) as temporary:
         if kind == "TIFF":
             _write_tiff(temporary, picture)
         elif kind == "PNG":
-            exif, profile = picture.exif.removeprefix(PREFIX), picture.fitting_profile
-            write_png(temporary, picture.strips(PNG_ROWS), size=picture.size, exif=exif, profile=profile)
+            exif, chunks = picture.exif.removeprefix(PREFIX), list(picture.chunks)
+            numbers = {name for name, _ in chunks} & COLOUR_NUMBERS
+            profile = b"" if numbers else picture.fitting_profile  # that is what the numbers tell
+            if picture.xmp:
+                chunks.append((b"iTXt", XMP_KEY + picture.xmp))
+            strips = picture.strips(PNG_ROWS)
+            write_png(temporary, strips, size=picture.size, exif=exif, profile=profile, chunks=chunks)
         else:
             options: dict[str, Any] = {"subsampling": 0} if kind == "JPEG" else {}
-            told = {"exif": picture.exif, "icc_profile": picture.fitting_profile}
+            told = {"exif": picture.exif, "icc_profile": picture.fitting_profile, "xmp": picture.xmp}
             options |= {name: data for name, data in told.items() if data}
             encoded = BytesIO()  # Pillow would not say that a disk is full
             try:
@@ -93,7 +102,9 @@ def _tiff_tags(picture: Picture, lengths: list[int]) -> TiffImagePlugin.ImageFil
         built[TiffImagePlugin.EXTRASAMPLES] = STRAIGHT  # alpha, not multiplied into the colours
     if profile:
         built[ICC_TAG] = profile
-    tags.tagtype.update({TiffImagePlugin.STRIPOFFSETS: 4, TiffImagePlugin.STRIPBYTECOUNTS: 4, ICC_TAG: 7})
+    if picture.xmp:
+        built[XMP_TAG] = picture.xmp
+    tags.tagtype.update({TiffImagePlugin.STRIPOFFSETS: 4, TiffImagePlugin.STRIPBYTECOUNTS: 4, ICC_TAG: 7, XMP_TAG: 1})
     for tag, value in built.items():
         tags[tag] = value
     return tags

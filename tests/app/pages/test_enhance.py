@@ -15,7 +15,6 @@ from streamlit.testing.v1 import AppTest
 from app.apart import apart
 from app.enhance.calls import Call, _safe, as_zip, calls, receive
 from app.jobs import jobs
-from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame, resize
 from pipeline.core.paths import Paths
 from pipeline.enhance.command_line import BEST_QUALITY, arguments_of
@@ -210,12 +209,12 @@ def test_names_that_differ_in_their_format_are_two(project: Project):
 
     folder = receive(given("a.png", "a.jpg", "a.avi"), project.paths, limit_bytes=100)
     assert len(list((folder / "in").iterdir())) == 3
-    with pytest.raises(SharpcamError, match="the same name"):
-        receive(given("a.avi", "a.mkv"), project.paths, limit_bytes=100)  # an .avi becomes an .mkv
     for made in ("a.png", "a.jpg", "a.mkv"):
         (folder / "out").mkdir(exist_ok=True)
         (folder / "out" / made).touch()
-    (folder / "out/enhance.csv").write_text("file,status\na.png,done\na.jpg,done\na.avi,done\n")
+    (folder / "out/enhance.csv").write_text(
+        "file,status,made\na.png,done,a.png\na.jpg,done,a.jpg\na.avi,done,a.mkv\nb.png,failed,\n"
+    )
     pairs = Call(job=None, folder=folder).pairs()
     assert {name: made.name for name, (_, made) in pairs.items()} == {
         "a.avi": "a.mkv",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import chromium as chromiums
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from player import (
 from playwright.sync_api import Playwright, expect
 
 from benchmarks.player_site import write_clip
+from pipeline.media.orientation import upright
 
 
 def test_a_video_of_the_viewers_own_and_the_sample_play(open_player: Open, student: Path, tmp_path: Path) -> None:
@@ -49,6 +51,37 @@ def test_a_file_that_cannot_be_decoded_is_a_sentence(open_player: Open, student:
     open_file(page, name, mime, b"this is text")
     assert "cannot show that file" in refused(page)
     open_picture(page, PHOTO)  # and the next one is shown
+
+
+ONE = 1 << 16
+MATRICES = {
+    "mirrored": (-ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30),
+    "quarter": (0, ONE, 0, -ONE, 0, 0, 0, 0, 1 << 30),
+    "transposed": (0, ONE, 0, ONE, 0, 0, 0, 0, 1 << 30),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_a_turned_or_mirrored_file_is_seen_as_it_is_shown(
+    open_player: Open, student: Path, tmp_path: Path, name: str
+) -> None:
+    picture = np.zeros((128, 160, 3), np.uint8)
+    picture[:64, :80], picture[:64, 80:], picture[64:, :80] = (230, 20, 20), (20, 230, 20), (20, 20, 230)
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libvpx-vp9", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 128, "yuv420p"
+        stream.set_display_matrix(MATRICES[name])
+        for _ in range(50):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+    page = open_player([student], settings=ALONE)
+    open_file(page, "a.mp4", "video/mp4", (tmp_path / "a.mp4").read_bytes())
+    frames_come(page)
+    seen, expected = shown(page).astype(int), upright(picture, MATRICES[name])
+    corners = [(0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75)]  # inside what is cut to the target's shape
+    for down, across in corners:
+        ours, theirs = (each[int(down * each.shape[0]), int(across * each.shape[1])] for each in (seen, expected))
+        assert np.abs(ours - theirs).max() < 60, (down, across)
 
 
 def test_a_tiny_camera_is_enlarged_and_an_upright_one_cut(

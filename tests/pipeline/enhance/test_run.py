@@ -4,6 +4,7 @@ import csv
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -171,10 +172,151 @@ def test_a_folder_keeps_its_tree_and_its_broken_files_come_at_the_end(album, tmp
     assert found == {"a.png", "deep/down/b.jpg", "deep/c.webp", "d.tif", MANIFEST, REPORT}
     assert read_picture(out / "deep/down/b.jpg").size == (60, 42)
     assert tree(album) == before
+    assert rows(out)["notes.txt"]["status"] == "left out"
+    assert "1 left out, no pictures or videos: notes.txt" in said.out
     row = rows(out)["deep/c.webp"]
+    assert row["made"] == "deep/c.webp"
     assert (row["status"], row["enhanced_width"], row["enhanced_height"]) == ("done", "60", "44")
     assert float(row["seconds"]) > 0
     assert int(row["enhanced_bytes"]) == (out / "deep/c.webp").stat().st_size
+
+
+PICTURE_KINDS = ("bmp", "dib", "gif", "avif", "jp2", "ppm", "tga", "jfif", "jpe", "png")
+VIDEO_KINDS = {"3gp": "mpeg4", "ogv": "libvpx", "flv": "flv", "wmv": "wmv2"} | dict.fromkeys(
+    ("m2ts", "mpg", "mxf", "vob"), "mpeg2video"
+)
+MOVING = ("moving.gif", "moving.webp", "moving.png")
+TO_CONVERT = {
+    "a.heic": "heif-convert a.heic a.png",
+    "b.CR2": "darktable-cli b.CR2 b.tif",
+    "e.rm": "ffmpeg -i e.rm e.mkv",
+}
+OTHERS = (".DS_Store", "a.xmp", "gone.png", "no suffix", "notes.txt")
+
+
+def odd_folder(folder: Path) -> Path:
+    """Files of all kinds, and some of none."""
+    folder.mkdir()
+    shown, *others = (Image.fromarray(photo(20, 30, seed=seed)) for seed in range(3))
+    for kind in PICTURE_KINDS:
+        shown.save(folder / f"{kind}.{kind}", format={"jpe": "JPEG", "jfif": "JPEG"}.get(kind))
+    for kind, codec in VIDEO_KINDS.items():
+        make_video(folder / f"v-{kind}.{kind}", [photo(144, 176)] * 2, codec=codec)
+    for name in MOVING:
+        shown.save(folder / name, save_all=True, append_images=others)
+    for name in (*TO_CONVERT, *OTHERS):
+        (folder / name).write_bytes(b"something")
+    (folder / "gone.png").unlink()
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    return folder
+
+
+def test_every_file_of_a_folder_is_in_the_report_once(tmp_path, capsys):
+    """What is read is enhanced, what is another kind of picture or video says how to convert it, the rest is named."""
+    given, out = odd_folder(tmp_path / "in"), tmp_path / "out"
+    assert main([str(given), "-o", str(out), "--preset", "fast", *ENGINE]) == 1
+    found, said = rows(out), capsys.readouterr()
+    assert set(found) == {file.name for file in given.iterdir()}
+    states = {name: row["status"] for name, row in found.items()}
+    done = {f"{kind}.{kind}" for kind in PICTURE_KINDS} | {f"v-{kind}.{kind}" for kind in VIDEO_KINDS}
+    assert {name for name, state in states.items() if state == "done"} == done
+    assert {name for name, state in states.items() if state == "failed"} == {*MOVING, *TO_CONVERT}
+    assert {name for name, state in states.items() if state == "left out"} == set(OTHERS)
+    assert all(found[name]["problem"].endswith(command) for name, command in TO_CONVERT.items())
+    assert all("holds 3 pictures (an animation)" in found[name]["problem"] for name in MOVING)
+    assert all(found[name]["problem"] for name in OTHERS)
+    assert f"5 left out, no pictures or videos: {', '.join(OTHERS)}" in said.out
+    assert "6 of 24 files failed" in said.err
+
+
+@pytest.mark.parametrize("kind", PICTURE_KINDS)
+def test_every_kind_of_picture_that_is_read_shows_what_it_showed(kind, tmp_path):
+    shown = Image.fromarray(photo(20, 30))
+    shown.save(tmp_path / f"a.{kind}", format={"jpe": "JPEG", "jfif": "JPEG"}.get(kind))
+    (tmp_path / "out").mkdir()
+    assert main([str(tmp_path / f"a.{kind}"), "-o", str(tmp_path / "out"), *ENGINE]) == 0
+    (made,) = (tmp_path / "out").iterdir()
+    assert made.suffix == (f".{kind}" if kind in ("jfif", "jpe") else ".png")
+    with Image.open(made) as enhanced:
+        back = np.asarray(enhanced.convert("RGB").resize((30, 20), Image.Resampling.BOX)).astype(int)
+    assert np.abs(back - np.asarray(shown)).mean() < 20
+
+
+def test_a_single_file_that_is_not_read_says_how_to_convert_it(tmp_path, capsys):
+    (tmp_path / "a.heic").write_bytes(b"something")
+    assert main([str(tmp_path / "a.heic"), "-o", str(tmp_path / "b.png"), *ENGINE]) == 1
+    assert ".heic is not read. Convert it, for example with: heif-convert a.heic a.png" in capsys.readouterr().err
+
+
+def test_two_videos_that_would_get_one_name_keep_their_own(tmp_path):
+    given = tmp_path / "in"
+    for name in ("clip.avi", "clip.ts", "clip.mkv", "Alone.avi"):
+        make_video(given / name, [photo(48, 64)], codec="mpeg2video")
+    picture(given / "clip.png")
+    Image.fromarray(photo(20, 30)).save(given / "clip.bmp")
+    assert main([str(given), "-o", str(tmp_path / "out"), "--preset", "fast", *ENGINE]) == 0
+    made = {name: row["made"] for name, row in rows(tmp_path / "out").items()}
+    assert made.pop("Alone.avi") == "Alone.mkv"
+    assert made.pop("clip.avi") == "clip.avi.mkv"
+    assert made.pop("clip.ts") == "clip.ts.mkv"
+    assert made.pop("clip.bmp") == "clip.bmp.png"
+    assert made == {"clip.mkv": "clip.mkv", "clip.png": "clip.png"}
+    assert all((tmp_path / "out" / row["made"]).is_file() for row in rows(tmp_path / "out").values())
+
+
+@pytest.mark.parametrize("name", ["12:30:45.mp4", "Movie: part 1.mp4", "file:a.mkv", "concat:a.mkv", "data:,a.mp4"])
+def test_a_name_that_reads_like_a_protocol_is_a_file_on_both_sides(name, tmp_path, monkeypatch, at_student):
+    monkeypatch.chdir(tmp_path)
+    make_video(tmp_path / "in" / "a.mkv", [photo(48, 64)])
+    source = (tmp_path / "in" / "a.mkv").rename(tmp_path / name)
+    model = ["--model", str(at_student.paths.student_onnx), "--preset", "fast", *ENGINE]
+    assert main([name, "-o", f"made {name}", *model]) == 0
+    assert main([source.name, "-o", f"to:{name}", *model]) == 0
+    assert (tmp_path / f"made {name}").read_bytes() == (tmp_path / f"to:{name}").read_bytes()
+
+
+def test_no_dark_ring_comes_around_what_lies_on_nothing(tmp_path):
+    """White on transparent black, as it is exported: on white it must not be seen."""
+    y, x = np.mgrid[:64, :64]
+    alpha = (255 * np.clip(20 - np.hypot(x - 32, y - 32), 0, 1)).astype(np.uint8)
+    colour = np.where(alpha[..., None] > 0, 255, 0).astype(np.uint8).repeat(3, axis=2)
+    write_picture(tmp_path / "a.png", Picture(colour, alpha))
+    assert main([str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), *ENGINE]) == 0
+    with Image.open(tmp_path / "b.png") as made:
+        shown = Image.new("RGBA", made.size, (255,) * 4)
+        shown.alpha_composite(made)
+    assert np.asarray(shown).min() > 245
+
+
+@pytest.mark.parametrize(("words", "size"), [(["--scale", "1"], (30, 20)), (["--size", "90x60"], (90, 60))])
+def test_a_picture_gets_the_size_that_is_asked_for(words, size, tmp_path, capsys):
+    alpha = photo(20, 30)[..., 0]
+    write_picture(tmp_path / "a.png", Picture(photo(20, 30), alpha))
+    call = [str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), *words, *ENGINE]
+    assert main(call) == 0
+    made = read_picture(tmp_path / "b.png")
+    assert (made.size, made.alpha.shape[::-1]) == (size, size)
+    back = np.asarray(Image.fromarray(made.colour).resize((30, 20), Image.Resampling.BOX)).astype(int)
+    assert np.abs(back - Picture(photo(20, 30), alpha).spread().colour).mean() < 15
+    assert main([*call, "--overwrite", "--compare", "bicubic"]) == 0
+    assert read_picture(tmp_path / "b.png").size == (2 * size[0], size[1])
+    assert main([*call, "--overwrite", "--fit"]) == 1
+    assert "ask for several sizes" in capsys.readouterr().err
+
+
+def test_what_libraries_say_is_shown_where_it_is_asked_for(tmp_path):
+    """libtiff, in OpenCV, tells of a tag that it does not know."""
+    write_picture(tmp_path / "a.tif", Picture(photo(20, 30).astype(np.uint16) * 257))
+    entry, other = (struct.pack("<HHIHH", tag, 3, 1, 1, 0) for tag in (284, 65_000))
+    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes().replace(entry, other))
+    said = []
+    for words in ([], ["--library-lines"]):
+        call = [str(tmp_path / "a.tif"), "-o", str(tmp_path / "b.tif"), "--overwrite", *words, *ENGINE]
+        made = subprocess.run([sys.executable, "-m", "pipeline.enhance", *call], capture_output=True, text=True)
+        assert made.returncode == 0
+        said.append("65000" in made.stderr)
+        assert "enhance:" in made.stderr
+    assert said == [False, True]
 
 
 def test_one_odd_file_does_not_end_the_others(album, tmp_path, capsys, monkeypatch):
@@ -216,6 +358,7 @@ def test_ctrl_c_ends_a_folder_soon_and_the_next_call_goes_on(at_student, tmp_pat
 def test_what_is_finished_is_skipped_by_content_and_means(album, tmp_path):
     out = tmp_path / "out"
     (album / "broken.png").unlink()
+    (album / "notes.txt").unlink()
     call = [str(album), "-o", str(out), *ENGINE]
     assert main(call) == 0
     (out / "d.tif").unlink()
@@ -238,7 +381,7 @@ def test_an_output_inside_the_input_is_no_input_and_foreign_files_stay(album, ca
     assert main([str(album), "-o", str(out), *ENGINE]) == 1
     assert "was not written by sharpcam" in capsys.readouterr().err
     assert (out / "a.png").read_bytes() == foreign
-    assert set(rows(out)) == {"a.png", "d.tif", "deep/c.webp", "deep/down/b.jpg"}
+    assert set(rows(out)) == {"a.png", "d.tif", "deep/c.webp", "deep/down/b.jpg", "notes.txt"}
     assert main([str(album), "-o", str(album), *ENGINE]) == 1
     assert "no input is ever overwritten" in capsys.readouterr().err
 

@@ -12,7 +12,7 @@ from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
 from pipeline.core.frames import read_frame, write_frame
-from pipeline.core.progress import in_hours
+from pipeline.core.progress import in_gigabytes, in_hours
 from pipeline.split import split
 from pipeline.teacher.chain import build_chain
 from pipeline.teacher.stage import teacher
@@ -169,7 +169,10 @@ def test_an_estimate_is_given_before_the_first_frame(clips, capsys):
     teacher(clips.paths, clips.params)
     first, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith('teacher: 4 frames through the chain "with_network", about ')
+    assert in_hours(0.0123) == "0.012 s"
     assert in_hours(30) == "30 s"
+    assert in_hours(130) == "2 min"
+    assert (in_gigabytes(1.23e9), in_gigabytes(130e9)) == ("1.2 GB", "130 GB")
     assert in_hours(600) == "10 min"
     assert in_hours(36000) == "10.0 h"
 

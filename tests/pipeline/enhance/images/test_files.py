@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 import pytest
 from making import photo
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from pipeline.core.errors import SharpcamError
 from pipeline.enhance.images.picture import Picture
-from pipeline.enhance.images.png import write_png
-from pipeline.enhance.images.read import enhancing_bytes, picture_size, read_picture
+from pipeline.enhance.images.png import read_chunks, write_png
+from pipeline.enhance.images.read import enhancing_bytes, lost_of, picture_size, read_picture
 from pipeline.enhance.images.write import write_picture
 
 LOSSLESS = (".png", ".tiff")
@@ -266,8 +266,8 @@ def test_what_is_no_single_picture_of_these_formats_is_refused(tmp_path):
     frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
     with pytest.raises(SharpcamError, match="holds 3 pictures"):
         read_picture(tmp_path / "a.webp")
-    frames[0].save(tmp_path / "b.png", format="GIF")
-    with pytest.raises(SharpcamError, match="is a GIF file"):
+    frames[0].save(tmp_path / "b.png", format="PCX")
+    with pytest.raises(SharpcamError, match="is a PCX file"):
         read_picture(tmp_path / "b.png")
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "c.tiff")
     with pytest.raises(SharpcamError, match="32 bits"):
@@ -282,3 +282,192 @@ def test_what_a_format_cannot_hold_is_not_written(tmp_path):
     with pytest.raises(SharpcamError, match=r"names no format that is written"):
         write_picture(tmp_path / "a.bmp", picture())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_its_end_is_whole_as_long_as_no_pixel_is_missing(tmp_path, progressive):
+    Image.fromarray(photo(60, 80)).save(tmp_path / "whole.jpg", quality=95, progressive=progressive)
+    whole = (tmp_path / "whole.jpg").read_bytes()
+    reference = read_picture(tmp_path / "whole.jpg").colour
+    for less in (1, 2):
+        (tmp_path / "a.jpg").write_bytes(whole[:-less])
+        np.testing.assert_array_equal(read_picture(tmp_path / "a.jpg").colour, reference)
+    for less in (30, len(whole) // 2):
+        (tmp_path / "a.jpg").write_bytes(whole[:-less])
+        with pytest.raises(SharpcamError, match="is no picture that can be read"):
+            read_picture(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("which", ["first", "last"])
+def test_the_transparent_grey_of_a_png_of_few_bits_is_its_alpha(tmp_path, bits, which):
+    most = (1 << bits) - 1
+    key = 0 if which == "first" else most
+    levels = np.random.default_rng(bits).integers(0, most + 1, (16, 16)).astype(np.uint8)
+    packed = np.packbits(np.unpackbits(levels[..., None], axis=2)[..., 8 - bits :].reshape(16, -1), axis=1)
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = b"".join(b"\0" + row.tobytes() for row in packed)
+    header = struct.pack(">IIBBBBB", 16, 16, bits, 0, 0, 0, 0)
+    chunks = [chunk(b"IHDR", header), chunk(b"tRNS", struct.pack(">H", key)), chunk(b"IDAT", zlib.compress(rows))]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + chunk(b"IEND", b""))
+    found = read_picture(tmp_path / "a.png")
+    np.testing.assert_array_equal(found.alpha, np.where(levels == key, 0, 255))
+    np.testing.assert_array_equal(found.colour[..., 0], levels.astype(int) * 255 // most)
+
+
+def test_colours_under_alpha_are_those_of_what_is_visible_nearby():
+    colour, alpha = photo(61, 83), np.zeros((61, 83), np.uint8)
+    alpha[10:30, 20:50] = 7
+    spread = Picture(colour, alpha).spread().colour
+    np.testing.assert_array_equal(spread[alpha > 0], colour[alpha > 0])
+    white = np.where(alpha[..., None] > 0, 255, 0).astype(np.uint8).repeat(3, axis=2)
+    assert (Picture(white, alpha).spread().colour == 255).all()
+    halves = white.copy()
+    halves[:, 35:] //= 2
+    assert (Picture(halves, alpha).spread().colour[20, :15] == 255).all()
+    assert (Picture(halves, alpha).spread().colour[20, 50:60] < 140).all()
+    assert Picture(colour, alpha * 0).spread().colour is colour
+
+
+def test_long_texts_and_profiles_are_no_damage(tmp_path):
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Comment", "word " * 1_000_000, zip=True)
+    large = profile() + bytes(3_000_000)
+    Image.fromarray(photo(20, 30)).save(tmp_path / "a.png", pnginfo=told, icc_profile=large)
+    assert read_picture(tmp_path / "a.png").profile == large
+
+
+def odd_tiff(path: Path, pixels: np.ndarray, *, photometric: int, kind: int) -> Path:
+    """A TIFF of one strip of numbers of that kind (TIFF 6.0, SampleFormat)."""
+    channels = pixels.shape[2]
+    bits = 8 * pixels.itemsize
+    entries = [(256, 4, 1, pixels.shape[1]), (257, 4, 1, pixels.shape[0]), (259, 3, 1, 1), (262, 3, 1, photometric)]
+    entries += [(273, 4, 1, 1000), (277, 3, 1, channels), (278, 4, 1, pixels.shape[0]), (279, 4, 1, pixels.nbytes)]
+    arrays = {258: [bits] * channels, 339: [kind] * channels}
+    for number, tag in enumerate(arrays):
+        entries.append((tag, 3, channels, 800 + 20 * number))
+    data = struct.pack("<2sHIH", b"II", 42, 8, len(entries))
+    data += b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries)) + bytes(4)
+    for number, values in enumerate(arrays.values()):
+        data = data.ljust(800 + 20 * number, b"\0") + struct.pack(f"<{channels}H", *values)
+    path.write_bytes(data.ljust(1000, b"\0") + pixels.tobytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("pixels", "photometric", "kind", "words"),
+    [
+        (np.ones((4, 4, 3), np.float32), 2, 3, r"32 bits per channel \(floating-point numbers\)"),
+        (np.ones((4, 4, 3), np.int16), 2, 2, r"16 bits per channel \(signed whole numbers\)"),
+        (np.ones((4, 4, 3), np.uint16), 8, 1, r"16 bits per channel \(Lab whole numbers\)"),
+        (np.ones((4, 4, 4), np.uint16), 5, 1, r"16 bits per channel \(CMYK whole numbers\)"),
+    ],
+    ids=["float", "signed", "Lab", "CMYK"],
+)
+def test_a_tiff_of_numbers_that_are_not_read_is_no_damage(tmp_path, pixels, photometric, kind, words):
+    file = odd_tiff(tmp_path / "a.tif", pixels, photometric=photometric, kind=kind)
+    for read in (read_picture, picture_size):
+        with pytest.raises(SharpcamError, match=rf"is whole, but has {words}.*magick a\.tif"):
+            read(file)
+
+
+@pytest.mark.parametrize("first", ["thumbnail", "picture"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_thumbnail_is_no_second_picture(tmp_path, first, deep):
+    pages = [photo(20, 30), photo(5, 8)] if first == "picture" else [photo(5, 8), photo(20, 30)]
+    images = [
+        Image.fromarray(page[..., 0].astype(np.uint16) * 257) if deep else Image.fromarray(page) for page in pages
+    ]
+    with TiffImagePlugin.AppendingTiffWriter(str(tmp_path / "a.tif"), new=True) as out:
+        for image in images:
+            image.save(out, format="TIFF", tiffinfo={254: 1 if image.width == 8 else 0})
+            out.newFrame()
+    found = read_picture(tmp_path / "a.tif")
+    assert found.size == (30, 20)
+    np.testing.assert_array_equal(found.colour[..., 0], photo(20, 30)[..., 0].astype(int) * (257 if deep else 1))
+    for image in images:
+        image.encoderinfo = {}
+    images[0].save(tmp_path / "b.tif", save_all=True, append_images=images[1:])
+    with pytest.raises(SharpcamError, match=r"holds 2 pictures \(pages\)"):
+        read_picture(tmp_path / "b.tif")
+
+
+DISPLAY_P3 = (0.3127, 0.3290, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060)
+
+
+def with_chunks(path: Path, chunks: list[tuple[bytes, bytes]], pixels: np.ndarray) -> Path:
+    write_png(path, iter([pixels]), size=pixels.shape[1::-1], exif=b"", profile=b"", chunks=chunks)
+    return path
+
+
+@pytest.mark.parametrize("gamma", [1.0, 0.5, 0.45455])
+@pytest.mark.parametrize("primaries", [None, DISPLAY_P3], ids=["sRGB", "P3"])
+def test_the_gamma_and_primaries_of_a_png_come_along(tmp_path, gamma, primaries):
+    """In a PNG as they are, else as a profile, by which LittleCMS shows what the numbers mean."""
+    chunks = [(b"gAMA", struct.pack(">I", round(1e5 * gamma)))]
+    if primaries:
+        chunks.append((b"cHRM", struct.pack(">8I", *(round(1e5 * number) for number in primaries))))
+    ramp = np.linspace(40, 255, 32).astype(np.uint8)[None, :, None].repeat(8, axis=0)
+    pixels = np.concatenate([ramp, ramp, ramp], axis=2)
+    found = read_picture(with_chunks(tmp_path / "a.png", chunks, pixels))
+    write_picture(tmp_path / "b.png", found)
+    assert read_chunks(tmp_path / "b.png", {b"gAMA", b"cHRM", b"iCCP"}) == {name: [data] for name, data in chunks}
+    for name in ("b.jpg", "b.tif", "b.webp"):
+        write_picture(tmp_path / name, found, quality=100)
+        with Image.open(tmp_path / name) as made:
+            own = ImageCms.ImageCmsProfile(BytesIO(made.info["icc_profile"]))
+            shown = ImageCms.profileToProfile(made, own, ImageCms.createProfile("sRGB"), renderingIntent=1)
+        light = (ramp[0, :, 0] / 255) ** (1 / gamma)
+        expected = 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        np.testing.assert_allclose(np.asarray(shown)[4].mean(axis=1), expected, atol=4)
+    if primaries:
+        red = Picture(np.full((8, 8, 3), (255, 0, 0), np.uint8), profile=found.profile)
+        write_picture(tmp_path / "red.tif", red)
+        xyz = ImageCms.ImageCmsProfile(BytesIO(read_picture(tmp_path / "red.tif").profile)).profile.red_primary[0]
+        np.testing.assert_allclose(xyz, (0.51512, 0.24120, -0.00105), atol=0.001)  # as Display P3's own profile has it
+
+
+def test_colours_that_only_a_png_tells_stay_in_one(tmp_path):
+    """BT.2100 PQ: its numbers would be shown as something else."""
+    found = read_picture(with_chunks(tmp_path / "a.png", [(b"cICP", bytes((9, 16, 0, 1)))], photo(8, 8)))
+    write_picture(tmp_path / "b.png", found)
+    assert read_chunks(tmp_path / "b.png", {b"cICP"}) == {b"cICP": [bytes((9, 16, 0, 1))]}
+    with pytest.raises(SharpcamError, match="which are told by cICP"):
+        write_picture(tmp_path / "b.jpg", found)
+
+
+@pytest.mark.parametrize("source", [".png", ".jpg", ".webp", ".tif"])
+@pytest.mark.parametrize("target", [".png", ".jpg", ".webp", ".tif"])
+def test_xmp_is_kept_and_says_of_turned_pixels_that_they_are(tmp_path, source, target):
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6" dc:title="\xc3\xa9"/></x:xmpmeta>'
+    write_picture(tmp_path / f"a{source}", picture(xmp=xmp, exif=exif()))
+    with Image.open(tmp_path / f"a{source}") as made:
+        told = made.info["xmp"]
+        assert (told.encode() if isinstance(told, str) else told) == xmp
+    found = read_picture(tmp_path / f"a{source}")
+    write_picture(tmp_path / f"b{target}", found)
+    assert read_picture(tmp_path / f"b{target}").xmp == xmp
+    assert found.upright().xmp == xmp.replace(b'"6"', b'"1"')
+
+
+def test_texts_of_a_png_are_kept_in_a_png_and_named_elsewhere(tmp_path):
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Author", "someone")
+    Image.fromarray(photo(20, 30)).save(tmp_path / "a.png", pnginfo=told)
+    write_picture(tmp_path / "b.png", read_picture(tmp_path / "a.png"))
+    with Image.open(tmp_path / "b.png") as made:
+        made.load()
+        assert made.info["Author"] == "someone"
+    assert lost_of(tmp_path / "a.png", tmp_path / "b.png") == ""
+    assert lost_of(tmp_path / "a.png", tmp_path / "b.jpg") == "left out: texts"
+
+
+def test_iptc_is_named_where_it_is_lost(tmp_path):
+    record = b"\x1c\x02\x78\x00\x05hello"
+    data = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(record)) + record
+    segment = b"\xff\xed" + struct.pack(">H", len(data) + 2) + data
+    Image.fromarray(photo(20, 30)).save(tmp_path / "a.jpg", extra=segment)
+    assert lost_of(tmp_path / "a.jpg", tmp_path / "b.jpg") == "left out: IPTC"
