@@ -126,99 +126,104 @@ def test_plain_loops_over_the_file_come_to_the_same_bits(contract, data, setting
             scales = louder * np.frombuffer(data, "<f4", layer.weights.shape[0], layer.scale)
             changed[layer.scale : layer.scale + scales.nbytes] = scales.astype("<f4").tobytes()
     frame = photo(40, 40, seed=3)[::10, ::10]
-    expected = by_loops(section, contract.schema.dials, bytes(changed), frame, setting)
+    expected = Loops(section, contract.schema.dials, bytes(changed), setting).picture(frame)
     picture = WebForm(section, contract.schema.dials, bytes(changed)).at(setting).enhance(frame)
     assert picture.tolist() == expected
     assert picture.std() > 5
 
 
-def by_loops(section, dials, data, frame, setting):
-    """The picture as nested lists: Python's whole numbers, and float32 one operation at a time."""
-    spans = ranges_at(dials.ranges.low, dials.ranges.high, setting, neutral=dials.neutral)
-    layers = {layer.name: layer for layer in section.layers}
-    read = {name: spans[layer.reads] for name, layer in layers.items() if layer.reads is not None}
-    trunk_readers = [f"body.{block}.first" for block in range(section.blocks)] + ["tail"]
-    unit = max(max(max(-read[name].low, read[name].high) for name in trunk_readers) / 16384, 1e-9)
-    step = {name: max(span.high - span.low, 1e-6) / 127 for name, span in read.items()}
-    turns = {layer.name: turn for layer, turn in zip(dials.layers, dials.turns(setting), strict=True)}
+class Loops:
+    """The web form by Python's whole numbers, and float32 one operation at a time, for frames of 4x4 pixels."""
 
-    def numbers(name):
-        layer, turn = layers[name], turns.get(name)
-        scale, bias = (
-            np.frombuffer(data, "<f4", layer.weights.shape[0], at).astype(float) for at in (layer.scale, layer.bias)
-        )
+    def __init__(self, section, dials, data, setting):
+        self.blocks, self.data = section.blocks, data
+        self.layers = {layer.name: layer for layer in section.layers}
+        self.turns = {layer.name: turn for layer, turn in zip(dials.layers, dials.turns(setting), strict=True)}
+        spans = ranges_at(dials.ranges.low, dials.ranges.high, setting, neutral=dials.neutral)
+        self.read = {name: spans[layer.reads] for name, layer in self.layers.items() if layer.reads is not None}
+        self.step = {name: max(span.high - span.low, 1e-6) / 127 for name, span in self.read.items()}
+        states = [self.read[name] for name in [f"body.{block}.first" for block in range(self.blocks)] + ["tail"]]
+        self.unit = max(max(max(-span.low, span.high) for span in states) / 16384, 1e-9)
+
+    def picture(self, frame):
+        """(4, 4, 3) to nested lists of (8, 8, 3)."""
+        pixels = {(y, x): [int(value) for value in frame[y, x]] for y, x in product(range(4), range(4))}
+        trunk = self.levels("head", pixels, 0, unit_in=None, unit_out=self.unit, most=32767)
+        for block in range(self.blocks):
+            first, second = f"body.{block}.first", f"body.{block}.second"
+            between = self.step[second]
+            inner = self.levels(first, *self.taken(first, trunk), self.step[first], unit_out=between, most=127)
+            branch = self.levels(second, inner, 0, between, unit_out=self.unit, most=32767, least=-32768)
+            trunk = {
+                place: [clamp(one + other, -32768, 32767) for one, other in zip(row, branch[place], strict=True)]
+                for place, row in trunk.items()
+            }
+        return self.last(pixels, trunk)
+
+    def numbers(self, name):
+        """Scale and bias of each output channel, float64."""
+        layer, turn = self.layers[name], self.turns.get(name)
+        places, count = (layer.scale, layer.bias), layer.weights.shape[0]
+        scale, bias = (np.frombuffer(self.data, "<f4", count, at).astype(float) for at in places)
         return (scale, bias) if turn is None else (scale * turn.factor, bias * turn.factor + turn.offset)
 
-    def sums(name, values, border):
-        """(y, x) to one sum for each output channel, of `values` by place; `border` is what lies around them."""
-        out, side, _, channels = layers[name].weights.shape
-        kind = "<i2" if layers[name].weights.type == "int16" else "i1"
-        count = out * side * side * channels
-        flat = np.frombuffer(data, kind, count, layers[name].weights.offset).tolist()
-        stride = 2 if side == 4 else 1
+    def sums(self, name, values, border):
+        """By place a sum for each output channel, of `values` by place with levels of `border` around them."""
+        weights = self.layers[name].weights
+        out, side, _, channels = weights.shape
+        stride, size = 2 if side == 4 else 1, side * side * channels
+        kind = "<i2" if weights.type == "int16" else "i1"
+        flat = np.frombuffer(self.data, kind, out * size, weights.offset).tolist()
+        around = list(product(range(-1, side - 1), repeat=2))
         found = {}
         for y, x in product(range(2), range(2)):
-            met = [
-                values.get((stride * y + dy - 1, stride * x + dx - 1), [border] * channels)
-                for dy, dx in product(range(side), range(side))
-            ]
+            met = [values.get((stride * y + dy, stride * x + dx), [border] * channels) for dy, dx in around]
             line = [value for place in met for value in place]
-            size = len(line)
+            rows = (flat[at : at + size] for at in range(0, out * size, size))
             found[y, x] = [
-                sum(value * weight for value, weight in zip(line, flat[at : at + size], strict=True))
-                - border * sum(flat[at : at + size])
-                for at in range(0, count, size)
+                sum(value * weight for value, weight in zip(line, row, strict=True)) - border * sum(row) for row in rows
             ]
         return found
 
-    def clamp(value, least, most):
-        return min(max(value, least), most)
-
-    def to_level(total, times, plus):
-        return int(np.rint(F(F(total) * F(times)) + F(plus)))
-
-    pixels = {(y, x): [int(value) for value in frame[y, x]] for y, x in product(range(4), range(4))}
-    scale, bias = numbers("head")
-    trunk = {
-        place: [
-            clamp(to_level(total, scale[o] / 255 / unit, bias[o] / unit), 0, 32767) for o, total in enumerate(totals)
-        ]
-        for place, totals in sums("head", pixels, 0).items()
-    }
-
-    def taken(name):
-        zero = clamp(int(np.rint(-read[name].low / step[name])), 0, 127)
-        gain = F(unit / step[name])
-        levels = {
-            place: [clamp(int(np.rint(F(value) * gain)) + zero, 0, 127) for value in row] for place, row in trunk.items()
+    def levels(self, name, values, border, unit_in, *, unit_out, most, least=0):
+        """What that convolution makes of levels of `unit_in`, as levels of `unit_out`."""
+        scale, bias = self.numbers(name)
+        times = scale / 255 / unit_out if name == "head" else unit_in * scale / unit_out
+        plus = bias / unit_out
+        return {
+            place: [clamp(level(total, times[o], plus[o]), least, most) for o, total in enumerate(totals)]
+            for place, totals in self.sums(name, values, border).items()
         }
-        return levels, zero
 
-    for block in range(section.blocks):
-        first, second = f"body.{block}.first", f"body.{block}.second"
-        scale, bias = numbers(first)
-        inner = {
-            place: [
-                clamp(to_level(total, step[first] * scale[o] / step[second], bias[o] / step[second]), 0, 127)
-                for o, total in enumerate(totals)
-            ]
-            for place, totals in sums(first, *taken(first)).items()
+    def taken(self, name, trunk):
+        """What that convolution reads of the trunk, and the level of zero."""
+        zero = clamp(int(np.rint(-self.read[name].low / self.step[name])), 0, 127)
+        gain = F(self.unit / self.step[name])
+        taken = {
+            place: [clamp(int(np.rint(F(value) * gain)) + zero, 0, 127) for value in row]
+            for place, row in trunk.items()
         }
-        scale, bias = numbers(second)
-        for place, totals in sums(second, inner, 0).items():
+        return taken, zero
+
+    def last(self, pixels, trunk):
+        """The picture of tail and skip."""
+        (scale, bias), (skip_scale, skip_bias) = self.numbers("tail"), self.numbers("skip")
+        times, plus = self.step["tail"] * scale * 255, (bias + skip_bias) * 255
+        picture, skipped = np.zeros((8, 8, 3), int), self.sums("skip", pixels, 0)
+        for (y, x), totals in self.sums("tail", *self.taken("tail", trunk)).items():
             for o, total in enumerate(totals):
-                branch = clamp(to_level(total, step[second] * scale[o] / unit, bias[o] / unit), -32768, 32767)
-                trunk[place][o] = clamp(trunk[place][o] + branch, -32768, 32767)
-    (scale, bias), (skip_scale, skip_bias) = numbers("tail"), numbers("skip")
-    picture = np.zeros((8, 8, 3), int)
-    skipped = sums("skip", pixels, 0)
-    for (y, x), totals in sums("tail", *taken("tail")).items():
-        for o, total in enumerate(totals):
-            plus = F(F(skipped[y, x][o]) * F(skip_scale[o])) + F((bias[o] + skip_bias[o]) * 255)
-            level = to_level(total, step["tail"] * scale[o] * 255, plus)
-            colour, dy, dx = o // 16, o % 16 // 4, o % 4
-            picture[4 * y + dy, 4 * x + dx, colour] = clamp(level, 0, 255)
-    return picture.tolist()
+                beside = F(F(skipped[y, x][o]) * F(skip_scale[o])) + F(plus[o])
+                place = 4 * y + o % 16 // 4, 4 * x + o % 4, o // 16
+                picture[place] = clamp(level(total, times[o], beside), 0, 255)
+        return picture.tolist()
+
+
+def clamp(value, least, most):
+    return min(max(value, least), most)
+
+
+def level(total, times, plus):
+    return int(np.rint(F(F(total) * F(times)) + F(plus)))
 
 
 def test_a_student_in_its_web_form_answers_as_its_contract_knows(dialled_once, contract):
@@ -251,7 +256,7 @@ def changed_file(contract_file, change, *, known=True):
     [
         (lambda data: data[:-1], False, r"_web\.bin is not the file of its contract \(its hash differs\)\. Run"),
         (lambda data: data[:-1], True, r"web form lies behind the end of its file \(\d+ of \d+ bytes\)\. Run"),
-        (lambda data: b"", True, r"behind the end of its file \(0 of 0 bytes\)\. Run"),
+        (lambda _: b"", True, r"behind the end of its file \(0 of 0 bytes\)\. Run"),
         (lambda data: b"\xff" * len(data), True, r"web form holds values that are not finite\. Run"),
         (lambda data: bytes(len(data)), True, r"_web\.bin fails its known-answer test .*Train it"),
         (lambda data: bytes([data[0] ^ 1]) + data[1:], True, r"_web\.bin fails its known-answer test .*Train it"),
