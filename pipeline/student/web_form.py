@@ -118,7 +118,7 @@ class WebForm:
     """A student in its web form, at any dials."""
 
     def __init__(self, section: WebSection, dials: DialSection, data: bytes) -> None:
-        """Of the file's `data`. Raises SharpcamError where that ends before its weights."""
+        """Of the file's `data`. Raises what `read_array` raises."""
         self.dials, self.blocks = dials, [f"body.{block}" for block in range(section.blocks)]
         self.layers = {layer.name: read_layer(layer, data) for layer in section.layers}
         self.reads = {layer.name: layer.reads for layer in section.layers if layer.reads is not None}
@@ -141,7 +141,7 @@ class WebForm:
 
 
 def read_layer(layer: WebLayer, data: bytes) -> Layer:
-    """A convolution from the file's `data`. Raises SharpcamError where that ends before it."""
+    """A convolution from the file's `data`. Raises what `read_array` raises."""
     kind = np.dtype(layer.weights.type).newbyteorder("<")
     weights = read_array(data, layer.weights.offset, kind, layer.weights.shape)
     scale, bias = (read_array(data, at, np.dtype("<f4"), layer.weights.shape[:1]) for at in (layer.scale, layer.bias))
@@ -149,14 +149,20 @@ def read_layer(layer: WebLayer, data: bytes) -> Layer:
 
 
 def read_array(data: bytes, offset: int, kind: np.dtype[np.generic], shape: tuple[int, ...]) -> Array:
-    """An array of the file as float64, which holds each of its numbers exactly."""
+    """An array of the file as float64, which holds its numbers exactly.
+
+    Raises SharpcamError where the file ends before it, or holds values that are not finite.
+    """
     count = int(np.prod(shape))
     if offset + kind.itemsize * count > len(data):
         raise SharpcamError(
             f"The contract's web form lies behind the end of its file ({offset} of {len(data)} bytes). "
             'Run "dvc repro export" again.'
         )
-    return np.frombuffer(data, kind, count, offset).reshape(shape).astype(np.float64)
+    array = np.frombuffer(data, kind, count, offset).reshape(shape)
+    if not np.isfinite(array).all():
+        raise SharpcamError('The file of the web form holds values that are not finite. Run "dvc repro export" again.')
+    return array.astype(np.float64)
 
 
 def trunk_step(spans: list[Range]) -> float:
