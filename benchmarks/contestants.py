@@ -67,7 +67,7 @@ def find_contestants(paths: Paths, peers: list[Path], folder: Path) -> Iterator[
     for name in [*camera_forms, *(f"{name}{CLEAN_SUFFIX}" for name in FAMILY)]:
         plain = write_untrained(name, folder, paths)
         whole = write_int8(plain)
-        files = {engine: whole if ENGINES[engine].needs_int8_file else plain for engine in here}
+        files = {engine: whole if ENGINES[engine].form == "int8" else plain for engine in here}
         yield from (Contestant(name, engine, file, plain) for engine, file in files.items())
     original = write_untrained(ORIGINAL, folder, paths)
     yield Contestant(ORIGINAL, REFERENCE, original, original)
@@ -81,8 +81,8 @@ def trained_student(contract_file: Path, engines: list[str]) -> Iterator[Contest
     """The student of a contract in each of `engines` that it has a file for."""
     contract = read_contract(contract_file)
     for engine in engines:
-        if onnx_file := contract.onnx(int8=ENGINES[engine].needs_int8_file):
-            yield Contestant(contract_file.stem, engine, onnx_file, contract.onnx(int8=False), contract)
+        if onnx_file := contract.file_of(ENGINES[engine].form):
+            yield Contestant(contract_file.stem, engine, onnx_file, contract.file_of("float"), contract)
 
 
 def write_untrained(name: str, folder: Path, paths: Paths) -> Path:

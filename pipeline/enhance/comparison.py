@@ -174,7 +174,7 @@ def compare(student: Upscaler, what: str, find: Callable[[str], Model]) -> Compa
     if what == TEACHER:
         return _with_teacher(student)
     model, ours, engine = find(what), student.student, student.student.engine
-    if model.int8 not in (None, ENGINES[engine].needs_int8_file):
+    if model.int8 not in (None, ENGINES[engine].form == "int8"):
         engine = INT8 if model.int8 else REFERENCE
     other = load_upscaler(model.contract, engine=engine, threads=ours.threads, fitted=student.target is not None)
     return Comparison(student, other, what, other.identity)

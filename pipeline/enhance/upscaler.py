@@ -219,7 +219,7 @@ def engine_for(model: Model, engine: str) -> str:
     """
     if not model.int8:
         return engine
-    if engine in ENGINES and not ENGINES[engine].needs_int8_file:
+    if engine in ENGINES and ENGINES[engine].form != "int8":
         raise SharpcamError(
             f'{model.title} is an int8 file, and the engine "{engine}" would run the float one. '
             f'Take "{INT8}", or name the float file.'

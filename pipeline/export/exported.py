@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.geometry import Frame
-from pipeline.student.contract import pack_picture
+from pipeline.export.web_form import Web
+from pipeline.student.contract import Checksum, pack_picture
 from pipeline.student.dials import Dials, DialSection
-from pipeline.student.engines import OnnxRuntime, to_batch
+from pipeline.student.engines import OnnxRuntime, Running, to_batch
 
 THREADS = 2
 STRONG = Dials(0.75, 0.75, 0.5, 0.75)  # of the second known answer
@@ -21,30 +22,37 @@ CORNERS = [Dials(*corner) for corner in product((0.0, 1.0), repeat=4) if sum(cor
 
 @dataclass(frozen=True)
 class Built:
-    """The bytes of a student's two files."""
+    """The bytes of a student's files."""
 
     exact: bytes
     int8: bytes
     difference: float  # of the float one to torch
     dials: dict[str, Any] | None = None  # the section of the contract
+    web: Web | None = None  # of a student for live video with dials
 
     @property
     def folding(self) -> DialSection:
         """How its dials fold."""
         return DialSection.model_validate(self.dials)
 
+    def web_at(self, dials: Dials) -> Running | None:
+        """Its web form, where it has one."""
+        return self.web.at(self.folding, dials) if self.web else None
 
-def answers(answer: Frame, int8: bytes, golden: Frame) -> dict[str, Any]:
-    """What both forms make of the golden input, packed."""
+
+def answers(answer: Frame, int8: bytes, web: Running | None, golden: Frame) -> dict[str, Any]:
+    """What each form makes of the golden input: as pictures, but of the web form a checksum."""
     in_int8 = OnnxRuntime(int8, threads=THREADS).enhance(golden)
-    return {"output": pack_picture(answer), "output_int8": pack_picture(in_int8)}
+    known = {"output": pack_picture(answer), "output_int8": pack_picture(in_int8)}
+    return known | ({"output_web": Checksum.of(web.enhance(golden)).model_dump()} if web else {})
 
 
 def strong_answers(made: Built, golden: Frame) -> dict[str, Any]:
     """The same at a setting far from neutral: whoever folds has to find it."""
     section = made.folding
     answer = OnnxRuntime(section.fold_float(made.exact, STRONG), threads=THREADS).enhance(golden)
-    return {"dials": list(STRONG)} | answers(answer, section.fold_int8(made.int8, STRONG), golden)
+    int8 = section.fold_int8(made.int8, STRONG)
+    return {"dials": list(STRONG)} | answers(answer, int8, made.web_at(STRONG), golden)
 
 
 def worst_loss(made: Built, frames: list[Frame], *, val_psnr: float) -> dict[str, Any]:
@@ -78,6 +86,7 @@ def int8_loss(exact: Path | bytes, int8: Path | bytes, frames: list[Frame], *, v
 def described(content: dict[str, Any], made: Built, *, frames: int) -> str:
     """What there is to say about an exported student."""
     sizes = f"{len(made.exact) / 1e3:.0f} kB float, {len(made.int8) / 1e3:.0f} kB int8"
+    sizes += f", {len(made.web.data) / 1e3:.0f} kB for browsers" if made.web else ""
     to_torch = f"to torch at most {made.difference:.1e} on {frames} real frames"
     said = f"{sizes}; {to_torch}, int8 costs {content['int8']['loss_db']:.3f} dB"
     if "dials" not in content:

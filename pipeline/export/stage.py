@@ -34,12 +34,14 @@ from pipeline.export.offsets import dial_section, with_own_biases
 from pipeline.export.onnx_export import as_onnx
 from pipeline.export.quantise import quantise
 from pipeline.export.range_table import Measured
+from pipeline.export.web_form import has_web_form, web_form
 from pipeline.student.calm import DEFINITION, Calm
 from pipeline.student.clip_dials import evenly_spread
 from pipeline.student.contract import INT8_SUFFIX, TORCH_MOST, pack_picture
 from pipeline.student.dials import Dials, DialSection
 from pipeline.student.engines import OnnxRuntime, to_batch, to_frame
 from pipeline.student.estimator import estimator_section
+from pipeline.student.web_form import WEB_SUFFIX
 from training import checkpoints
 from training.models.dials import NEUTRAL
 from training.models.student import StudentSR
@@ -100,7 +102,7 @@ def export_student(
     data: dict[str, str],
     estimator: bytes | None = None,
 ) -> str:
-    """Write the ONNX files and the contract beside them; gives what there is to say about them.
+    """Write the student's files and the contract beside them; gives what there is to say about them.
 
     `estimator`: an ONNX network that reads the dials from frames, for a student that has some. Raises SharpcamError,
     and leaves no contract, where the float file does not answer as torch does.
@@ -110,7 +112,7 @@ def export_student(
     answer = known_answer(trained.model, golden, file=trained.file)
     made = build(trained.model, frames, opset=opset, cameras=cameras_of(trained.recipe))
     content = contract(trained, made) | {
-        "golden": {"input": pack_picture(golden)} | answers(answer, made.int8, golden),
+        "golden": {"input": pack_picture(golden)} | answers(answer, made.int8, made.web_at(Dials(*NEUTRAL)), golden),
         "largest_difference_to_torch": made.difference,
         "int8": int8_loss(made.exact, made.int8, frames.parity, val_psnr=val_psnr),
         "data": data,
@@ -120,16 +122,18 @@ def export_student(
         content["golden"]["strong"] = strong_answers(made, golden)
         content["int8"]["worst"] = worst_loss(made, frames.parity, val_psnr=val_psnr)
         content |= {"estimator": estimator_section(estimator, frames.parity[0])} if estimator else {}
-    files = files_of(contract_file)
-    for file, content_of_file in zip(files, (made.exact, made.int8), strict=True):
-        write_bytes(file, content_of_file)
+    content |= {"web": made.web.section} if made.web else {}
+    files = files_of(contract_file, made)
+    for file, data_of_file in files.items():
+        write_bytes(file, data_of_file)
     write_json(contract_file, content | {"files": {file.name: sha256(file) for file in files}})
     return described(content, made, frames=len(frames.parity))
 
 
-def files_of(contract_file: Path) -> tuple[Path, Path]:
-    """The float and the int8 file beside a contract."""
-    return contract_file.with_suffix(".onnx"), contract_file.with_name(f"{contract_file.stem}{INT8_SUFFIX}.onnx")
+def files_of(contract_file: Path, made: Built) -> dict[Path, bytes]:
+    """What lies beside a contract: the float and the int8 file, and that of the web form where there is one."""
+    files = {".onnx": made.exact, f"{INT8_SUFFIX}.onnx": made.int8} | ({WEB_SUFFIX: made.web.data} if made.web else {})
+    return {contract_file.with_name(f"{contract_file.stem}{end}"): data for end, data in files.items()}
 
 
 def cameras_of(recipe: dict[str, Any]) -> list[Dials]:
@@ -161,7 +165,9 @@ def build_with_dials(model: StudentSR, frames: RealFrames, *, opset: int, camera
     ranges = Measured(section, exact, frames.calibration)
     own = [section.fold_float(exact, dials) for dials in cameras]
     int8 = quantise(exact, frames.calibration, ranges=ranges.at_neutral(), own=own)
-    return Built(exact, int8, difference, dial_section(model, exact, int8, ranges))
+    dials = dial_section(model, exact, int8, ranges)
+    web = web_form(model, exact, int8, dials) if has_web_form(model) else None
+    return Built(exact, int8, difference, dials, web)
 
 
 def at_dials(model: StudentSR, dials: Dials) -> StudentSR:

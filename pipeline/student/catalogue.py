@@ -9,7 +9,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_bytes
 from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
-from pipeline.student.contract import INT8_SUFFIX
+from pipeline.student.contract import INT8_SUFFIX, form_of
 from pipeline.tracking import registry
 from pipeline.tracking.registry import CANDIDATE, CHAMPION
 
@@ -110,7 +110,7 @@ def read_contract(contract: Path) -> dict[str, Any]:
 
 def float_file(contract: dict[str, Any]) -> str:
     """The name of the float ONNX file among the contract's files."""
-    return next(str(name) for name in contract["files"] if not Path(name).stem.endswith(INT8_SUFFIX))
+    return next(str(name) for name in contract["files"] if form_of(name) == "float")
 
 
 def float_sha256(contract: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
 
 Batch = NDArray[np.float32]  # (1, 3, H, W), 0..1
+Form = Literal["float", "int8", "web"]  # of a student, as it lies in a file
 LEVELS = 255
 CUDA = "CUDAExecutionProvider"
 NO_CUDA = "ONNX Runtime finds no CUDA that it can use. Install CUDA and cuDNN, or take another engine."
@@ -37,8 +38,9 @@ class Engine(NamedTuple):
     device: str = "cpu"
 
     @property
-    def needs_int8_file(self) -> bool:
-        return self.precision == "int8"
+    def form(self) -> Form:
+        """What of a student it runs."""
+        return "int8" if self.precision == "int8" else "float"
 
     def missing(self) -> str:
         """Why this machine cannot use it, or nothing."""

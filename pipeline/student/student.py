@@ -14,10 +14,11 @@ from pipeline.core.geometry import Frame, fit
 from pipeline.core.hashing import sha256_of_json
 from pipeline.core.params import GeometryParams
 from pipeline.student.calm import Calm
-from pipeline.student.contract import Contract
+from pipeline.student.contract import Checksum, Contract
 from pipeline.student.dials import Dials, DialSection
-from pipeline.student.engines import ENGINES, Running
+from pipeline.student.engines import ENGINES, Form, Running
 from pipeline.student.estimator import Estimator
+from pipeline.student.web_form import WebForm
 
 # Grey levels at a known answer, by the precision; rounding adds up over the layers, a wrong kernel is off by dozens.
 TOLERANCE = {"fp32": 1, "bf16": 4, "int8": 10}
@@ -28,7 +29,7 @@ class Dialled:
     """A student's ONNX file at any dials, in one engine; the last few settings stay ready."""
 
     def __init__(self, section: DialSection, data: bytes, *, engine: str, threads: int) -> None:
-        self._fold = section.fold_int8 if ENGINES[engine].needs_int8_file else section.fold_float
+        self._fold = section.fold_int8 if ENGINES[engine].form == "int8" else section.fold_float
         self._data, self._engine, self._threads = data, ENGINES[engine], threads
         self.at = lru_cache(maxsize=KEPT_SETTINGS)(self._at)
 
@@ -43,12 +44,12 @@ class Student:
 
     contract: dict[str, Any]
     geometry: GeometryParams
-    engine: str  # one of ENGINES
+    engine: str  # one of ENGINES, or "web"
     threads: int
     running: Running
     skipped: dict[str, str] = field(default_factory=dict)  # engines that cannot run it here, and why
     dials: Dials | None = None  # that it is set to; None: it has none
-    dialled: Dialled | None = None
+    dialled: Dialled | WebForm | None = None
     estimator: Estimator | None = None
     stream: Calm | None = None  # whose frames it is given, in their order; None: pictures that have nothing in common
 
@@ -106,7 +107,7 @@ def start(contract: Contract, name: str, threads: int) -> Student:
     engine = ENGINES[name]
     if missing := engine.missing():
         raise SharpcamError(f'The engine "{name}" cannot run here: {missing}. Take "auto".')
-    file = contract.onnx(int8=engine.needs_int8_file)
+    file = contract.file_of(engine.form)
     if file is None:
         raise SharpcamError(f'{contract.file} has no int8 form. Run "dvc repro export" again, or take "auto".')
     data = _checked_bytes(file, contract)
@@ -115,7 +116,24 @@ def start(contract: Contract, name: str, threads: int) -> Student:
         student.dials = Dials(*section.neutral)
         student.dialled = Dialled(section, data, engine=name, threads=threads)
         student.estimator = contract.estimator
-    _check_answers(student, contract, file)
+    _check_answers(student, contract, file, form=engine.form, levels=TOLERANCE[engine.precision])
+    return student
+
+
+def start_web(contract: Contract) -> Student:
+    """The student in its web form, after its known-answer test: slow here, and what browsers show to the last bit.
+
+    Raises SharpcamError where it has none, or its file is not that of the contract.
+    """
+    file, section, dials = contract.file_of("web"), contract.schema.web, contract.schema.dials
+    if file is None or section is None or dials is None:
+        raise SharpcamError(
+            f"{contract.file} has no web form: only students for live video with dials do. Take another student."
+        )
+    form, neutral = WebForm(section, dials, _checked_bytes(file, contract)), Dials(*dials.neutral)
+    student = Student(contract.content, contract.geometry, "web", 1, form.at(neutral), dials=neutral, dialled=form)
+    student.estimator = contract.estimator
+    _check_answers(student, contract, file, form="web", levels=0)
     return student
 
 
@@ -129,12 +147,11 @@ def _running(file: Path, name: str, threads: int) -> Running:
         raise SharpcamError(f'{file} is no model that {name} can run ({reason}). Run "dvc repro export".') from None
 
 
-def _check_answers(student: Student, contract: Contract, file: Path) -> None:
+def _check_answers(student: Student, contract: Contract, file: Path, *, form: Form, levels: int) -> None:
     """Raise SharpcamError unless the student answers as its contract knows, also at the dials that this names."""
-    engine = ENGINES[student.engine]
-    for known in contract.known_answers(int8=engine.needs_int8_file):
+    for known in contract.known_answers(form):
         running = (student if known.dials is None else student.with_dials(known.dials)).running
-        if not passes_known_answer_test(running, known.given, known.expected, levels=TOLERANCE[engine.precision]):
+        if not passes_known_answer_test(running, known.given, known.expected, levels=levels):
             at = " with strong dials" if known.dials else ""
             raise SharpcamError(
                 f"{file} fails its known-answer test{at} in {student.engine} on this machine. "
@@ -152,12 +169,14 @@ def _checked_bytes(file: Path, contract: Contract) -> bytes:
     return data
 
 
-def passes_known_answer_test(running: Running, given: Frame, expected: Frame, *, levels: int) -> bool:
-    """Whether the answer to `given` is `expected`, but for `levels` grey levels."""
+def passes_known_answer_test(running: Running, given: Frame, expected: Frame | Checksum, *, levels: int) -> bool:
+    """Whether the answer to `given` is `expected`, but for `levels` grey levels where that is a picture."""
     try:
         answer = running.enhance(given)
     except Exception:  # the libraries' errors have no common class: tensors of other names or sizes
         return False
+    if isinstance(expected, Checksum):
+        return Checksum.of(answer) == expected
     if answer.shape != expected.shape:
         return False
     return bool(np.abs(answer.astype(np.int16) - expected).max() <= levels)

@@ -19,7 +19,7 @@ def running(exported_once):
     contract = read_contract(exported_once)
 
     def start(name, *, threads=1):
-        return ENGINES[name].start(contract.onnx(int8=ENGINES[name].needs_int8_file), threads=threads)
+        return ENGINES[name].start(contract.file_of(ENGINES[name].form), threads=threads)
 
     return start
 
