@@ -12,7 +12,7 @@ from pipeline.student.catalogue import Model, available, float_file, float_sha25
 
 PLAYER = "/live/web/player.mjs"
 REGISTRY = "/registry"
-BASE = {"ort": "/live/ort/", "web": "/live/web/"}
+BASE = {"ort": "/live/ort/", "engine": "/live/engine/", "web": "/live/web/"}
 SAMPLE_TITLE = "Sample clip"
 BICUBIC = "bicubic"
 VERSIONS = 6  # of the registry that are laid out unasked; each may take seconds

@@ -90,9 +90,10 @@ def web_files(at: str) -> Mount:
 
 def file_routes(paths: Paths) -> list[Mount]:
     """The files of a page, by the addresses that app.live.options gives the player."""
-    models = r"[0-9a-f]{64}/[A-Za-z0-9._-]+\.(onnx|json)"
+    models = r"[0-9a-f]{64}/[A-Za-z0-9._-]+\.(onnx|json|bin)"
     return [
         web_files("/live/web"),
+        Mount("/live/engine", Shelf(assets.ENGINE, r"[a-z-]+\.wasm")),
         Mount("/live/ort", Shelf(assets.INTO, r"[a-z0-9.-]+\.(mjs|wasm)")),
         Mount("/live/sample", Shelf(options.sample_file(paths).parent, r"box\.webm")),
         Mount(options.REGISTRY, Registry(paths, models, cache=FOR_EVER)),

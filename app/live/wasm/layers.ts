@@ -2,7 +2,7 @@
 //
 // Compiled twice: with relaxed dots four activations of a byte each go into every lane of a product, without them two of
 // 16 bits. The sums are the same. Pictures are NHWC with a border of one pixel; a tile is four pixels of a row with 16
-// channels each. Who calls owns the memory (app/live/web/integer_network.mjs) and gives each thread rows of its own.
+// channels each. Who calls owns the memory (app/live/web/integer_engine.mjs) and gives each thread rows of its own.
 
 const TILE_PX = 4;
 const TILE_CHANNELS = 16;

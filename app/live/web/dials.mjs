@@ -113,7 +113,10 @@ export function turnsAt(dials, setting) {
     const channels = raw.length / 2;
     let first = 0; // of this layer's channels among all
     return dials.layers.map(({ name, channels: count }) => {
-        const [factor, offset] = [raw.slice(first, first + count).map(positive), raw.slice(channels + first, channels + first + count)];
+        const [factor, offset] = [
+            raw.slice(first, first + count).map(positive),
+            raw.slice(channels + first, channels + first + count),
+        ];
         first += count;
         return { name, factor, offset };
     });

@@ -21,11 +21,12 @@ export class IntegerEngine {
     /**
      * @param {WebAssembly.Module} module of layers.ts
      * @param {number} activation bytes of what its convolutions read
-     * @param {number} threads more than one where memory may be shared
+     * @param {boolean} shared whether that module takes shared memory, without which there is one thread
+     * @param {number} threads
      * @param {Function} startHelper see Crew
      */
-    static async open({ module, activation, threads, startHelper }) {
-        const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared: threads > 1 });
+    static async open({ module, activation, shared, threads, startHelper }) {
+        const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared });
         const engine = new IntegerEngine(memory, threads, activation);
         engine.crew = await Crew.open({ module, memory, threads, startHelper });
         return engine;
@@ -62,14 +63,17 @@ export class IntegerEngine {
         };
         this.bytes(room.frame, frameRow * (height + 2)).fill(0);
         for (const network of this.networks) network.fit({ ...room, picture: this.reserve(16 * width * height) }, frameRow);
-        this.frame = { at: room.rgba, length: 4 * width * height };
+        this.room = room;
     }
 
-    /** Pictures of the frame of RGBA `levels` by each network; good until the next frame. */
+    /** What the networks make of a frame of RGBA `levels`: pictures of twice its sides, good until the next frame. */
     run(levels, networks = this.networks) {
-        this.bytes(this.frame.at, this.frame.length).set(levels);
-        networks.forEach((network, index) => this.crew.run(index === 0 ? network.steps : network.steps.slice(1)));
-        return networks.map((network) => this.bytes(network.room.picture, 4 * this.frame.length));
+        const { rgba, width, height } = this.room;
+        this.bytes(rgba, levels.length).set(levels);
+        return networks.map(({ steps, picture }, index) => {
+            this.crew.run(index === 0 ? steps : steps.slice(1)); // the frame is there
+            return { width: 4 * width, height: 4 * height, data: this.bytes(picture, 4 * levels.length) };
+        });
     }
 
     close() {
@@ -98,7 +102,9 @@ export class IntegerEngine {
     }
 
     put(array, at) {
-        new Uint8Array(this.memory.buffer, at, array.byteLength).set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+        new Uint8Array(this.memory.buffer, at, array.byteLength).set(
+            new Uint8Array(array.buffer, array.byteOffset, array.byteLength),
+        );
     }
 }
 
@@ -126,6 +132,7 @@ class Network {
         const pixel = this.form.channels * this.engine.activation;
         const row = (room.wide + 2) * pixel;
         this.room = { ...room, pixel };
+        this.picture = room.picture;
         const ofFrame = { input: room.frame, inputRow: 2 * frameRow, inputPixel: 2 * COLOURS * SHORT, line: frameRow };
         for (const [name, { fields }] of this.layers) {
             const input = name.endsWith(".second") ? room.inner : room.outer;

@@ -6,8 +6,11 @@ import { roundHalfEven } from "./geometry.mjs";
 import { UserError } from "./messages.mjs";
 import { FINEST, rangesAt } from "./ranges.mjs";
 
-export const DEFINITION = 1; // of what is computed
-export const MOST = 127; // of what a 3x3 convolution reads
+const DEFINITION = 1; // of what is computed
+const MOST = 127; // of what a 3x3 convolution reads
+const SUFFIX = "_web.bin"; // of the file's name
+const SCALE = 2;
+const SETTINGS = 81; // three positions of each of four dials
 const TRUNK_MOST = 2 ** 14;
 const LEAST_STEP = 1e-9; // of the trunk
 const LEVELS = 255; // of a pixel
@@ -15,27 +18,33 @@ const PICTURE = 48; // channels of the answer: colours of 4x4 pixels
 const TYPES = { int8: Int8Array, int16: Int16Array };
 
 /**
- * The section `web` of a contract, checked, or null where it has none that is known here.
+ * The web form of a contract: {file, sha256, channels, blocks, table, layers}; null where it has none of this definition.
  *
  * @throws {UserError} naming what is not valid
  */
-export function readWeb({ web, dials }, title) {
-    if (web?.definition !== DEFINITION || !dials?.ranges) return null;
-    const { file, sha256, channels, blocks, layers } = web;
+export function readWeb({ web, dials, files, scale }, title) {
+    if (web?.definition !== DEFINITION) return null;
+    const { channels, blocks, layers } = web;
     const check = (right, problem) => {
         if (!right) throw new UserError(`The web form in the contract of ${title} is not valid (${problem}). Export it again.`);
     };
-    check(/^[\w.-]+$/.test(file) && /^[0-9a-f]{64}$/.test(sha256), "it names no file");
-    const shapes = networkOf(channels, blocks).map(([name, type, shape]) => `${name} ${type} ${shape}`);
+    const file = Object.keys(files).find((name) => name.endsWith(SUFFIX));
+    check(file, "files names none");
+    check(scale === SCALE, `its scale is not ${SCALE}`);
+    check([16, 32].includes(channels) && Number.isInteger(blocks) && blocks > 0, "channels and blocks must be known ones");
+    const names = networkOf(channels, blocks).map(([name, type, shape]) => `${name} ${type} ${shape}`);
     const found = Array.from(layers ?? [], (layer) => `${layer?.name} ${layer?.weights?.type} ${layer?.weights?.shape}`);
-    check([16, 32].includes(channels) && String(found) === String(shapes), "its layers are others than its network's");
-    const count = dials.ranges.tensors?.length;
-    const table = { low: unpackFloats(dials.ranges.low), high: unpackFloats(dials.ranges.high) };
-    const fits = (values) => values?.length === 81 * count && values.every(Number.isFinite);
-    check(fits(table.low) && fits(table.high), "dials.ranges must hold ranges at 81 settings");
-    const isKnown = ({ name, reads }) => readsFrame(name) || (Number.isInteger(reads) && reads >= 0 && reads < count);
-    check(layers.every(isKnown), "layers read tensors that dials.ranges does not hold");
-    return { file, sha256, blocks, channels, table, layers };
+    check(String(found) === String(names), "its layers are others than its network's");
+    const turned = dials.layers.map(({ name, channels: count }) => `${name} ${count}`);
+    const known = layers.filter(({ name }) => name !== "skip").map(({ name, weights }) => `${name} ${weights.shape[0]}`);
+    check(String(turned) === String(known), "its layers are others than those of the dials");
+    const tensors = dials.ranges?.tensors?.length;
+    const [low, high] = ["low", "high"].map((name) => unpackFloats(dials.ranges?.[name]));
+    const fits = (reach) => reach?.length === SETTINGS * tensors && reach.every(Number.isFinite);
+    check(fits(low) && fits(high), `dials.ranges must hold finite ranges at ${SETTINGS} settings`);
+    const isKnown = ({ name, reads }) => readsFrame(name) || (Number.isInteger(reads) && reads >= 0 && reads < tensors);
+    check(layers.every(isKnown), "its layers read tensors that dials.ranges does not hold");
+    return { file, sha256: files[file], channels, blocks, table: { low, high }, layers };
 }
 
 /** The convolutions in the file's order: name, and type and shape (out, k, k, in) of the weights. */
@@ -57,10 +66,10 @@ function readsFrame(name) {
 /** A student's weights, and the numbers that its layers take at any dials. */
 export class WebForm {
     /** Of a model with a web form, as `loadModel` gives it. Throws UserError where its file ends before its weights. */
-    constructor({ title, contract, web }) {
+    constructor({ title, contract, bytes }) {
         const { dials, web: section } = contract;
         Object.assign(this, { dials, table: section.table, channels: section.channels });
-        this.layers = new Map(section.layers.map((layer) => [layer.name, readLayer(layer, web, title)]));
+        this.layers = new Map(section.layers.map((layer) => [layer.name, readLayer(layer, bytes, title)]));
         this.blocks = Array.from({ length: section.blocks }, (_, block) => `body.${block}`);
     }
 
@@ -88,11 +97,23 @@ export class WebForm {
         this.blocks.forEach((block, index) => {
             const [first, second] = [`${block}.first`, `${block}.second`];
             const [outer, inner] = [reads[first].step, reads[second].step];
-            put(first, (scale) => (outer * scale) / inner, (bias) => bias / inner);
+            put(
+                first,
+                (scale) => (outer * scale) / inner,
+                (bias) => bias / inner,
+            );
             put(second, (scale) => (inner * scale) / trunk, toTrunk, readers[index + 1]);
         });
-        put("tail", (scale) => reads.tail.step * scale * LEVELS, () => 0); // the skip has its bias
-        put("skip", (scale) => scale, (bias, channel) => (turned.tail.bias[channel] + bias) * LEVELS);
+        put(
+            "tail",
+            (scale) => reads.tail.step * scale * LEVELS,
+            () => 0,
+        ); // the skip has its bias
+        put(
+            "skip",
+            (scale) => scale,
+            (bias, channel) => (turned.tail.bias[channel] + bias) * LEVELS,
+        );
         return numbers;
     }
 
@@ -132,7 +153,11 @@ function readLayer({ name, weights: { offset, type, shape }, scale, bias, reads 
         return new Type(file, at, count); // little endian, as every machine with a browser is
     };
     const channels = shape[0];
-    const weights = take(TYPES[type], offset, shape.reduce((a, b) => a * b));
+    const weights = take(
+        TYPES[type],
+        offset,
+        shape.reduce((a, b) => a * b),
+    );
     const size = weights.length / channels;
     const totals = Int32Array.from({ length: channels }, (_, channel) =>
         weights.subarray(channel * size, (channel + 1) * size).reduce((sum, weight) => sum + weight, 0),
