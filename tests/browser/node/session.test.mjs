@@ -88,7 +88,7 @@ function world({ settings = {}, broken = {} } = {}) {
     const openEngine = (about) => {
         const name = about.engine;
         const answers = {
-            open: () => ({ backend: name, threads: 2, measures: false, blind: null }),
+            open: () => ({ backend: name, threads: 2, measures: false }),
             measure: () => 20,
             frame: () => ({ parts: { capture: 1, before: 1, run: 1, after: 1, draw: 1 }, input: [320, 256], output: [640, 512] }),
         };
