@@ -13,9 +13,11 @@ const MANY = 2 ** 16; // more handfuls than a frame has
 const TICKETS = 2 ** 15 - 1; // are told apart
 const SPINS = 5000; // looks before a thread sleeps: to be woken takes longer than most waits
 const PATIENCE_MS = 5000; // with a thread that does not come back
-const KERNELS = ["takeFrame", "head", "first", "second", "tail"];
+const KERNELS = ["takeFrame", "head", "first", "second", "tail", "enlarge"];
 const BOARD_BYTES = 4096;
-const SCRATCH_BYTES = 512; // of a thread: the sums of two tiles
+export const WIDEST = 8192; // pixels of a frame that is enlarged
+const TILES_BYTES = 512; // of a thread: the sums of two tiles
+const SCRATCH_BYTES = TILES_BYTES + 16 * WIDEST; // and a row of pixels as floats
 
 /** What a crew of so many threads needs at the beginning of the memory. */
 export function crewBytes(threads) {

@@ -1,6 +1,7 @@
 // Students in whole numbers on a crew of threads: where in its memory everything lies that layers.ts works on.
 
-import { Crew, crewBytes } from "./crew.mjs";
+import { Crew, WIDEST, crewBytes } from "./crew.mjs";
+import { span } from "./pixels.mjs";
 
 const PAGE = 2 ** 16; // bytes of a page of memory
 const MOST_PAGES = 2 ** 13; // half a gigabyte
@@ -15,6 +16,19 @@ const BODY = ["width", "height", "wide", "pixel", "rgba", "frame", "trunk", "out
 const CONVOLUTION = ["input", "inputRow", "inputPixel", "line", "lines", "steps", "channels", "weights"].concat(
     ...["sums", "times", "plus", "gain", "zero", "skip"],
 );
+
+const ENLARGING = [
+    "source",
+    "sourceRow",
+    "into",
+    "width",
+    "columns",
+    "columnWeights",
+    "rows",
+    "rowWeights",
+    "first",
+    "end",
+].concat(...["sourceFirst", "sourceEnd"]);
 
 /** A crew with its memory, and the networks that it computes. */
 export class IntegerEngine {
@@ -74,6 +88,39 @@ export class IntegerEngine {
             this.crew.run(index === 0 ? steps : steps.slice(1)); // the frame is there
             return { width: 4 * width, height: 4 * height, data: this.bytes(picture, 4 * levels.length) };
         });
+    }
+
+    /** Make room to enlarge pictures of `size` by a `plan` of geometry.mjs; after `fit`. Gives whether that is possible. */
+    fitEnlarging(size, plan, target) {
+        this.enlarging = null;
+        if (!plan?.columns.moves || plan.rows.count !== 4 || size.width > WIDEST) return false; // it is not bicubic
+        const { columns, rows } = plan;
+        this.enlarging = {
+            record: this.reserve(WORD * ENLARGING.length),
+            target,
+            columns,
+            fields: {
+                ...{ source: this.reserve(4 * size.width * size.height), sourceRow: 4 * size.width },
+                ...{ into: this.reserve(4 * target.width * target.height), width: target.width },
+                ...{ columns: this.store(columns.at), columnWeights: this.store(columns.weights) },
+                ...{ rows: this.store(rows.at), rowWeights: this.store(rows.weights) },
+            },
+        };
+        return true;
+    }
+
+    /** Columns `from` to `to` of the picture of RGBA `levels` enlarged, within a picture that is good until the next one. */
+    enlarge(levels, { from, to }) {
+        const { record, target, columns, fields } = this.enlarging;
+        const [sourceFirst, sourceEnd] = span(columns, from, to);
+        this.bytes(fields.source, levels.length).set(levels);
+        const filled = { ...fields, first: from, end: to, sourceFirst, sourceEnd };
+        this.put(
+            Int32Array.from(ENLARGING, (field) => filled[field]),
+            record,
+        );
+        this.crew.run([{ kernel: "enlarge", body: record, layer: 0, height: target.height }]);
+        return { ...target, data: this.bytes(fields.into, 4 * target.width * target.height) };
     }
 
     close() {

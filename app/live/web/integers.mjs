@@ -52,6 +52,12 @@ export class IntegersBackend extends Processor {
     fit(size, geometry) {
         super.fit(size, geometry);
         this.engine.fit(this.input.width, this.input.height);
+        this.enlarges = this.engine.fitEnlarging(size, this.toTarget, this.target);
+    }
+
+    bicubic(into, part) {
+        if (this.enlarges) copy(this.engine.enlarge(this.raw.data, part), { x: 0, y: 0 }, into, part);
+        else super.bicubic(into, part);
     }
 
     async run(students) {
@@ -63,11 +69,11 @@ export class IntegersBackend extends Processor {
 /** An answer as it leaves the engine: a picture. */
 class Levels {
     constructor(picture) {
-        Object.assign(this, { picture, box: { x: 0, y: 0 } });
+        this.picture = picture;
     }
 
     paint(into, part) {
-        copy(this.picture, this.box, into, part);
+        copy(this.picture, { x: 0, y: 0 }, into, part);
     }
 
     blend(into, part, strength) {

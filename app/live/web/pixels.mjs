@@ -102,7 +102,7 @@ export function resize(source, plan, into, { from, to, at }) {
 const CUBIC = 4; // taps of the kernel that enlarges, every frame: its loops are written out, twice as fast
 
 /** The range of positions that outputs `from`..`to` are made of. */
-function span({ count, at }, from, to) {
+export function span({ count, at }, from, to) {
     let [first, last] = [Infinity, 0];
     for (let tap = from * count; tap < to * count; tap += 1) {
         first = Math.min(first, at[tap]);

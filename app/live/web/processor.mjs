@@ -73,7 +73,7 @@ export class Processor {
     async pictures() {
         const whole = { from: 0, to: this.target.width, at: 0 };
         const bicubic = picture(this.target.width, this.target.height);
-        this.#bicubic(bicubic, whole);
+        this.bicubic(bicubic, whole);
         const answers = this.answers.length > 0 ? this.answers : [undefined];
         const [student, compared] = answers.map((answer) => {
             const made = picture(this.target.width, this.target.height);
@@ -97,11 +97,12 @@ export class Processor {
             answer.paint(into, part);
             return;
         }
-        this.#bicubic(into, part);
+        this.bicubic(into, part);
         answer?.blend(into, part, this.strength);
     }
 
-    #bicubic(into, part) {
+    /** A part of the camera's own picture in the target's size. */
+    bicubic(into, part) {
         if (this.toTarget) resize(this.raw, this.toTarget, into, part);
         else copy(this.raw, this.box, into, part);
     }

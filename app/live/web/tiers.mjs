@@ -18,15 +18,15 @@ const TIMED = 8;
  * @throws {UserError} where there is none
  */
 export async function usableTiers(folder, shared, fetching = fetch) {
-    const modules = TIERS.map(async (tier) => {
+    const files = TIERS.map(async (tier) => {
         const answer = await fetching(`${folder}layers-${tier.name}${shared ? "-shared" : ""}.wasm`);
-        if (!answer.ok) throw new UserError('The page\'s own engine is not there (run "make setup").');
-        const bytes = await answer.arrayBuffer();
-        return WebAssembly.validate(bytes) ? { ...tier, module: await WebAssembly.compile(bytes) } : null;
+        return answer.ok ? { ...tier, bytes: await answer.arrayBuffer() } : null;
     });
-    const usable = (await Promise.all(modules)).filter(Boolean);
-    if (usable.length === 0) throw new UserError("This browser's WebAssembly has no SIMD, which the page's own engine needs.");
-    return usable;
+    const found = (await Promise.all(files)).filter(Boolean);
+    if (found.length === 0) throw new UserError('The page\'s own engine is not there (run "make setup").');
+    const valid = found.filter(({ bytes }) => WebAssembly.validate(bytes));
+    if (valid.length === 0) throw new UserError("This browser's WebAssembly has no SIMD, which the page's own engine needs.");
+    return Promise.all(valid.map(async ({ bytes, ...tier }) => ({ ...tier, module: await WebAssembly.compile(bytes) })));
 }
 
 /** The fastest of these `tiers` on the known frame of the contract, of those that answer it rightly. Throws UserError. */

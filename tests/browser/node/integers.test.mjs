@@ -6,9 +6,10 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 
 import { readDials } from "../../../app/live/web/dials.mjs";
+import { resizing } from "../../../app/live/web/geometry.mjs";
 import { IntegerEngine } from "../../../app/live/web/integer_engine.mjs";
 import { UserError } from "../../../app/live/web/messages.mjs";
-import { checksum, picture, unpackPicture } from "../../../app/live/web/pixels.mjs";
+import { checksum, copy, largestDifference, picture, resize, unpackPicture } from "../../../app/live/web/pixels.mjs";
 import { answersRightly, fastestTier, usableTiers } from "../../../app/live/web/tiers.mjs";
 import { WebForm, readWeb } from "../../../app/live/web/web_form.mjs";
 
@@ -172,13 +173,37 @@ test("a web form that is not valid, or a file that ends early, is a sentence", (
         layers((layer) => ({ ...layer, reads: 99 })),
         layers((layer) => ({ ...layer, weights: { ...layer.weights, type: "int8" } })),
     ];
-    const isSentence = (error) => error instanceof UserError && /^The web form .* of 16 channels is not valid \(/.test(error.message);
+    const isSentence = (error) =>
+        error instanceof UserError && /^The web form .* of 16 channels is not valid \(/.test(error.message);
     for (const other of wrong) assert.throws(() => readWeb(other, title), isSentence);
     const short = Buffer.from(bytes, "base64").subarray(0, -16).toString("base64");
     assert.throws(() => formOf({ title, contract: json, bytes: short }), /ends before its weights/);
 });
 
-test("an answer is drawn into the part that is its own", async () => {
+test("bicubic on the engine is that of the loops, but for values at the border of two levels", async () => {
+    for await (const [name, engine] of engines(2)) {
+        engine.add(formOf(students[0]));
+        for (const [size, target] of [
+            [picture(64, 48), picture(128, 96)],
+            [picture(61, 47), picture(128, 104)],
+            [picture(20, 15), picture(160, 128)],
+        ]) {
+            size.data.forEach((_, i) => (size.data[i] = 128 + 127 * Math.sin(i / 70) * Math.cos(1.7 * i)));
+            const plan = resizing({ x: 0, y: 0, width: size.width, height: size.height }, target);
+            engine.fit(16, 16);
+            assert.ok(engine.fitEnlarging(size, plan, target));
+            const part = { from: 3, to: target.width - 6, at: 0 };
+            const [expected, made] = [picture(target.width, target.height), picture(target.width, target.height)];
+            resize(size, plan, expected, part);
+            copy(engine.enlarge(size.data, part), { x: 0, y: 0 }, made, part);
+            assert.ok(largestDifference(made, expected) <= 1, name);
+            assert.ok(made.data.filter((level, i) => level !== expected.data[i]).length <= 5, name);
+        }
+        const half = resizing({ x: 0, y: 0, width: 64, height: 48 }, picture(32, 24));
+        assert.equal(engine.fitEnlarging(picture(64, 48), half, picture(32, 24)), false, "that is no enlargement");
+    }
+});
+
+test("the checksum is zlib's, of all but alpha", () => {
     assert.equal(checksum({ data: new TextEncoder().encode("123_456_789_") }), 0xcbf43926); // the check value of CRC-32
-    assert.equal(picture(2, 1).data.length, 8);
 });

@@ -177,7 +177,11 @@ test("students in their web form go to our own engine, and ONNX Runtime is what 
 
 test("an engine that fails its known answer is left, in words", async () => {
     const open = engines({ webgpu: "s fails its known-answer test on WebGPU.", wasm: 100 });
-    const { engine, refused } = await choose({ names: candidates("webgpu", [{ contract: { web: null } }]), open, enoughMs: Infinity });
+    const { engine, refused } = await choose({
+        names: candidates("webgpu", [{ contract: { web: null } }]),
+        open,
+        enoughMs: Infinity,
+    });
     assert.equal(engine.name, "wasm");
     assert.deepEqual(refused, ["s fails its known-answer test on WebGPU."]);
     await assert.rejects(choose({ names: ["webgpu"], open, enoughMs: 1 }), /known-answer/);

@@ -95,7 +95,12 @@ function world({ settings = {}, broken = {} } = {}) {
         const worker = Object.assign(new FakeWorker({ ...answers, ...made.broken[name] }), { name });
         made.workers.push(worker);
         const canvas = { transferControlToOffscreen: () => ({}) };
-        return Engine.open({ ...about, base: { web: "http://page/web/", ort: "http://page/ort/", engine: "http://page/engine/" }, worker, canvas });
+        return Engine.open({
+            ...about,
+            base: { web: "http://page/web/", ort: "http://page/ort/", engine: "http://page/engine/" },
+            worker,
+            canvas,
+        });
     };
     made.session = new Session({
         settings: known,
