@@ -19,7 +19,9 @@ from pipeline.core.hashing import sha256
 from pipeline.student.catalogue import browser_files, float_file, read_contract
 
 ROOT = Path(__file__).resolve().parents[1]
-TYPES = {".mjs": "text/javascript", ".wasm": "application/wasm", ".onnx": "application/octet-stream"}
+TYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"} | dict.fromkeys(
+    (".onnx", ".bin"), "application/octet-stream"
+)
 PAGE = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>player</title>

@@ -90,7 +90,7 @@ def web_files(at: str) -> Mount:
 
 def file_routes(paths: Paths) -> list[Mount]:
     """The files of a page, by the addresses that app.live.options gives the player."""
-    models = r"[0-9a-f]{64}/[A-Za-z0-9._-]+\.(onnx|json|bin)"
+    models = r"[0-9a-f]{64}/[A-Za-z0-9._-]+\.(onnx|bin|json)"
     return [
         web_files("/live/web"),
         Mount("/live/engine", Shelf(assets.ENGINE, r"[a-z-]+\.wasm")),

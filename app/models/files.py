@@ -8,7 +8,13 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.student.catalogue import available, materialize, read_contract
 
-SUFFIXES = {".pth": "torch", ".onnx": "ONNX", "_int8.onnx": "ONNX, int8", ".json": "contract"}
+SUFFIXES = {
+    ".pth": "torch",
+    ".onnx": "ONNX",
+    "_int8.onnx": "ONNX, int8",
+    "_web.bin": "for browsers",
+    ".json": "contract",
+}
 
 
 def show_files(paths: Paths) -> None:

@@ -9,7 +9,7 @@ from pipeline.student.dials import Dials
 from pipeline.student.engines import Running
 from pipeline.student.student import Student
 
-Students = Mapping[str, Running]  # by method: student, student_int8
+Students = Mapping[str, Running]  # by method: student, student_int8, student_web
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from pipeline.evaluate.gate import as_table, gate, verdict
 from pipeline.evaluate.samples import write_samples
 from pipeline.evaluate.scores import data_sha256, score
 from pipeline.evaluate.speed import THREADS, speed
+from pipeline.student.contract import read_contract
+from pipeline.student.engines import ENGINES
 from pipeline.student.runtime import load_student
-from pipeline.student.student import Student
+from pipeline.student.student import Student, start_web
 from pipeline.tracking.run import log_evaluation
 from pipeline.tracking.student_notes import run_of_student
 
@@ -31,18 +33,25 @@ def evaluate(paths: Paths, params: Params) -> None:
     judged |= {"dials": dials} if (dials := contestants.dials_by_clip("student")) else {}
     write_json(paths.evaluation, judged)
     write_samples(places, contestants, paths, params)
-    write_json(paths.speed, speed(places, students, paths, params))
+    write_json(paths.speed, speed(places, timed(students), paths, params))
     log_to_run(judged, paths)
     print(as_table(scores))
     print("\n".join(sentences))
 
 
 def load_students(paths: Paths) -> dict[str, Student]:
-    """The float and the int8 student, in the engine that the others are held to."""
-    return {
+    """The student in each of its forms: float and int8 in the engine that the others are held to."""
+    students = {
         "student": load_student(paths.contract, engine="onnxruntime-fp32", threads=THREADS),
         "student_int8": load_student(paths.contract, engine="onnxruntime-int8", threads=THREADS),
     }
+    contract = read_contract(paths.contract)
+    return students | ({"student_web": start_web(contract)} if contract.schema.web else {})
+
+
+def timed(students: dict[str, Student]) -> dict[str, Student]:
+    """Those whose speed is measured: the web form is computed here for its picture, and by browsers at speed."""
+    return {name: student for name, student in students.items() if student.engine in ENGINES}
 
 
 def validation_places(paths: Paths) -> list[tuple[str, str]]:

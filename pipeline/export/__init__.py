@@ -1,1 +1,1 @@
-"""The stage export: the trained student as ONNX, in float and int8, with its contract."""
+"""The stage export: the trained student as ONNX, in float, int8 and web form, with its contract."""

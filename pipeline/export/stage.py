@@ -70,7 +70,10 @@ class RealFrames:
 
 
 def export(paths: Paths, params: Params) -> None:
-    """The stage: weights/student_sr.pth to student_sr.onnx, student_sr_int8.onnx and student_sr.json."""
+    """The stage: weights/student_sr.pth to student_sr.onnx, _int8.onnx, _web.bin and .json.
+
+    DVC wants each of them: the one of the web form is empty where the student has none, and its contract names none.
+    """
     trained = load_trained(paths.student)
     frames = RealFrames(
         calibration=some_frames(paths, params, part="training", count=params.export.calibration_frames),
@@ -85,6 +88,8 @@ def export(paths: Paths, params: Params) -> None:
         data=origin,
         estimator=bundled_estimator(paths),
     )
+    if not (web := web_file(paths.contract)).exists():
+        write_bytes(web, b"")
     print(f"export: {said}")
 
 
@@ -108,6 +113,7 @@ def export_student(
     and leaves no contract, where the float file does not answer as torch does.
     """
     contract_file.unlink(missing_ok=True)
+    web_file(contract_file).unlink(missing_ok=True)  # this student may have none
     val_psnr, golden = best_psnr(trained), golden_input(frames.parity[0])
     answer = known_answer(trained.model, golden, file=trained.file)
     made = build(trained.model, frames, opset=opset, cameras=cameras_of(trained.recipe))
@@ -132,8 +138,14 @@ def export_student(
 
 def files_of(contract_file: Path, made: Built) -> dict[Path, bytes]:
     """What lies beside a contract: the float and the int8 file, and that of the web form where there is one."""
-    files = {".onnx": made.exact, f"{INT8_SUFFIX}.onnx": made.int8} | ({WEB_SUFFIX: made.web.data} if made.web else {})
-    return {contract_file.with_name(f"{contract_file.stem}{end}"): data for end, data in files.items()}
+    int8 = contract_file.with_name(f"{contract_file.stem}{INT8_SUFFIX}.onnx")
+    files = {contract_file.with_suffix(".onnx"): made.exact, int8: made.int8}
+    return files | ({web_file(contract_file): made.web.data} if made.web else {})
+
+
+def web_file(contract_file: Path) -> Path:
+    """Where the web form lies beside a contract."""
+    return contract_file.with_name(f"{contract_file.stem}{WEB_SUFFIX}")
 
 
 def cameras_of(recipe: dict[str, Any]) -> list[Dials]:

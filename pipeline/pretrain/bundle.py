@@ -1,4 +1,4 @@
-"""A student for weights/bundled: weights, float and int8 ONNX, contract and model card, from any checkpoint.
+"""A student for weights/bundled: weights, float and int8 ONNX, web form, contract and model card, from any checkpoint.
 
 python -m pipeline.pretrain.bundle --name student_m --weights FILE --frames FOLDER
 """
@@ -20,7 +20,7 @@ from training import checkpoints
 
 
 def bundle(name: str, weights: Path, frames: Path, folder: Path, *, estimator: bytes | None = None) -> str:
-    """Write `name`.safetensors, .onnx, _int8.onnx and .json to `folder`; gives what there is to say about them.
+    """Write `name`.safetensors and what `export_student` writes to `folder`; gives what there is to say about them.
 
     `frames` is a folder of camera frames (PNG, also in folders of clips): every other one calibrates int8, the rest
     is what the result is held to. `estimator`: the network that reads the dials of a student that has some.

@@ -9,6 +9,7 @@ once for a setting of the dials: in float64, in a fixed order, then rounded to f
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from pydantic import BaseModel, NonNegativeInt, PositiveInt, model_validator
 
@@ -117,7 +118,7 @@ class WebForm:
     """A student in its web form, at any dials."""
 
     def __init__(self, section: WebSection, dials: DialSection, data: bytes) -> None:
-        """Of the file's `data`. Raises SharpcamError where that ends before its weights."""
+        """Of the file's `data`. Raises what `read_array` raises."""
         self.dials, self.blocks = dials, [f"body.{block}" for block in range(section.blocks)]
         self.layers = {layer.name: read_layer(layer, data) for layer in section.layers}
         self.reads = {layer.name: layer.reads for layer in section.layers if layer.reads is not None}
@@ -140,7 +141,7 @@ class WebForm:
 
 
 def read_layer(layer: WebLayer, data: bytes) -> Layer:
-    """A convolution from the file's `data`. Raises SharpcamError where that ends before it."""
+    """A convolution from the file's `data`. Raises what `read_array` raises."""
     kind = np.dtype(layer.weights.type).newbyteorder("<")
     weights = read_array(data, layer.weights.offset, kind, layer.weights.shape)
     scale, bias = (read_array(data, at, np.dtype("<f4"), layer.weights.shape[:1]) for at in (layer.scale, layer.bias))
@@ -148,14 +149,20 @@ def read_layer(layer: WebLayer, data: bytes) -> Layer:
 
 
 def read_array(data: bytes, offset: int, kind: np.dtype[np.generic], shape: tuple[int, ...]) -> Array:
-    """An array of the file as float64, which holds each of its numbers exactly."""
+    """An array of the file as float64, which holds its numbers exactly.
+
+    Raises SharpcamError where the file ends before it, or holds values that are not finite.
+    """
     count = int(np.prod(shape))
     if offset + kind.itemsize * count > len(data):
         raise SharpcamError(
             f"The contract's web form lies behind the end of its file ({offset} of {len(data)} bytes). "
             'Run "dvc repro export" again.'
         )
-    return np.frombuffer(data, kind, count, offset).reshape(shape).astype(np.float64)
+    array = np.frombuffer(data, kind, count, offset).reshape(shape)
+    if not np.isfinite(array).all():
+        raise SharpcamError('The file of the web form holds values that are not finite. Run "dvc repro export" again.')
+    return array.astype(np.float64)
 
 
 def trunk_step(spans: list[Range]) -> float:
@@ -223,17 +230,16 @@ def affine(times: Array, plus: Array) -> Affine:
 
 
 def convolve(values: Array, weights: Array, *, stride: int) -> Array:
-    """The convolution of whole numbers (h, w, in) with a border of one zero, by `weights` (out, k, k, in).
+    """The convolution of levels (h, w, in) of 8 bits, with a border of zeros, by whole `weights` (out, k, k, in).
 
-    In float64, whose sums of such numbers are exact in whatever order they are taken.
+    In floats that hold its sums exactly, in whatever order they are taken: with int8 weights they stay below 2**24.
     """
-    height, width = values.shape[0] // stride, values.shape[1] // stride
-    bordered = np.pad(values.astype(np.float64), ((1, 1), (1, 1), (0, 0)))
-    sums = np.zeros((height, width, len(weights)))
-    for y, x in np.ndindex(*weights.shape[1:3]):
-        seen = bordered[y : y + stride * height : stride, x : x + stride * width : stride]
-        sums += seen @ weights[:, y, x].T
-    return sums
+    kind = np.float32 if np.abs(weights).max() <= MOST else np.float64
+    bordered = np.pad(values.astype(kind), ((1, 1), (1, 1), (0, 0)))
+    seen = sliding_window_view(bordered, weights.shape[1:3], axis=(0, 1))[::stride, ::stride]  # (h, w, in, k, k)
+    columns = seen.transpose(0, 1, 3, 4, 2).reshape(-1, weights[0].size)
+    sums = columns @ weights.reshape(len(weights), -1).T.astype(kind)
+    return np.asarray(sums.reshape(*seen.shape[:2], -1))
 
 
 def nearest(values: Floats, least: int, most: int) -> NDArray[np.int32]:

@@ -30,7 +30,11 @@ def students(project: Project) -> Project:
         onnx = project.paths.bundled / f"{name}.onnx"
         onnx.parent.mkdir(parents=True, exist_ok=True)
         onnx.write_bytes(name.encode())
-        onnx.with_suffix(".json").write_text(json.dumps({"model": name, "files": {onnx.name: sha256(onnx)}}))
+        web, int8 = (onnx.with_name(f"{name}{end}") for end in ("_web.bin", "_int8.onnx"))
+        web.write_bytes(f"{name} for browsers".encode())
+        int8.write_bytes(f"{name} as int8".encode())
+        files = {file.name: sha256(file) for file in (onnx, web, int8)}
+        onnx.with_suffix(".json").write_text(json.dumps({"model": name, "files": files}))
     project.paths.demo_clip.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "data/demo/box.webm", project.paths.demo_clip.parent)
     return project
@@ -44,6 +48,9 @@ def test_the_folder_holds_all_that_the_page_asks_for(students: Project) -> None:
     for model in options["models"]:
         assert (target / model["contract"].partition("?")[0]).is_file()
         assert sha256(target / model["onnx"]) == model["sha256"]
+        folder, stem = (target / model["onnx"]).parent, (target / model["onnx"]).stem
+        names = {f"{stem}.onnx", f"{stem}.json", f"{stem}_web.bin"}
+        assert {file.name for file in folder.iterdir()} == names, "no browser reads int8"
     assert (target / options["sample"]["url"]).is_file()
     assert options["capture"] is None
     assert {path.name for path in (target / "ort").iterdir()} == set(assets.FILES)

@@ -24,6 +24,7 @@ def client(project: Project) -> Iterator[TestClient]:
     folder = project.paths.registry / HASH
     folder.mkdir(parents=True)
     (folder / "student_sr.onnx").write_bytes(b"model")
+    (folder / "student_sr_web.bin").write_bytes(b"the same for browsers")
     (folder / "student_sr.json").write_text("{}")
     (folder / "student_sr.pth").write_bytes(b"weights")
     with TestClient(Starlette(routes=routes.ROUTES)) as made:
@@ -35,6 +36,9 @@ def test_a_model_is_served_by_its_hash_and_kept_for_ever(client: TestClient) -> 
     assert answer.content == b"model"
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    web = client.get(f"/registry/{HASH}/student_sr_web.bin")
+    assert web.content == b"the same for browsers"
+    assert web.headers["content-type"] == "application/octet-stream"
     assert client.get(f"/registry/{HASH}/student_sr.json?{HASH}").headers["content-type"] == "application/json"
 
 

@@ -16,7 +16,7 @@ from pipeline.core.geometry import enlarge
 from pipeline.evaluate.gate import as_table, gate, verdict
 from pipeline.evaluate.samples import side_by_side
 from pipeline.evaluate.scores import View, data_sha256, flicker, score
-from pipeline.evaluate.stage import evaluate, validation_places
+from pipeline.evaluate.stage import evaluate, load_students, timed, validation_places
 from pipeline.student.runtime import load_student
 from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.run import EXPERIMENT, flatten
@@ -190,6 +190,19 @@ def test_the_same_student_gives_the_same_bytes_without_truth_too(trained, capsys
     judged = read_json(trained.paths.evaluation, made_by="evaluate")
     assert all(set(row) == {"teacher"} for row in judged["methods"].values())
     assert judged["verdict"][-1].startswith("There is no truth for these frames")
+
+
+def test_the_web_form_is_evaluated_where_the_student_has_it(recorded, dialled_once):
+    paths = recorded.paths
+    shutil.copytree(dialled_once.parent, paths.contract.parent, dirs_exist_ok=True)
+    shutil.copy(dialled_once, paths.contract)
+    students = load_students(paths)
+    assert list(students) == ["student", "student_int8", "student_web"]
+    assert list(timed(students)) == ["student", "student_int8"], "its speed here is that of no browser"
+    found = score(validation_places(paths)[:1], students, paths, recorded.params.geometry)
+    for reference in ("teacher", "truth"):
+        exact, web = (found[method][reference]["psnr"] for method in ("student", "student_web"))
+        assert web == pytest.approx(exact, abs=0.1)
 
 
 def scores(*, student, int8=None, bicubic=30.0, lanczos=30.1, truth=None):

@@ -227,6 +227,10 @@ def test_weights_of_zero_keep_their_place_in_the_file(arguments):
         expected = model(torch.from_numpy(to_batch(photo(64, 80))), torch.tensor([setting])).numpy()
     answer = OnnxRuntime(made.folding.fold_float(made.exact, setting), threads=1).infer(to_batch(photo(64, 80)))
     np.testing.assert_allclose(answer, expected, atol=1e-5)
+    assert (made.web is None) is bool(arguments)
+    if web := made.web_at(setting):
+        in_levels = 255 * expected[0].transpose(1, 2, 0).clip(0, 1)
+        assert np.abs(web.enhance(photo(64, 80)) - in_levels).mean() < 1
 
 
 def test_what_is_not_an_estimator_is_not_exported(dialled_once):

@@ -8,7 +8,9 @@ from making import brightness_estimator, photo
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import write_frame
 from pipeline.pretrain.bundle import bundle, estimator_of
+from pipeline.student.contract import read_contract
 from pipeline.student.runtime import load_student
+from pipeline.student.student import start_web
 from training import checkpoints
 
 
@@ -62,6 +64,7 @@ def test_a_student_with_dials_is_bundled_with_its_estimator(project, frames, dia
     assert "in the corners of its dials, set by its estimator" in said
     student = load_student(project.paths.bundled / "student_d.json", engine="onnxruntime-int8", threads=1)
     assert student.estimate([photo(64, 80)]) != student.dials
+    assert start_web(read_contract(project.paths.bundled / "student_d.json")).enhance(photo(60, 80)).std() > 5
     with pytest.raises(SharpcamError, match=r"No estimator at none\.onnx\. Name an ONNX file"):
         estimator_of(Path("none.onnx"))
 

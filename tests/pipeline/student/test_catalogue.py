@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from making import Project
+from making import Project, photo
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
@@ -14,6 +14,7 @@ from pipeline.register import register
 from pipeline.student import catalogue
 from pipeline.student.contract import read_contract as runtime_contract
 from pipeline.student.runtime import load_student
+from pipeline.student.student import start_web
 from pipeline.tracking import registry
 
 
@@ -173,6 +174,16 @@ def test_what_is_not_as_its_contract_says_is_not_laid_out(trained, harm, sentenc
 def test_a_full_disk_is_one_sentence(trained, full_disk):
     with pytest.raises(SharpcamError, match=r"could not be laid out in .*registry \(No space left.*\. Fix that"):
         catalogue.materialize(catalogue.find("student_sr", trained.paths), trained.paths)
+
+
+def test_a_web_form_is_laid_out_with_the_other_files(project, dialled_once):
+    shutil.copytree(dialled_once.parent, project.paths.bundled)
+    folder = catalogue.materialize(catalogue.find("bundled:student_d", project.paths), project.paths)
+    contract = runtime_contract(folder / "student_d.json")
+    assert start_web(contract).enhance(photo(60, 80)).std() > 5
+    contract.file_of("web").write_bytes(b"damaged")
+    assert catalogue.materialize(catalogue.find("bundled:student_d", project.paths), project.paths) == folder
+    assert start_web(contract)
 
 
 FILES = ["text", "", 3, None, [], ["student_sr.onnx"], {}, {"a.onnx": 3}, {"a.onnx": None}, {"../a.onnx": "ab"}]
