@@ -163,5 +163,8 @@ function readLayer({ name, weights: { offset, type, shape }, scale, bias, reads 
         weights.subarray(channel * size, (channel + 1) * size).reduce((sum, weight) => sum + weight, 0),
     );
     const [scales, biases] = [scale, bias].map((at) => take(Float32Array, at, channels));
+    if (![...scales, ...biases].every(Number.isFinite)) {
+        throw new UserError(`The web form of ${title} holds values that are no numbers. Export it again.`);
+    }
     return { name, reads, shape, weights, totals, scale: scales, bias: biases };
 }
