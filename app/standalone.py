@@ -60,9 +60,11 @@ def _bundled(paths: Paths) -> list[Model]:
 def _fill(folder: Path, models: list[Model], paths: Paths) -> None:
     shutil.copytree(WEB, folder / "web", ignore=shutil.ignore_patterns("*.test.mjs"))
     shutil.copytree(assets.INTO, folder / "ort", ignore=shutil.ignore_patterns("*.gz"))
-    shutil.copytree(assets.ENGINE, folder / "engine")
+    if assets.ENGINE.is_dir():  # else ONNX Runtime does all of it
+        shutil.copytree(assets.ENGINE, folder / "engine")
     described = [_put_model(model, folder, paths) for model in models]
-    content = {"models": described, "base": {"ort": "ort/", "engine": "engine/", "web": "web/"}, "sample": None, "capture": None}
+    base = {name: f"{name}/" for name in options.FOLDERS}
+    content = {"models": described, "base": base, "sample": None, "capture": None}
     sample = options.sample_file(paths)
     if sample.is_file():
         shutil.copy(sample, folder)

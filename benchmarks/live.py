@@ -152,7 +152,8 @@ def opened(browser: Browser, address: str, engine: str) -> Page:
     runs = page.evaluate("states.at(-1).backend ?? ''")
     wanted = f"WASM {ENGINES[engine]}" if ENGINES[engine] else "ONNX Runtime WASM"
     if runs != wanted:
-        raise SharpcamError(f"{engine} does not run here: {page.evaluate('player.session.error || player.session.notes')}")
+        said = page.evaluate("player.session.error || player.session.notes")
+        raise SharpcamError(f"{engine} does not run here: {said}")
     page.evaluate("player.session.playback.loop.stop(); player.session.source.pause()")
     return page
 

@@ -15,6 +15,7 @@ from typing import Any
 import av
 
 from app.isolation import ISOLATION
+from app.live.options import FOLDERS
 from pipeline.core.hashing import sha256
 from pipeline.student.catalogue import browser_files, float_file, read_contract
 
@@ -43,7 +44,8 @@ def build_site(folder: Path, contracts: list[Path], **options: Any) -> Path:
     for name in ("ort", "engine"):
         (folder / name).symlink_to(ROOT / "app" / "static" / name)
     models = [_add_student(folder, contract) for contract in contracts]
-    known = {"models": models, "base": {"ort": "ort/", "engine": "engine/", "web": "web/"}, "sample": None, "capture": None, "settings": {}}
+    base = {name: f"{name}/" for name in FOLDERS}
+    known = {"models": models, "base": base, "sample": None, "capture": None, "settings": {}}
     (folder / "options.json").write_text(json.dumps(known | options))
     (folder / "index.html").write_text(PAGE)
     return folder

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -55,19 +55,19 @@ def fetch(*, root: Path = ROOT, into: Path = INTO) -> None:
     _lay_out(lambda name: (root / "node_modules" / PACKAGE / "dist" / name).read_bytes(), into)
 
 
-def compile_layers(*, root: Path = ROOT, into: Path = ENGINE) -> None:
+def compile_layers(*, root: Path = ROOT, into: Path = ENGINE, tiers: Mapping[str, Sequence[str]] = TIERS) -> None:
     """Compile our own engine's kernels: each tier for memory that threads share, and for memory that they do not.
 
     Raises SharpcamError where the compiler that `fetch` installs fails.
     """
     into.mkdir(parents=True, exist_ok=True)
-    for tier, features in TIERS.items():
+    for tier, features in tiers.items():
         for name, sharing in ((f"layers-{tier}.wasm", ()), (f"layers-{tier}-shared.wasm", SHARED)):
             asked = [word for feature in features for word in ("--enable", feature)]
             out = ("--outFile", str(into / name), "--importMemory", "--noExportMemory", "--initialMemory", "1")
             how = ("--runtime", "stub", "-O3", "--noAssert")
             if reason := _node(root / ASC, str(LAYERS), *out, *how, *asked, *sharing):
-                raise SharpcamError(f'The live page\'s kernels could not be compiled ({reason}). Run "make setup" again.')
+                raise SharpcamError(f'The page\'s own engine could not be compiled ({reason}). Run "make setup" again.')
 
 
 def fetch_archive(*, into: Path = INTO) -> None:

