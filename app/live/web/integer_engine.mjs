@@ -4,7 +4,7 @@ import { Crew, WIDEST, crewBytes } from "./crew.mjs";
 import { span } from "./pixels.mjs";
 
 const PAGE = 2 ** 16; // bytes of a page of memory
-const MOST_PAGES = 2 ** 13; // half a gigabyte
+const MOST_PAGES = 2 ** 12; // a quarter of a gigabyte
 const ALIGNED = 64; // bytes
 const TILE_PX = 4;
 const TILE_CHANNELS = 16;
