@@ -1,7 +1,7 @@
 # sharpcam. Needed beforehand: Python 3.11 to 3.13, git, make.
 PYTHON ?= python3
 VENV := .venv
-BROWSER := app/static/ort/ort.wasm.bundle.min.mjs
+BROWSER := app/static/engine/layers-simd.wasm
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-setup: $(VENV)/.installed $(BROWSER) ## the virtual environment with all packages, the live page's runtime
+setup: $(VENV)/.installed $(BROWSER) ## the virtual environment with all packages, the live page's engines
 
 $(VENV)/.installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -22,7 +22,7 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 	$(VENV)/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r requirements-dev.txt
 	@touch $@
 
-$(BROWSER): package-lock.json | $(VENV)/.installed
+$(BROWSER): package-lock.json app/live/wasm/layers.ts | $(VENV)/.installed
 	python -m app.live.assets
 	@touch $@
 

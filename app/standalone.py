@@ -17,8 +17,7 @@ from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
-from pipeline.student.catalogue import Model, available, find, read_contract
-from pipeline.student.contract import form_of
+from pipeline.student.catalogue import Model, available, browser_files, find, read_contract
 
 HERE = Path(__file__).with_name("live")
 OPTIONS = "options.json"
@@ -61,8 +60,11 @@ def _bundled(paths: Paths) -> list[Model]:
 def _fill(folder: Path, models: list[Model], paths: Paths) -> None:
     shutil.copytree(WEB, folder / "web", ignore=shutil.ignore_patterns("*.test.mjs"))
     shutil.copytree(assets.INTO, folder / "ort", ignore=shutil.ignore_patterns("*.gz"))
+    if assets.ENGINE.is_dir():  # else ONNX Runtime does all of it
+        shutil.copytree(assets.ENGINE, folder / "engine")
     described = [_put_model(model, folder, paths) for model in models]
-    content = {"models": described, "base": {"ort": "ort/", "web": "web/"}, "sample": None, "capture": None}
+    base = {name: f"{name}/" for name in options.FOLDERS}
+    content = {"models": described, "base": base, "sample": None, "capture": None}
     sample = options.sample_file(paths)
     if sample.is_file():
         shutil.copy(sample, folder)
@@ -76,13 +78,11 @@ def _fill(folder: Path, models: list[Model], paths: Paths) -> None:
 
 def _put_model(model: Model, folder: Path, paths: Paths) -> dict[str, Any]:
     described = options.describe(model, paths, root=MODELS)
-    address = Path(described["contract"].partition("?")[0])
-    contract = paths.registry / address.relative_to(MODELS)
-    put = folder / address.parent
-    put.mkdir(parents=True, exist_ok=True)
-    read_by_browsers = [name for name in read_contract(contract)["files"] if form_of(name) != "int8"]
-    for name in (contract.name, *read_by_browsers):
-        shutil.copy(contract.with_name(name), put)
+    contract = Path(described["contract"].partition("?")[0])
+    for name in (contract.name, *browser_files(read_contract(model.contract))):
+        address = folder / contract.with_name(name)
+        address.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(paths.registry / contract.relative_to(MODELS).with_name(name), address)
     return described
 
 

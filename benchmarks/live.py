@@ -1,6 +1,10 @@
-"""Frames a second of the live page in a real Chromium, and the network's share of a frame's time, on WASM.
+"""Frames a second of the live page in a real Chromium, on the processor: our own engine beside ONNX Runtime.
 
-python -m benchmarks.live [--contract weights/bundled/student_s.json] [--threads 2] [--seconds 20]
+python -m benchmarks.live [--json FILE]
+python -m benchmarks.live --all --json FILE > docs/live.md
+
+Unthrottled: the next frame starts when the last one is drawn, whatever the camera's rate. The engines take turns in one
+run, so that their ratios hold on a machine that is busy now and then.
 """
 
 import argparse
@@ -8,137 +12,196 @@ import json
 import statistics
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from app.live import assets
 from benchmarks.player_site import build_site, served, write_camera
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
-from pipeline.student.catalogue import find, float_file, read_contract
+from pipeline.student.catalogue import browser_files, find, read_contract
 from tests.support.chromium import launch
 
-SIZES = ((320, 240), (640, 480))  # of the camera, and of what the student reads
-WARM_UP_MS = 5000
+ENGINES = {"onnxruntime-web": None, "wasm-relaxed": "relaxed", "wasm-simd": "simd"}  # the build that the page finds
+STUDENTS = ("student_s", "student_m", "student_l")
+SIZES = ((320, 240), (640, 480), (1280, 720))  # of the camera, and of what the student reads
+DEFAULT_SIZE = (640, 480)
+ROUNDS = 3
+WARM_UP_MS = 4000
 PATIENCE_MS = 120_000
+DRIVE = """async ([seconds, split]) => {
+    const { source, engine, playback } = player.session;
+    const view = { view: split ? "split" : "single", split: 0.5, strength: 1, mirror: false };
+    const [totals, parts] = [[], []];
+    playback.loop.stop();
+    source.resume();
+    const begun = performance.now();
+    while (performance.now() < begun + 1000 * seconds) {
+        const started = performance.now();
+        const frame = await source.grab();
+        const done = await engine.call("frame", { frame, share: 1, view, calm: { stream: -1, strength: 1 } }, [frame]);
+        totals.push(performance.now() - started);
+        parts.push(done.parts);
+    }
+    const spent = performance.now() - begun;
+    source.pause();
+    return { totals, parts, spent };
+}"""
 
 
-@dataclass
-class Figures:
-    """What the page reports of one size, medians over its reports."""
+@dataclass(frozen=True)
+class Setup:
+    """What is measured with each engine."""
 
+    student: str
     size: tuple[int, int]
+    threads: int
+    split: bool
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What an engine needs for a frame, from the camera to the canvas."""
+
+    engine: str
+    student: str
+    size: str
+    threads: int
+    split: bool
     fps: float
     p50_ms: float
-    p95_ms: float
-    parts: dict[str, float]  # ms
-    threads: int
-
-    @property
-    def network_share(self) -> float:
-        """Of a frame's time from the camera to the canvas."""
-        return self.parts["run"] / self.p50_ms
+    least_ms: float
+    parts: dict[str, float]  # ms, medians
 
     def __str__(self) -> str:
-        width, height = self.size
         parts = ", ".join(f"{part} {ms:.1f}" for part, ms in self.parts.items())
+        view = "split" if self.split else "whole"
         return (
-            f"{width}x{height}: {self.fps:.1f} frames a second, p50 {self.p50_ms:.0f} ms, p95 {self.p95_ms:.0f} ms"
-            f" ({parts}), network {self.network_share:.0%}, {self.threads} threads"
+            f"| {self.engine} | {self.student} | {self.size} | {self.threads} | {view} | {self.fps:.1f} |"
+            f" {self.p50_ms:.0f} | {self.least_ms:.0f} | {parts} |"
         )
 
 
-def measure(contract: Path, size: tuple[int, int], *, threads: int, seconds: float) -> Figures:
-    """Run the student of `contract` on a camera of `size`, read as it is, in the split view."""
+HEAD = (
+    "| engine | student | size | threads | view | frames/s | p50 ms | least ms | parts, ms |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+def measure(setup: Setup, *, seconds: float) -> list[Figures]:
+    """Each engine with that setup, `seconds` in all for each. Raises SharpcamError where one of them does not run."""
+    model = find(setup.student, Paths())
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        student = with_target(contract, folder / "student", size=(2 * size[0], 2 * size[1]))
-        settings = {
-            "engine": "wasm",
-            "threads": threads,
-            "inputSize": "1",
-            "resolution": f"{size[0]}x{size[1]}",
-            "targetFps": 30,
-        }
-        site = build_site(folder / "site", [student], settings=settings)
-        camera = write_camera(folder / "camera.y4m", size=size)
-        with served(site) as address, sync_playwright() as playwright:
+        width, height = setup.size
+        student = with_target(model.contract, folder / "student", size=(2 * width, 2 * height))
+        camera = write_camera(folder / "camera.y4m", size=setup.size)
+        with served(site_of(folder / "site", student, setup)) as address, sync_playwright() as playwright:
             browser = launch(playwright, camera=camera)
-            reports = watch(browser, address, seconds=seconds)
+            pages = {engine: opened(browser, f"{address}/{engine}/", engine) for engine in ENGINES}
+            runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in ENGINES}
+            for _, (engine, page) in product(range(ROUNDS), pages.items()):
+                runs[engine].append(page.evaluate(DRIVE, [seconds / ROUNDS, setup.split]))
             browser.close()
-    return summary(size, reports)
+    return [figures(engine, setup, of_engine) for engine, of_engine in runs.items()]
+
+
+def site_of(folder: Path, student: Path, setup: Setup) -> Path:
+    """A page for each engine, in a folder of its name: it finds only that build of our own, or none."""
+    width, height = setup.size
+    settings = {
+        "engine": "wasm",
+        "threads": setup.threads,
+        "inputSize": "1",
+        "resolution": f"{width}x{height}",
+        "view": "split" if setup.split else "single",
+    }
+    folder.mkdir()
+    for engine, tier in ENGINES.items():
+        site = build_site(folder / engine, [student], settings=settings)
+        (site / "engine").unlink()
+        (site / "engine").mkdir()
+        for file in assets.ENGINE.glob(f"layers-{tier}*.wasm"):
+            (site / "engine" / file.name).symlink_to(file)
+    return folder
 
 
 def with_target(contract: Path, folder: Path, *, size: tuple[int, int]) -> Path:
-    """A copy of the contract and its float model for another target: the network takes any size."""
+    """A copy of the contract and what browsers run for another target: the network takes any size."""
     content = read_contract(contract)
     folder.mkdir()
-    name = float_file(content)
-    (folder / name).write_bytes(contract.with_name(name).read_bytes())
+    for name in browser_files(content):
+        (folder / name).write_bytes(contract.with_name(name).read_bytes())
     content["geometry"] |= {"width": size[0], "height": size[1]}
     (folder / contract.name).write_text(json.dumps(content))
     return folder / contract.name
 
 
-def watch(browser: Browser, address: str, *, seconds: float) -> list[dict[str, Any]]:
-    """The page's reports over `seconds`, once it is warm."""
+def opened(browser: Browser, address: str, engine: str) -> Page:
+    """The page with that engine at rest, warm. Raises SharpcamError where another one runs."""
     page: Page = browser.new_context(permissions=["camera"]).new_page()
     page.goto(address)
     page.get_by_role("button", name="Start the camera").click()
     page.wait_for_function("states.at(-1)?.fps || states.at(-1)?.error", timeout=PATIENCE_MS)
     page.wait_for_timeout(WARM_UP_MS)
-    page.evaluate("states.length = 0")
-    page.wait_for_timeout(1000 * seconds)
-    reports: list[dict[str, Any]] = page.evaluate("states")
-    if not any(report["fps"] for report in reports):
-        words = [report["error"] for report in reports if report["error"]]
-        raise SharpcamError(words[0] if words else "No two frames came within three seconds. Free the machine.")
-    return [report for report in reports if report["fps"]]
+    runs = page.evaluate("states.at(-1).backend ?? ''")
+    wanted = f"WASM {ENGINES[engine]}" if ENGINES[engine] else "ONNX Runtime WASM"
+    if runs != wanted:
+        said = page.evaluate("player.session.error || player.session.notes")
+        raise SharpcamError(f"{engine} does not run here: {said}")
+    page.evaluate("player.session.playback.loop.stop(); player.session.source.pause()")
+    return page
 
 
-def summary(size: tuple[int, int], reports: list[dict[str, Any]]) -> Figures:
-    def median(*keys: str) -> float:
-        values = [report[keys[0]] if len(keys) == 1 else report[keys[0]][keys[1]] for report in reports]
-        return float(statistics.median(values))
+def figures(engine: str, setup: Setup, runs: list[dict[str, Any]]) -> Figures:
+    """What several runs say together."""
+    totals = [total for run in runs for total in run["totals"]]
+    parts = [each for run in runs for each in run["parts"]]
+    return Figures(
+        engine=engine,
+        student=setup.student,
+        size=f"{setup.size[0]}x{setup.size[1]}",
+        threads=setup.threads,
+        split=setup.split,
+        fps=1000 * len(totals) / sum(run["spent"] for run in runs),
+        p50_ms=statistics.median(totals),
+        least_ms=min(totals),
+        parts={part: statistics.median(each[part] for each in parts) for part in parts[0]},
+    )
 
-    parts = {part: median("parts", part) for part in reports[0]["parts"]}
-    return Figures(size, median("fps"), median("p50_ms"), median("p95_ms"), parts, reports[0]["threads"])
 
-
-def calibration_ms() -> float:
-    """A fixed matrix product, so that figures of different machines, or of a busy one, can be told apart."""
-    matrix = np.random.default_rng(0).random((768, 768), dtype=np.float32)
-    times = []
-    for _ in range(9):
-        started = time.perf_counter()
-        np.dot(matrix, matrix)
-        times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times)
+def setups(options: argparse.Namespace) -> Iterator[Setup]:
+    if not options.all:
+        yield Setup(options.contract or "bundled:student_s", DEFAULT_SIZE, options.threads, split=True)
+        return
+    for student, size, threads, split in product(STUDENTS, SIZES, (1, 2), (True, False)):
+        yield Setup(f"bundled:{student}", size, threads, split)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--contract", help="a student's contract, or the name of a model")
+    parser.add_argument("--contract", help="a student's contract, or the name of a model (bundled:student_s)")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=18, help="of each engine (%(default)s)")
+    parser.add_argument("--all", action="store_true", help="all students, sizes, threads and views, in an hour")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     options = parser.parse_args()
     try:
-        model = find(options.contract, Paths())
-        found = [measure(model.contract, size, threads=options.threads, seconds=options.seconds) for size in SIZES]
+        print(HEAD, flush=True)
+        found = []
+        for setup in setups(options):
+            found += measure(setup, seconds=options.seconds)
+            print(*found[-len(ENGINES) :], sep="\n", flush=True)
     except SharpcamError as error:
         print(f"live: {error}", file=sys.stderr)
         return 1
     if options.json:
-        print(json.dumps([asdict(one) | {"network_share": one.network_share} for one in found]))
-        return 0
-    print(f"{model.title} on WASM in Chromium; a product of 768x768 matrices takes {calibration_ms():.1f} ms here")
-    for one in found:
-        print(one)
+        options.json.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n")
     return 0
 
 

@@ -15,8 +15,9 @@ from typing import Any
 import av
 
 from app.isolation import ISOLATION
+from app.live.options import FOLDERS
 from pipeline.core.hashing import sha256
-from pipeline.student.catalogue import float_file, read_contract
+from pipeline.student.catalogue import browser_files, float_file, read_contract
 
 ROOT = Path(__file__).resolve().parents[1]
 TYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"} | dict.fromkeys(
@@ -40,9 +41,11 @@ def build_site(folder: Path, contracts: list[Path], **options: Any) -> Path:
     """A folder with the page, the player and the students of `contracts`; `options` as the player takes them."""
     folder.mkdir(parents=True)
     (folder / "web").symlink_to(ROOT / "app" / "live" / "web")
-    (folder / "ort").symlink_to(ROOT / "app" / "static" / "ort")
+    for name in ("ort", "engine"):
+        (folder / name).symlink_to(ROOT / "app" / "static" / name)
     models = [_add_student(folder, contract) for contract in contracts]
-    known = {"models": models, "base": {"ort": "ort/", "web": "web/"}, "sample": None, "capture": None, "settings": {}}
+    base = {name: f"{name}/" for name in FOLDERS}
+    known = {"models": models, "base": base, "sample": None, "capture": None, "settings": {}}
     (folder / "options.json").write_text(json.dumps(known | options))
     (folder / "index.html").write_text(PAGE)
     return folder
@@ -51,9 +54,10 @@ def build_site(folder: Path, contracts: list[Path], **options: Any) -> Path:
 def _add_student(folder: Path, contract: Path) -> dict[str, str]:
     into = folder / "models" / contract.stem
     into.mkdir(parents=True)
-    onnx = contract.with_name(float_file(read_contract(contract)))
-    for file in (contract, onnx):
-        shutil.copy(file, into / file.name)
+    content = read_contract(contract)
+    onnx = contract.with_name(float_file(content))
+    for name in (contract.name, *browser_files(content)):
+        shutil.copy(contract.with_name(name), into / name)
     address = f"models/{contract.stem}"
     addresses = {"contract": f"{address}/{contract.name}", "onnx": f"{address}/{onnx.name}"}
     return {"name": contract.stem, "title": contract.stem, "sha256": sha256(onnx), **addresses}

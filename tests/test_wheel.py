@@ -26,6 +26,11 @@ def tracked() -> list[str]:
     return [name for name in said.splitlines() if (ROOT / name).is_file()]
 
 
+def kernels() -> list[str]:
+    """What `make setup` compiles for browsers."""
+    return [str(file.relative_to(ROOT)) for file in assets.ENGINE.glob("*.wasm")]
+
+
 def pip(*words: str) -> None:
     quiet = ("--quiet", "--disable-pip-version-check", "--no-deps")
     done = subprocess.run([sys.executable, "-m", "pip", *words, *quiet], capture_output=True, text=True)
@@ -34,9 +39,9 @@ def pip(*words: str) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of what git holds: a build leaves files behind."""
+    """Built from a copy of what git holds, and of the kernels: a build leaves files behind."""
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in tracked():
+    for name in (*tracked(), *kernels()):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
     pip("wheel", str(source), "--no-build-isolation", "--wheel-dir", str(built))
@@ -70,7 +75,8 @@ def test_it_holds_all_that_runs_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         held = {entry.filename: entry.file_size for entry in packed.infolist()}
     code = {name for name in held if not name.startswith((f"{SHIPPED}/", f"sharpcam-{__version__}.dist-info/"))}
-    assert code == {name for name in tracked() if name.split("/")[0] in ROOMS}
+    assert code == {name for name in (*tracked(), *kernels()) if name.split("/")[0] in ROOMS}
+    assert kernels(), 'run "make setup"'
     shipped = {name.removeprefix(f"{SHIPPED}/") for name in held if name.startswith(f"{SHIPPED}/")}
     folders = ("weights/bundled/", "data/demo/")
     files = {"params.yaml", "package.json", "package-lock.json"}

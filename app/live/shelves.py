@@ -93,6 +93,7 @@ def file_routes(paths: Paths) -> list[Mount]:
     models = r"[0-9a-f]{64}/[A-Za-z0-9._-]+\.(onnx|bin|json)"
     return [
         web_files("/live/web"),
+        Mount("/live/engine", Shelf(assets.ENGINE, r"[a-z-]+\.wasm")),
         Mount("/live/ort", Shelf(assets.INTO, r"[a-z0-9.-]+\.(mjs|wasm)")),
         Mount("/live/sample", Shelf(options.sample_file(paths).parent, r"box\.webm")),
         Mount(options.REGISTRY, Registry(paths, models, cache=FOR_EVER)),

@@ -114,6 +114,11 @@ def float_file(contract: dict[str, Any]) -> str:
     return next(str(name) for name in contract["files"] if form_of(name) == "float")
 
 
+def browser_files(contract: dict[str, Any]) -> list[str]:
+    """The names of the contract's files that browsers run."""
+    return [str(name) for name in contract["files"] if form_of(name) in ("float", "web")]
+
+
 def float_sha256(contract: dict[str, Any]) -> str:
     """The hash of the float ONNX file: what a student is known by."""
     return str(contract["files"][float_file(contract)])

@@ -20,7 +20,11 @@ def bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     for name in (*assets.FILES, f"{assets.FILES[-1]}.gz"):
         (folder / name).touch()
+    engine = tmp_path / "engine"
+    engine.mkdir()
+    (engine / "layers-simd.wasm").touch()
     monkeypatch.setattr(assets, "INTO", folder)
+    monkeypatch.setattr(assets, "ENGINE", engine)
     return folder
 
 
@@ -54,6 +58,8 @@ def test_the_folder_holds_all_that_the_page_asks_for(students: Project) -> None:
     assert (target / options["sample"]["url"]).is_file()
     assert options["capture"] is None
     assert {path.name for path in (target / "ort").iterdir()} == set(assets.FILES)
+    assert [path.name for path in (target / "engine").iterdir()] == ["layers-simd.wasm"]
+    assert set(options["base"]) == {"ort", "engine", "web"}
     assert (target / "web/player.mjs").is_file()
     for text in ((target / "_headers").read_text(), (target / "README.md").read_text()):
         assert all(f"{name}: {value}" in text for name, value in ISOLATION.items())

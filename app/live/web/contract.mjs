@@ -3,6 +3,7 @@
 import { DIALS, fitsFile, invalid, isSetting, readDials } from "./dials.mjs";
 import { UserError } from "./messages.mjs";
 import { unpackPicture } from "./pixels.mjs";
+import { readWeb } from "./web_form.mjs";
 
 const FORMATS = [1, 2]; // 2: with dials
 
@@ -12,7 +13,7 @@ export function readContract(json, title) {
     if (!FORMATS.includes(json?.format) || missing.length > 0) {
         throw new UserError(`${title} has no contract that this page can read. Export the student again.`);
     }
-    const file = Object.keys(json.files).find((name) => !name.endsWith("_int8.onnx"));
+    const file = Object.keys(json.files).find((name) => name.endsWith(".onnx") && !name.endsWith("_int8.onnx"));
     if (!file) throw new UserError(`The contract of ${title} names no float model. Export the student again.`);
     return {
         network: json.model,
@@ -22,11 +23,14 @@ export function readContract(json, title) {
         geometry: { ...json.geometry, scale: json.scale },
         sha256: json.files[file],
         golden: { input: unpackPicture(json.golden.input), output: unpackPicture(json.golden.output) },
-        ...(json.format === 1 ? { dials: null, strong: null, estimator: null } : readFormat2(json, title)),
+        ...(json.format === 1 ? { dials: null, strong: null, estimator: null, web: null } : readFormat2(json, title)),
     };
 }
 
-/** What format 2 adds: the dials, the known answer at a strong setting of theirs, perhaps the estimator that sets them. */
+/**
+ * What format 2 adds: the dials, the known answer at a strong setting of theirs, perhaps the estimator that sets them,
+ * perhaps the web form with the checksums of its known answers.
+ */
 function readFormat2(json, title) {
     const dials = readDials(json, title);
     const strong = json.golden.strong;
@@ -35,7 +39,14 @@ function readFormat2(json, title) {
         dials,
         strong: { setting: strong.dials, output: unpackPicture(strong.output) },
         estimator: json.estimator ? readEstimator(json.estimator, title) : null,
+        web: readKnownWeb(json, title),
     };
+}
+
+function readKnownWeb(json, title) {
+    const web = readWeb(json, title);
+    const { output_web: neutral, strong } = json.golden;
+    return web && { ...web, known: { neutral, strong: strong.output_web } };
 }
 
 function readEstimator({ onnx, prior_weights: prior }, title) {
@@ -49,26 +60,52 @@ function readEstimator({ onnx, prior_weights: prior }, title) {
 }
 
 /**
- * A model of the page's list, fetched and checked: {name, title, contract, bytes, checked}. `checked` is false where
- * the browser cannot compute hashes, which it does only for https and for this machine.
+ * A model of the page's list with its contract: {name, title, contract, checked, file}. `file` fetches the float ONNX
+ * file ("onnx") or the one of the web form ("web"), which is kept, and is what the contract says. `checked` is false
+ * where the browser cannot compute hashes, which it does only for https and for this machine.
  */
 export async function loadModel(model, fetching = fetch, digest = globalThis.crypto?.subtle) {
-    const { title } = model;
+    const { name, title } = model;
     const contract = readContract(await get(model.contract, title, fetching, (answer) => answer.json()), title);
-    const bytes = await get(model.onnx, title, fetching, (answer) => answer.arrayBuffer());
-    const checked = Boolean(digest);
-    if (checked) {
-        const hash = hex(await digest.digest("SHA-256", bytes));
-        if (hash !== contract.sha256 || (model.sha256 && hash !== model.sha256)) {
-            throw new UserError(
-                `The file of ${title} is not the one of its contract (its hash differs). Export or register it again.`,
-            );
+    const fetched = {};
+    const file = (form) => {
+        fetched[form] ??= fetchForm[form](model, contract, { fetching, digest });
+        fetched[form].catch(() => delete fetched[form]); // it may be there the next time
+        return fetched[form];
+    };
+    return { name, title, contract, checked: Boolean(digest), file };
+}
+
+/** The models as an engine takes them: {title, contract, bytes}, of the file that it runs. */
+export function withFiles(models, engine) {
+    const form = engine === "integers" ? "web" : "onnx";
+    return Promise.all(models.map(async ({ title, contract, file }) => ({ title, contract, bytes: await file(form) })));
+}
+
+const fetchForm = {
+    async onnx(model, contract, how) {
+        const bytes = await fetchChecked(model.onnx, model, contract.sha256, how);
+        if (contract.dials && !fitsFile(contract.dials, bytes.byteLength)) {
+            throw invalid(model.title, "layers lie beyond the end of the float file");
         }
+        return bytes;
+    },
+
+    web(model, { web }, how) {
+        const address = model.contract.replace(/[^/]*$/, web.file); // it lies beside the contract
+        return fetchChecked(address, model, web.sha256, how);
+    },
+};
+
+async function fetchChecked(address, { title, sha256, onnx }, expected, { fetching, digest }) {
+    const bytes = await get(address, title, fetching, (answer) => answer.arrayBuffer());
+    const hash = digest && hex(await digest.digest("SHA-256", bytes));
+    if (digest && (hash !== expected || (address === onnx && sha256 && hash !== sha256))) {
+        throw new UserError(
+            `The file of ${title} is not the one of its contract (its hash differs). Export or register it again.`,
+        );
     }
-    if (contract.dials && !fitsFile(contract.dials, bytes.byteLength)) {
-        throw invalid(title, "layers lie beyond the end of the float file");
-    }
-    return { name: model.name, title, contract, bytes, checked };
+    return bytes;
 }
 
 async function get(url, title, fetching, read) {

@@ -30,7 +30,7 @@ export class DialControl {
         const rest = contract && { neutral: contract.dials.neutral, prior: contract.estimator?.prior ?? DIALS.map(() => 0) };
         if (JSON.stringify(rest) !== JSON.stringify(this.rest)) this.reading = rest && new CameraReading(rest);
         this.rest = rest;
-        this.run = { engine, setting: rest?.neutral, due: 0, blind: engine.blind, looking: false, turning: false };
+        this.run = { engine, setting: rest?.neutral, due: 0, blind: null, ready: false, looking: false, turning: false };
         this.apply();
     }
 
@@ -111,6 +111,8 @@ export class DialControl {
         const { source } = this;
         run.looking = true;
         try {
+            if (!run.ready) await run.engine.call("prepare");
+            run.ready = true;
             const { readings, spentMs } = await readingsOf(run.engine);
             if (run !== this.run || source !== this.source) return;
             this.reading.add(readings);

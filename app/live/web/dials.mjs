@@ -78,7 +78,7 @@ function readLayers(layers, check) {
 }
 
 /** The floats of a packed array; null where it is none. */
-function unpackFloats(packed) {
+export function unpackFloats(packed) {
     try {
         const bytes = Uint8Array.from(atob(packed.base64), (character) => character.charCodeAt(0));
         return new Float32Array(bytes.buffer); // little endian, as every machine with a browser is
@@ -101,17 +101,25 @@ export function fitsFile({ layers }, length) {
 export function fold(bytes, dials, setting) {
     const folded = new Uint8Array(bytes).slice();
     const view = new DataView(folded.buffer);
-    const channels = dials.layers.reduce((sum, layer) => sum + layer.channels, 0);
-    const raw = perceive(dials, setting);
-    let first = 0; // of this layer's channels among all
-    for (const layer of dials.layers) {
-        for (let channel = 0; channel < layer.channels; channel += 1) {
-            const factor = positive(raw[first + channel]);
-            turn(view, layer, channel, factor, raw[channels + first + channel]);
-        }
-        first += layer.channels;
-    }
+    turnsAt(dials, setting).forEach(({ factor, offset }, index) => {
+        factor.forEach((each, channel) => turn(view, dials.layers[index], channel, each, offset[channel]));
+    });
     return folded;
+}
+
+/** What `setting` does to the channels of each layer: {name, factor, offset}. */
+export function turnsAt(dials, setting) {
+    const raw = perceive(dials, setting);
+    const channels = raw.length / 2;
+    let first = 0; // of this layer's channels among all
+    return dials.layers.map(({ name, channels: count }) => {
+        const [factor, offset] = [
+            raw.slice(first, first + count).map(positive),
+            raw.slice(channels + first, channels + first + count),
+        ];
+        first += count;
+        return { name, factor, offset };
+    });
 }
 
 function turn(view, { fanIn, weight, bias }, channel, factor, offset) {

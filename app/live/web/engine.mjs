@@ -13,8 +13,8 @@ export class Engine {
         const opened = new Engine(worker, parts.canvas ?? document.createElement("canvas"));
         const canvas = opened.canvas.transferControlToOffscreen();
         try {
-            const ort = String(new URL(base.ort, base.web));
-            const about = await opened.call("open", { engine, models, automatic, threads, canvas, ort }, [canvas]);
+            const [ort, layers] = [base.ort, base.engine].map((folder) => String(new URL(folder, base.web)));
+            const about = await opened.call("open", { engine, models, automatic, threads, canvas, ort, layers }, [canvas]);
             return Object.assign(opened, { engine, ...about });
         } catch (error) {
             opened.close();
@@ -74,14 +74,18 @@ export class Engine {
     }
 }
 
-/** The engines to try, the most promising first. */
-export function candidates(wanted) {
-    return wanted === "auto" ? ["webgpu", "wasm"] : [wanted, wanted === "webgpu" ? "wasm" : "webgpu"];
+/**
+ * The engines to try for these models, the most promising first. "integers" is our own in WebAssembly, for students in
+ * their web form; "wasm" is ONNX Runtime, for all of them.
+ */
+export function candidates(wanted, models) {
+    const processor = models.every(({ contract }) => contract.web) ? ["integers", "wasm"] : ["wasm"];
+    return wanted === "wasm" ? [...processor, "webgpu"] : ["webgpu", ...processor];
 }
 
 /**
  * The first engine that can be trusted and needs no more than `enoughMs` a frame; where none does, the fastest of those
- * that can be trusted.
+ * that can be trusted. ONNX Runtime's megabytes are not even fetched where our own engine runs.
  *
  * @returns {Promise<{engine: object, refused: string[]}>} the engine with its `fullMs`; sentences on those left out
  * @throws {UserError} where none can be trusted
@@ -89,9 +93,12 @@ export function candidates(wanted) {
 export async function choose({ names, open, enoughMs }) {
     let best = null;
     const refused = [];
+    let own = false; // whether ours runs
     for (const name of names) {
+        if (own && name === "wasm") continue;
         const engine = await measured(name, open, refused, enoughMs < Infinity ? MEASURED_RUNS : 1);
         if (!engine) continue;
+        own ||= name === "integers";
         const better = !best || engine.fullMs < best.fullMs;
         (better ? best : engine)?.close();
         best = better ? engine : best;

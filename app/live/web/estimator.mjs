@@ -6,12 +6,13 @@ import { detailedWindows } from "./windows.mjs";
 export class Estimator {
     /** Runs on the processor whatever the student runs on: its windows are small, and the graphics processor is busy. */
     static async open(backend, bytes) {
-        const session = await backend.ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
-        return new Estimator(backend, session);
+        const ort = await backend.runtime();
+        const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
+        return new Estimator(backend, { ort, session });
     }
 
-    constructor(backend, session) {
-        Object.assign(this, { backend, session, windows: [] });
+    constructor(backend, { ort, session }) {
+        Object.assign(this, { backend, ort, session, windows: [] });
     }
 
     /** Cut the windows out of the last frame; gives how many there are to read. */
@@ -28,7 +29,7 @@ export class Estimator {
     /** What window `index` says: {values, weights}, a number for each dial. */
     async read(index) {
         const { batch, dims } = this.windows[index];
-        const { values, weights } = await this.session.run({ frame: new this.backend.ort.Tensor("float32", batch, dims) });
+        const { values, weights } = await this.session.run({ frame: new this.ort.Tensor("float32", batch, dims) });
         return { values: [...values.data], weights: [...weights.data] };
     }
 }

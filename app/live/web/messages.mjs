@@ -36,11 +36,16 @@ export function cameraSentence(error) {
 
 export const UNDECODABLE = "This browser cannot show that file. Take a photograph, or a video as .mp4 (H.264) or .webm.";
 
-export const FAULTS = {
+const FAULTS = {
     numbers: "gave values that are no numbers",
     plain: "gave a picture without content",
     answer: "fails its known-answer test",
 };
+
+/** A sentence on a student whose answers on an engine are not to be trusted; `what` of FAULTS. */
+export function wrong(engine, title, what) {
+    return new UserError(`${title} ${FAULTS[what]} on ${engine}. Take another model, or export it again.`);
+}
 
 export const LOADING = "The student is being loaded and tested…";
 export const NO_PICTURE = "There is no picture yet: the student is being loaded. Try again when it shows one.";

@@ -72,6 +72,20 @@ function level(value) {
     return value < 0 ? 0 : value > 1 ? 255 : 255 * value;
 }
 
+/** Columns `from`..`to` of a picture laid over the one that is there already, as blendBatch does it. */
+export function blendPicture({ width, data: levels }, into, { from, to, at }, strength) {
+    const { data } = into;
+    const rest = 1 - strength;
+    for (let row = 0; row < into.height; row += 1) {
+        let out = 4 * (row * into.width + at);
+        for (let i = 4 * (row * width + from); i < 4 * (row * width + to); i += 4, out += 4) {
+            for (let channel = 0; channel < 3; channel += 1) {
+                data[out + channel] = rest * data[out + channel] + strength * levels[i + channel];
+            }
+        }
+    }
+}
+
 /** Columns `from`..`to` of `source` resized by `plan` (see geometry.resizing), at column `at` of `into`. */
 export function resize(source, plan, into, { from, to, at }) {
     const { columns, rows, bias } = plan;
@@ -88,7 +102,7 @@ export function resize(source, plan, into, { from, to, at }) {
 const CUBIC = 4; // taps of the kernel that enlarges, every frame: its loops are written out, twice as fast
 
 /** The range of positions that outputs `from`..`to` are made of. */
-function span({ count, at }, from, to) {
+export function span({ count, at }, from, to) {
     let [first, last] = [Infinity, 0];
     for (let tap = from * count; tap < to * count; tap += 1) {
         first = Math.min(first, at[tap]);
@@ -176,7 +190,7 @@ function mixFourColumns(line, { at, moves, weights }, from, to, bias, data, star
 
 /** Columns `from`..`to` of the `box` of `source`, as they are, at column `at` of `into`. */
 export function copy(source, box, into, { from, to, at }) {
-    const [pixels, out] = [new Uint32Array(source.data.buffer), new Uint32Array(into.data.buffer)];
+    const [pixels, out] = [source, into].map(({ data }) => new Uint32Array(data.buffer, data.byteOffset, data.length / 4));
     for (let row = 0; row < into.height; row += 1) {
         const start = (box.y + row) * source.width + box.x;
         out.set(pixels.subarray(start + from, start + to), row * into.width + at);
@@ -188,6 +202,20 @@ export function largestDifference(one, other) {
     if (one.width !== other.width || one.height !== other.height) return Infinity;
     return one.data.reduce((largest, level, index) => Math.max(largest, Math.abs(level - other.data[index])), 0);
 }
+
+/** The CRC-32 of a picture's levels without their alpha, as zlib computes it. */
+export function checksum({ data }) {
+    let crc = -1;
+    for (let i = 0; i < data.length; i += 1) if (i % 4 !== 3) crc = CRC[(crc ^ data[i]) & 255] ^ (crc >>> 8);
+    return ~crc >>> 0;
+}
+
+/** What eight zeros more do to each byte of a CRC. */
+const CRC = Int32Array.from({ length: 256 }, (_, byte) => {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? 0xedb88320 ^ (crc >>> 1) : crc >>> 1;
+    return crc;
+});
 
 const SPREAD = 97; // a prime: it wanders over the columns
 

@@ -1,6 +1,7 @@
 // The live page's player: what runs (session.mjs) and the parts of the page around it, wired to each other.
 
 import { ClipUpload } from "./clip_upload.mjs";
+import { withFiles } from "./contract.mjs";
 import { DialPanel } from "./dial_panel.mjs";
 import { Divider } from "./divider.mjs";
 import { Engine } from "./engine.mjs";
@@ -18,7 +19,7 @@ import { Students } from "./students.mjs";
  * A player inside `parent`. `report` is told every 2 s at most how it goes.
  *
  * @param {HTMLElement} parent
- * @param {object} options {models, base: {ort, web}, sample, capture, settings}: see app/live
+ * @param {object} options {models, base: {ort, engine, web}, sample, capture, settings}: see app/live
  * @param {(state: object) => void} report
  */
 export function mount(parent, options, report = () => {}) {
@@ -68,7 +69,8 @@ class Player {
             settings,
             students,
             openCamera: () => openCamera(settings),
-            openEngine: (about) => Engine.open({ ...about, base, threads: settings.threads }),
+            openEngine: async ({ engine, models, automatic }) =>
+                Engine.open({ engine, automatic, base, threads: settings.threads, models: await withFiles(models, engine) }),
             isSeen: () => document.visibilityState === "visible",
             on: {
                 changed: () => this.#show(),
@@ -198,7 +200,7 @@ class Player {
 }
 
 /** Addresses of folders as a worker needs them: whole, with a slash at the end. */
-function absolute({ ort, web }) {
+function absolute(base) {
     const whole = (url) => String(new URL(url.endsWith("/") ? url : `${url}/`, document.baseURI));
-    return { ort: whole(ort), web: whole(web) };
+    return Object.fromEntries(Object.entries(base).map(([name, url]) => [name, whole(url)]));
 }

@@ -74,7 +74,7 @@ export class Session {
             await this.on.source();
             if (signal.aborted) return;
             if (this.engine && this.opened === this.#wanted) this.#run();
-            else await this.#runOn(candidates(this.settings.engine), signal);
+            else await this.#runOn(null, signal);
         });
     }
 
@@ -93,7 +93,7 @@ export class Session {
         if (this.state === "idle" || this.opened === this.#wanted) return;
         this.jobs.add(async (signal) => {
             if (this.opened === this.#wanted) return; // opened meanwhile, or asked for no more
-            await this.#runOn(candidates(this.settings.engine), signal);
+            await this.#runOn(null, signal);
         });
     }
 
@@ -145,12 +145,13 @@ export class Session {
 
     // -- how it comes about
 
-    /** Open the first of these engines that does, and go on with it. */
-    async #runOn(names, signal, refusedBefore = []) {
+    /** Open the first of these engines that does, null: of all that come into question, and go on with it. */
+    async #runOn(engines, signal, refusedBefore = []) {
         this.#closeEngine();
         this.say({ notes: LOADING });
         this.opened = this.#wanted;
         const models = await this.students.load();
+        const names = engines ?? candidates(this.settings.engine, models);
         const automatic = this.settings.engine === "auto";
         const open = (engine) => this.openEngine({ engine, models, automatic });
         const enoughMs = automatic ? 1000 / this.settings.targetFps : Infinity; // what is asked for by name need not be fast

@@ -1,6 +1,7 @@
-// The frame's way on the graphics processor: frame, tensors and canvas stay there. The same steps as in wasm.mjs.
+// The frame's way on the graphics processor: frame, tensors and canvas stay there. The same steps as in processor.mjs.
 
 import { cropBox, layout, resizing, studentInput } from "./geometry.mjs";
+import { answersOf, checkStudent, guard, openStudent, setDials } from "./inference.mjs";
 import { UserError } from "./messages.mjs";
 import { WebgpuDevice } from "./webgpu_device.mjs";
 
@@ -27,6 +28,12 @@ export class WebgpuBackend {
         this.canvas = canvas;
         this.sessionOptions = { executionProviders: ["webgpu"], preferredOutputLocation: "gpu-buffer" };
     }
+
+    runtime = async () => this.ort;
+    load = (model) => openStudent(this, model);
+    check = (student, enhance) => checkStudent(this, student, enhance);
+    turn = (student, setting) => setDials(this, student, setting);
+    guard = (students) => guard(this, students);
 
     /** The device is ONNX Runtime's: there is one only when there is a session. */
     async begin(lost) {
@@ -63,7 +70,7 @@ export class WebgpuBackend {
         this.gpu.take(frame, this.size, this.raw, this.rawSize);
     }
 
-    /** See wasm.mjs. What is fused leaves the graphics processor and comes back. */
+    /** See processor.mjs. What is fused leaves the graphics processor and comes back. */
     async before(fuse) {
         const { gpu, fitted, input, toFitted, toBatch } = this;
         for (const sample of this.seen) gpu.write(sample, 0, UNTOUCHED);
@@ -83,11 +90,13 @@ export class WebgpuBackend {
         return this.ort.Tensor.fromGpuBuffer(this.batch, { dataType: "float32", dims });
     }
 
-    async settled() {
+    async run(students) {
+        const answers = await answersOf(this, students);
         await this.gpu.settled();
+        return answers;
     }
 
-    /** See wasm.mjs: the first answer is shown right, the second or bicubic left; strength draws both to bicubic. */
+    /** See processor.mjs: the first answer is shown right, the second or bicubic left; strength draws both to bicubic. */
     after(answers, { strength }) {
         this.count = answers.length;
         this.gpu.write(this.blending, 8, Float32Array.of(strength));
@@ -113,7 +122,7 @@ export class WebgpuBackend {
             return [from, to, at, which === "left" ? 0 : 1];
         });
         this.gpu.show(this.left, this.right, new Uint32Array([...words.flat(), this.target.width, 0, 0, 0]));
-        await this.settled();
+        await this.gpu.settled();
     }
 
     async redraw(view) {

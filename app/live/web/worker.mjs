@@ -5,19 +5,19 @@ import { Calm } from "./calm.mjs";
 import { DIALS } from "./dials.mjs";
 import { Estimator } from "./estimator.mjs";
 import { stepped, studentInput } from "./geometry.mjs";
-import { TOLERANCE, checkFolding, openSession, setDials, wrong } from "./inference.mjs";
-import { UserError, firstLine, sentence } from "./messages.mjs";
-import { fault, largestDifference, picture } from "./pixels.mjs";
+import { IntegersBackend } from "./integers.mjs";
+import { sentence } from "./messages.mjs";
+import { picture } from "./pixels.mjs";
 import { quantile } from "./timing.mjs";
 import { WasmBackend } from "./wasm.mjs";
 import { WebgpuBackend } from "./webgpu.mjs";
 
-const BACKENDS = { wasm: WasmBackend, webgpu: WebgpuBackend };
+const BACKENDS = { integers: IntegersBackend, wasm: WasmBackend, webgpu: WebgpuBackend };
 const CHECK_EVERY = 30; // frames
 const SINGLE = { view: "single", split: 0, mirror: false, strength: 1 };
 
 let backend;
-let students; // [{title, contract, bytes, session}]: the one that is shown, and perhaps the one it is compared with
+let students; // [{title, contract, ...}], as the backend loaded them: the one that is shown, and perhaps the one it is compared with
 let estimator = null; // of the camera's dials, where a student brings one
 const calm = new Calm();
 let stream; // that the frames before this one are of
@@ -29,17 +29,22 @@ const calls = {
     async open({ engine, models, ...options }) {
         backend = await BACKENDS[engine].open(options);
         students = [];
-        for (const { title, contract, bytes } of models) {
-            students.push({ title, contract, bytes, session: await openSession(backend, title, bytes) });
-        }
+        for (const model of models) students.push(await backend.load(model));
         await backend.begin?.(() => postMessage({ lost: `${backend.name} was lost.` }));
-        for (const student of students) await checkAnswer(student);
-        return { backend: backend.name, threads: backend.threads, ...(await openEstimator()) };
+        for (const student of students) {
+            await backend.check(student, (frame, geometry) => enhance(asFrame(frame), geometry, SINGLE, [student]));
+        }
+        return { backend: backend.name, threads: backend.threads, measures: Boolean(estimating()) };
+    },
+
+    /** Load what measures the camera. */
+    async prepare() {
+        estimator = await Estimator.open(backend, estimating());
     },
 
     /** Set the dials of every student that has any; the sessions before run until the new ones are checked. */
     async turn({ setting }) {
-        for (const student of students) await setDials(backend, student, setting);
+        for (const student of students) await backend.turn(student, setting);
         calm.noise = setting[DIALS.indexOf("noise")];
     },
 
@@ -67,7 +72,7 @@ const calls = {
         if (its !== stream) calm.reset();
         stream = its;
         const parts = await enhance(frame, geometry, view, running, strength);
-        if (frames % CHECK_EVERY === 0) await guard(running);
+        if (frames % CHECK_EVERY === 0) await backend.guard(running);
         frames += 1;
         const { width, height } = studentInput(geometry);
         return { parts, input: [width, height], output: [geometry.width, geometry.height] };
@@ -87,47 +92,25 @@ const calls = {
 
 let turn = Promise.resolve();
 self.onmessage = ({ data: { id, call, args } }) => {
-    turn = turn.then(async () => {
+    const answer = async () => {
         try {
             postMessage({ id, value: await calls[call](args) });
         } catch (error) {
             postMessage({ id, error: sentence(error) });
         }
-    });
+    };
+    if (call === "prepare" && backend.isApart) answer();
+    else turn = turn.then(answer);
 };
+
+/** The network that measures the camera, where a student brings one. */
+function estimating() {
+    return students.find(({ contract }) => contract.estimator)?.contract.estimator.onnx;
+}
 
 function geometryFor(share) {
     const { geometry, multiple } = students[0].contract;
     return share === 1 ? geometry : stepped(geometry, share, multiple);
-}
-
-/** Without one that runs, the dials stay where they are; that is no reason to show nothing. */
-async function openEstimator() {
-    const bytes = students.find(({ contract }) => contract.estimator)?.contract.estimator.onnx;
-    try {
-        estimator = bytes ? await Estimator.open(backend, bytes) : null;
-        return { measures: Boolean(estimator), blind: null };
-    } catch (error) {
-        return { measures: false, blind: `The camera cannot be measured here (${firstLine(error)}); set the dials by hand.` };
-    }
-}
-
-async function checkAnswer(student) {
-    const { golden, geometry } = student.contract;
-    const { width, height } = golden.output;
-    await enhance(asFrame(golden.input), { ...geometry, width, height, fit: "stretch" }, SINGLE, [student]);
-    await guard([student]);
-    const answer = (await backend.pictures()).student;
-    if (!(largestDifference(answer, golden.output) <= TOLERANCE)) throw wrong(backend, student.title, "answer");
-    await checkFolding(backend, student);
-}
-
-async function guard(running) {
-    const { input, outputs } = await backend.samples();
-    outputs.forEach((output, index) => {
-        const found = fault(input, output);
-        if (found) throw wrong(backend, running[index].title, found);
-    });
 }
 
 /** Closes `frame` whatever happens; ms of each part. Fuses it as strongly as told. */
@@ -139,9 +122,7 @@ async function enhance(frame, geometry, view, running, strength = 0) {
         clock.stop("capture");
         await backend.before(fusing(strength));
         clock.stop("before");
-        const answers = [];
-        for (const student of running) answers.push(await answerOf(student, geometry));
-        await backend.settled();
+        const answers = running.length > 0 ? await backend.run(running) : [];
         clock.stop("run");
         backend.after(answers, view);
         clock.stop("after");
@@ -157,17 +138,6 @@ function fusing(strength) {
     if (strength > 0) return (picture) => calm.fuse(picture, strength);
     calm.reset();
     return null;
-}
-
-async function answerOf({ title, session, contract }, { width, height }) {
-    const answer = (await session.run({ [contract.input]: backend.feed() }))[contract.output];
-    const [answerHeight, answerWidth] = answer.dims.slice(2);
-    if (answerWidth !== width || answerHeight !== height) {
-        throw new UserError(
-            `${title} gives ${answerWidth}x${answerHeight} where ${width}x${height} is shown. Take students of the same scale.`,
-        );
-    }
-    return answer;
 }
 
 function fit(size, geometry) {

@@ -61,6 +61,8 @@ def test_a_model_is_served_by_its_hash_and_kept_for_ever(client: TestClient) -> 
         "/live/web/none.mjs",
         "/live/web/..%2faccess.py",
         "/live/ort/%2e%2e/README.md",
+        "/live/engine/..%2fort/README.md",
+        "/live/engine/none.wasm",
         "/live/sample/README.md",
         "/live/sample//etc/passwd",
     ],

@@ -63,6 +63,7 @@ def test_all_that_the_page_asks_for_is_there_and_ctrl_c_ends_it(
     assert options["capture"] is None
     wanted = [f"{options['base']['web']}worker.mjs", "/web/player.mjs", options["sample"]["url"]]
     wanted += [f"{options['base']['ort']}{name}" for name in assets.FILES]
+    wanted += [f"{options['base']['engine']}{file.name}" for file in assets.ENGINE.iterdir()]
     wanted += [model[file] for model in options["models"] for file in ("contract", "onnx")]
     assert all(get(path) for path in wanted)
     assert (folder.parent / "opened").read_text().strip() == address

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, webcrypto } from "node:crypto";
 import { test } from "node:test";
 
-import { loadModel, readContract } from "../../../app/live/web/contract.mjs";
+import { loadModel, readContract, withFiles } from "../../../app/live/web/contract.mjs";
 import { INSECURE, UserError, cameraSentence, sentence, sizeSentence } from "../../../app/live/web/messages.mjs";
 
 const bytes = new TextEncoder().encode("a model");
@@ -28,6 +28,8 @@ const answers =
         if (body === undefined) return { ok: false, status: 404, json: async () => JSON.parse("Not Found") };
         return { ok: true, json: async () => body, arrayBuffer: async () => body.buffer.slice(0) };
     };
+
+const onnxOf = async (offer, fetching) => (await loadModel(offer, fetching, webcrypto.subtle)).file("onnx");
 
 test("a contract gives the float file's hash and the known answer as pictures", () => {
     const read = readContract(contract, "s");
@@ -84,16 +86,29 @@ test("what is wrong with dials is a sentence with the student's name", async () 
             error instanceof UserError && /^The dials in the contract of Student S are not valid \(/.test(error.message);
         assert.throws(() => readContract(json, "Student S"), says, JSON.stringify(json));
     }
-    await assert.rejects(loadModel(model, answers({ "s.json": dialled }), webcrypto.subtle), /beyond the end of the float file/);
+    await assert.rejects(onnxOf(model, answers({ "s.json": dialled })), /beyond the end of the float file/);
 });
 
 test("a model is taken with its hash, and no other", async () => {
-    const loaded = await loadModel(model, answers(), webcrypto.subtle);
-    assert.equal(loaded.checked, true);
+    assert.equal((await loadModel(model, answers(), webcrypto.subtle)).checked, true);
+    assert.deepEqual(new Uint8Array(await onnxOf(model, answers())), bytes);
     const changed = new TextEncoder().encode("another");
-    await assert.rejects(loadModel(model, answers({ "s.onnx": changed }), webcrypto.subtle), /hash differs/);
-    await assert.rejects(loadModel({ ...model, sha256: "0" }, answers(), webcrypto.subtle), /hash differs/);
-    await assert.rejects(loadModel(model, answers({ "s.onnx": undefined }), webcrypto.subtle), /404/);
+    await assert.rejects(onnxOf(model, answers({ "s.onnx": changed })), /hash differs/);
+    await assert.rejects(onnxOf({ ...model, sha256: "0" }, answers()), /hash differs/);
+    await assert.rejects(onnxOf(model, answers({ "s.onnx": undefined })), /404/);
+});
+
+test("of a student the file that an engine runs is fetched, once; after a failure again", async () => {
+    const [asked, files] = [[], { "s.onnx": undefined }];
+    const fetching = (url) => asked.push(url) && answers(files)(url);
+    const loaded = await loadModel(model, fetching, webcrypto.subtle);
+    assert.deepEqual(asked, ["s.json"]);
+    await assert.rejects(withFiles([loaded], "wasm"), /404/);
+    delete files["s.onnx"];
+    const [first] = await withFiles([loaded], "wasm");
+    assert.deepEqual(Object.keys(first), ["title", "contract", "bytes"]);
+    assert.equal((await withFiles([loaded], "webgpu"))[0].bytes, first.bytes);
+    assert.deepEqual(asked, ["s.json", "s.onnx", "s.onnx"]);
 });
 
 test("why the server has no such model is said in its own words", async () => {

@@ -10,8 +10,8 @@ const old = { contract: { dials: null, estimator: null } };
 const camera = [0.5, 0.8, 0.15, 0.25];
 
 /** An engine whose windows all say `says`; answers come when the event loop has turned. */
-function engine({ says = camera, measures = true, blind = null, fails = {} } = {}) {
-    const made = { measures, blind, calls: [], says };
+function engine({ says = camera, measures = true, fails = {} } = {}) {
+    const made = { measures, calls: [], says };
     made.call = async (name, args) => {
         made.calls.push(name === "turn" ? `turn ${args.setting}` : name);
         await settle(1);
@@ -47,16 +47,17 @@ test("a look between frames turns the dials to what was found, once", async () =
     dials.afterFrame(1e6);
     dials.afterFrame(1e6); // one is on its way
     await settle();
-    assert.deepEqual(running.calls, ["look", "read", "read", "read", "read", "turn 0.5,0.8,0.15,0.25"]);
+    assert.deepEqual(running.calls, ["prepare", "look", "read", "read", "read", "read", "turn 0.5,0.8,0.15,0.25"]);
     assert.equal(
         dials.camera,
         "Camera: blurred, very noisy, a little sharpened, a little compressed (blur 0.50, noise 0.80, sharpening 0.15, compression 0.25)",
     );
     dials.afterFrame(performance.now());
-    assert.equal(running.calls.length, 6, "it is not time for another one");
+    assert.equal(running.calls.length, 7, "it is not time for another one");
     dials.afterFrame(performance.now() + 501);
     await settle();
     assert.equal(running.calls.filter((call) => call.startsWith("turn")).length, 1);
+    assert.equal(running.calls.filter((call) => call === "prepare").length, 1);
     assert.equal(dials.seen.turned, 1);
 });
 
@@ -146,7 +147,7 @@ test("an estimator that fails is said and looks no more; a student that cannot b
     await settle();
     assert.match(dials.camera, /cannot be measured here \(it is broken\)/);
     dials.afterFrame(1e9);
-    assert.deepEqual(running.calls, ["look", "read"]);
+    assert.deepEqual(running.calls, ["prepare", "look", "read"]);
     dials.attach(engine({ fails: { turn: "it cannot be turned" } }), [model]);
     dials.afterFrame(1e6);
     await settle();

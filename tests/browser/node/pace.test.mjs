@@ -159,9 +159,29 @@ test("of two slow engines the faster is taken and the other closed", async () =>
     assert.deepEqual(closed, ["webgpu"]);
 });
 
+test("students in their web form go to our own engine, and ONNX Runtime is what is left where that fails", async () => {
+    const [one, other] = [{ contract: { web: {} } }, { contract: { web: null } }];
+    assert.deepEqual(candidates("auto", [one, one]), ["webgpu", "integers", "wasm"]);
+    assert.deepEqual(candidates("wasm", [one]), ["integers", "wasm", "webgpu"]);
+    assert.deepEqual(candidates("wasm", [one, other]), ["wasm", "webgpu"]);
+    const asked = [];
+    const opening = (times) => (name) => asked.push(name) && engines(times)(name);
+    const names = candidates("auto", [one]);
+    const slow = { webgpu: "none here", integers: 300, wasm: 500 };
+    assert.equal((await choose({ names, open: opening(slow), enoughMs: 66 })).engine.name, "integers");
+    assert.deepEqual(asked, ["webgpu", "integers"], "its megabytes are not even fetched");
+    const failing = { webgpu: "none here", integers: "no SIMD", wasm: 500 };
+    const { engine, refused } = await choose({ names, open: opening(failing), enoughMs: 66 });
+    assert.deepEqual([engine.name, refused], ["wasm", ["none here", "no SIMD"]]);
+});
+
 test("an engine that fails its known answer is left, in words", async () => {
     const open = engines({ webgpu: "s fails its known-answer test on WebGPU.", wasm: 100 });
-    const { engine, refused } = await choose({ names: candidates("webgpu"), open, enoughMs: Infinity });
+    const { engine, refused } = await choose({
+        names: candidates("webgpu", [{ contract: { web: null } }]),
+        open,
+        enoughMs: Infinity,
+    });
     assert.equal(engine.name, "wasm");
     assert.deepEqual(refused, ["s fails its known-answer test on WebGPU."]);
     await assert.rejects(choose({ names: ["webgpu"], open, enoughMs: 1 }), /known-answer/);

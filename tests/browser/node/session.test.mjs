@@ -65,10 +65,10 @@ class FakeSource {
 }
 
 /** A session with fakes around it, and everything that was begun in it. `broken`: by engine, what fails how. */
-function world({ settings = {}, broken = {} } = {}) {
+function world({ settings = {}, broken = {}, web = null } = {}) {
     const made = { workers: [], sources: [], frames: [], states: ["idle"], drawn: 0, seen: true, broken };
     const known = { ...DEFAULTS, model: "first", ...settings };
-    const contract = { dials: null, estimator: null, geometry: { width: 640, height: 512, scale: 2 } };
+    const contract = { dials: null, estimator: null, web, geometry: { width: 640, height: 512, scale: 2 } };
     const students = {
         get addresses() {
             return known.model;
@@ -88,14 +88,19 @@ function world({ settings = {}, broken = {} } = {}) {
     const openEngine = (about) => {
         const name = about.engine;
         const answers = {
-            open: () => ({ backend: name, threads: 2, measures: false, blind: null }),
+            open: () => ({ backend: name, threads: 2, measures: false }),
             measure: () => 20,
             frame: () => ({ parts: { capture: 1, before: 1, run: 1, after: 1, draw: 1 }, input: [320, 256], output: [640, 512] }),
         };
         const worker = Object.assign(new FakeWorker({ ...answers, ...made.broken[name] }), { name });
         made.workers.push(worker);
         const canvas = { transferControlToOffscreen: () => ({}) };
-        return Engine.open({ ...about, base: { web: "http://page/web/", ort: "http://page/ort/" }, worker, canvas });
+        return Engine.open({
+            ...about,
+            base: { web: "http://page/web/", ort: "http://page/ort/", engine: "http://page/engine/" },
+            worker,
+            canvas,
+        });
     };
     made.session = new Session({
         settings: known,
@@ -226,6 +231,22 @@ test("an engine that fails at a frame is followed by the next, with the same cam
     made.show();
     await settle();
     assert.equal(made.drawn, 1);
+});
+
+test("our own engine that stops, at its start or at a frame, is followed by ONNX Runtime, in words", async () => {
+    const stops = () => new Error("A thread of the engine stopped.");
+    for (const call of ["open", "frame"]) {
+        const made = await started({ web: {}, settings: { engine: "wasm" }, broken: { integers: { [call]: stops } } });
+        made.show();
+        await settle();
+        assert.deepEqual([made.session.engine.backend, made.open().length, made.running().length], ["wasm", 1, 1]);
+        assert.match(made.session.notes, /^A thread of the engine stopped. wasm is used./);
+    }
+    const lost = await started({ web: {}, settings: { engine: "wasm" } });
+    assert.equal(lost.session.engine.backend, "integers");
+    lost.workers[0].lose();
+    await settle();
+    assert.equal(lost.session.engine.backend, "wasm");
 });
 
 test("a lost device is followed by the next engine, and the last one's end is the end", async () => {

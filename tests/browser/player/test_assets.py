@@ -19,6 +19,21 @@ def test_the_runtime_is_laid_out_and_its_wasm_packed() -> None:
             assert gzip.decompress(file.with_name(f"{name}.gz").read_bytes()) == file.read_bytes()
 
 
+def test_the_kernels_are_those_of_their_source(tmp_path: Path) -> None:
+    there = {file.name: file.read_bytes() for file in assets.ENGINE.iterdir()}
+    assert set(there) == {f"layers-{tier}{end}.wasm" for tier in assets.TIERS for end in ("", "-shared")}
+    assert sum(map(len, there.values())) < 30_000
+    assets.compile_layers(into=tmp_path, tiers={"relaxed": assets.TIERS["relaxed"]})
+    made = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert len(made) == 2
+    assert made.items() <= there.items(), 'run "make setup"'
+
+
+def test_a_compiler_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SharpcamError, match='could not be compiled .* "make setup"'):
+        assets.compile_layers(root=tmp_path, into=tmp_path / "engine")
+
+
 def test_the_lock_file_pins_every_package_and_names_no_host() -> None:
     text = (ROOT / "package-lock.json").read_text()
     assert "resolved" not in text  # from which host; addresses in it are of projects that ask for money

