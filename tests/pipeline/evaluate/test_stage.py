@@ -101,6 +101,7 @@ def test_the_numbers_agree_with_the_chosen_epoch(trained_once, evaluation):
 
 
 def test_the_same_numbers_are_in_the_run_that_trained_the_student(trained_once, evaluation, monkeypatch):
+    monkeypatch.chdir(trained_once.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{trained_once.root / 'mlflow.db'}")
     store = mlflow_client()
     (run,) = store.search_runs([store.get_experiment_by_name(EXPERIMENT).experiment_id])
