@@ -169,8 +169,8 @@ def _real_demo(paths: Paths, frames: int) -> dict[str, Any]:
 def _identity(clip: Path) -> dict[str, Any]:
     if not (known := recall_json(clip / CLIP)):
         raise SharpcamError(
-            f"{clip / CLIP} is missing or not a valid JSON file. Put it back from a backup, or move {clip} out of data/raw and "
-            f"record it with python -m pipeline.capture --source FOLDER --clip {clip.name}."
+            f"{clip / CLIP} is missing or not a valid JSON file. Put it back from a backup, or move {clip} out of "
+            f"data/raw and record it with python -m pipeline.capture --source FOLDER --clip {clip.name}."
         )
     return known
 
