@@ -425,6 +425,6 @@ def test_a_recording_that_does_not_know_what_it_is_is_let_be(project, content):
     clip = make_clip(project.paths, "desk", FRAMES[:1])
     (clip / "clip.json").unlink() if content is None else (clip / "clip.json").write_text(content)
     before = tree(clip)
-    with pytest.raises(SharpcamError, match=r"desk/clip\.json is missing or no valid JSON\. Put it back from"):
+    with pytest.raises(SharpcamError, match=r"desk/clip\.json is missing or not a valid JSON file\. Put it back from"):
         capture(project.paths, project.change(capture={"source": "inbox"}))
     assert tree(clip) == before

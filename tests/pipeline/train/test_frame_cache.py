@@ -61,12 +61,17 @@ def test_inputs_are_fitted_raw_frames_and_targets_the_teachers_pictures(decode):
         np.testing.assert_array_equal(part.target(0), read_frame(decode.path("teacher", stem)))
 
 
-def test_a_frame_that_is_not_what_was_written_is_refused(decode):
-    write_json(decode.path("teacher", STEMS[0]).with_name("chain.json"), {"frames": {STEMS[0]: ["key", "0" * 64]}})
-    with pytest.raises(SharpcamError, match=r'teacher/a/000000\.png is not what was written .*pipeline\.verify" says'):
-        decode()
-    write_json(decode.path("raw", STEMS[1]).with_name("hashes.json"), {f"{STEMS[1]}.png": "0" * 64})
-    with pytest.raises(SharpcamError, match=r"raw/a/000002\.png is not what was written there"):
+@pytest.mark.parametrize(
+    ("folder", "note", "content"),
+    [
+        ("raw", "hashes.json", {f"{STEMS[1]}.png": "0" * 64}),
+        ("teacher", "chain.json", {"frames": {STEMS[1]: ["key", "0" * 64]}}),
+    ],
+)
+def test_a_frame_that_is_not_what_was_written_is_refused(decode, folder, note, content):
+    write_json(decode.path(folder, STEMS[1]).with_name(note), content)
+    said = rf'{folder}/a/000002\.png is not what was written there.*pipeline\.verify" says what to do'
+    with pytest.raises(SharpcamError, match=said):
         decode()
 
 

@@ -12,8 +12,9 @@ import torch
 from making import PATIENCE_S, Project, git, photo, until
 
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import read_json
+from pipeline.core.files import read_json, write_json
 from pipeline.core.frames import write_frame
+from pipeline.core.hashing import sha256
 from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.run import EXPERIMENT, flatten
 from pipeline.train.frame_cache import decoded_frames
@@ -52,6 +53,7 @@ def unbroken(recorded_once, empty_database, tmp_path_factory):
 @pytest.fixture
 def store(trained_once, monkeypatch):
     """The MLflow store of the project that went the whole way."""
+    monkeypatch.chdir(trained_once.root)  # which its files lie relative to
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{trained_once.root / 'mlflow.db'}")
     return mlflow_client()
 
@@ -218,7 +220,11 @@ def test_what_decides_the_result_is_in_the_fingerprint_and_nothing_else(recorded
 
 def test_a_changed_frame_is_another_training(recorded):
     first = fingerprint_of(recorded)
-    write_frame(recorded.paths.teacher / "demo-00" / "000000.png", photo(128, 160))
+    folder = recorded.paths.teacher / "demo-00"
+    write_frame(folder / "000000.png", photo(128, 160))
+    chain = read_json(folder / "chain.json", made_by="teacher")
+    chain["frames"]["000000"][1] = sha256(folder / "000000.png")
+    write_json(folder / "chain.json", chain)
     assert fingerprint_of(recorded) != first
 
 
