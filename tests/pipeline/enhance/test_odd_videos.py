@@ -314,4 +314,5 @@ def test_an_interlaced_film_is_deinterlaced_unless_it_is_to_stay(upscaler, tmp_p
     )
     assert clean < 0.4 * given
     assert kept > 0.6 * given
-    np.testing.assert_allclose(seconds(tmp_path / "False.mkv", "video"), seconds(source, "video"), atol=0.05)
+    ours, theirs = (sorted(seconds(file, "video")) for file in (tmp_path / "False.mkv", source))
+    np.testing.assert_allclose(np.diff(ours), np.diff(theirs), atol=0.002)
