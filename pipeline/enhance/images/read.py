@@ -7,6 +7,7 @@ from dataclasses import replace
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import cv2
@@ -201,7 +202,7 @@ def _refuse_several(image: Any, path: Path) -> None:
     kind, option = ("pages", "") if image.format == "TIFF" else ("an animation", "-coalesce ")
     raise SharpcamError(
         f"{path} holds {count} pictures ({kind}), and one is taken. Take them apart, for example with: "
-        f"magick {path.name} {option}{path.stem}-%03d.png"
+        f"magick {quote(path.name)} {option}{quote(path.stem)}-%03d.png"
     )
 
 
@@ -220,7 +221,8 @@ def _refuse_numbers(tags: Any, path: Path) -> None:
         held = f"{bits} bits per channel ({' '.join(filter(None, (inks, meaning or 'whole numbers')))})"
         raise SharpcamError(
             f"{path} is whole, but has {held}; 8 and 16 bits of grey or RGB are read. Convert it, for example with: "
-            f"magick {path.name} -colorspace sRGB -depth 16 -define quantum:format=unsigned {path.stem}-16.tif"
+            f"magick {quote(path.name)} -colorspace sRGB -depth 16 -define quantum:format=unsigned "
+            f"{quote(path.stem)}-16.tif"
         )
 
 
