@@ -16,7 +16,7 @@ from pipeline.media.containers import open_container
 from pipeline.media.orientation import AS_STORED, Matrix
 from pipeline.media.video import COPIED, Facts, continuing, copied_streams, is_cover, opened
 
-COVER_IS_A_STREAM, HOLD_COVERS = ("mp4", "mov"), ("mp4", "mov", "matroska")
+COVER_IS_A_STREAM, HOLD_COVERS = ("mp4",), ("mp4", "matroska")
 COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 TOLD_OF_PICTURES = ("language", "title", "timecode", "creation_time", "handler_name")
 HOLD_NEARLY_ALL = {"matroska": ".mkv", "mp4": ".mp4", "mov": ".mov"}  # containers, the most able first

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 
 from pipeline.enhance.encoding import CONTAINERS
 from pipeline.enhance.images.picture import FORMATS, READ_ONLY
@@ -44,7 +45,7 @@ def conversion_of(file: Path) -> str:
     """The command that makes something readable of a picture or video that is not read; empty for all other files."""
     kind = file.suffix.lower()
     commands = (command for command, kinds in HOW_TO_CONVERT.items() if kind in kinds)
-    return next(commands, "").format(file.name, file.stem)
+    return next(commands, "").format(quote(file.name), quote(file.stem))
 
 
 def name_of_made(name: str | Path) -> Path:

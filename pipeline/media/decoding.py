@@ -9,6 +9,8 @@ import av
 
 from pipeline.core.errors import SharpcamError
 
+END = 1 << 63  # later than all
+MOST_FLUSHES = 64  # of a decoder: more than any holds frames
 LOST_SHARE = 0.1  # of the frames, above which a video counts as broken
 
 
@@ -40,6 +42,7 @@ class Decoder:
     `ascending`: frames do not come with their own times, and take those of the packets in their order.
     """
 
+    name: str  # of the video, for people
     total: int  # frames that there should be, 0 where nobody knows
     damage: Damage
     ascending: bool = False
@@ -54,36 +57,36 @@ class Decoder:
         for packet in packets:
             if packet.size and packet.pts is not None and not packet.is_discard:
                 heapq.heappush(self._due, packet.pts)
-            for frame in self._decoded(packet):
-                yield from self._lost_before(frame.pts)
+            frames, is_bad = self._decoded(packet)
+            for frame in frames:
+                if frame.pts is not None:
+                    yield from self._lost_before(frame.pts)
                 yield Shown(frame, self._time_of(frame))
                 self._last = frame
                 self._is_damaged &= not frame.key_frame
-            if packet.pts is None and self._error_of(packet):
+            if is_bad and packet.pts is None and packet.size:  # when it is due, nobody knows
                 yield from self._repeated(None)
-        yield from self._lost_before(None)
+        yield from self._lost_before(END)
         if self._last is None and self._error:
             raise self._error
-        self._check()
 
-    def _decoded(self, packet: Any) -> list[Any]:
-        """The frames that a packet completes. The empty packet at the end flushes all that are still in the decoder."""
+    def _decoded(self, packet: Any) -> tuple[list[Any], bool]:
+        """The frames that a packet completes, and whether it is bad. The empty one at the end flushes the decoder."""
         frames: list[Any] = []
-        while True:
+        for _ in range(1 if packet.size else MOST_FLUSHES):  # an error ends a flush in the middle
             try:
                 frames += packet.decode()
-            except (EOFError, MemoryError) as error:
-                if isinstance(error, MemoryError):
-                    raise
+                break
+            except EOFError:
+                break
+            except MemoryError:
+                raise
             except av.error.FFmpegError as error:
                 self._error, self._is_damaged = error, True
                 self._failed.add(packet.pts)
-                if not packet.size:
-                    continue
-            return frames
-
-    def _error_of(self, packet: Any) -> bool:
-        return packet.pts in self._failed and bool(packet.size)
+        else:
+            return frames, True
+        return frames, False
 
     def _time_of(self, frame: Any) -> int | None:
         if self.ascending and self._due:
@@ -92,26 +95,22 @@ class Decoder:
             heapq.heappop(self._due)
         return int(frame.pts) if frame.pts is not None else None
 
-    def _lost_before(self, pts: int | None) -> Iterator[Shown]:
-        """What should have been shown before `pts`, and was lost; None: of all that is left."""
+    def _lost_before(self, pts: int) -> Iterator[Shown]:
+        """What should have been shown before `pts`, and was lost."""
         while self._due and self._is_over(self._due[0], pts):
             at = heapq.heappop(self._due)
             if at in self._failed or self._is_damaged:
                 yield from self._repeated(at)
 
-    def _is_over(self, due: int, pts: int | None) -> bool:
-        return due in self._failed if self.ascending and pts is not None else pts is None or due < pts
+    def _is_over(self, due: int, pts: int) -> bool:
+        return due in self._failed if self.ascending and pts < END else due < pts
 
     def _repeated(self, pts: int | None) -> Iterator[Shown]:
         self.damage.lost += 1
-        if self.total:
-            self._check()
-        if self._last is not None:
-            yield Shown(self._last, pts, is_lost=True)
-
-    def _check(self) -> None:
         if self.total and self.damage.lost > LOST_SHARE * self.total:
             raise SharpcamError(
-                f"More than {self.damage.lost - 1} of its {self.total} frames cannot be decoded, which is too much. "
-                "Give another copy of the video."
+                f"{self.name}: more than {self.damage.lost - 1} of its {self.total} frames cannot be decoded, which is "
+                "too much. Give another copy of the video."
             )
+        if self._last is not None:
+            yield Shown(self._last, pts, is_lost=True)

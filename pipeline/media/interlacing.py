@@ -14,10 +14,10 @@ def deinterlaced(frames: Iterable[Any], *, time_base: Fraction) -> Iterator[Any]
         graph = graph or _graph_for(frame, time_base)
         frame.time_base = time_base
         graph.push(frame)
-        yield from _pulled(graph)
+        yield from _pulled(graph, time_base)
     if graph:
         graph.push(None)
-        yield from _pulled(graph)
+        yield from _pulled(graph, time_base)
 
 
 def _graph_for(frame: Any, time_base: Fraction) -> Any:
@@ -30,10 +30,13 @@ def _graph_for(frame: Any, time_base: Fraction) -> Any:
     return graph
 
 
-def _pulled(graph: Any) -> Iterator[Any]:
-    """What is ready: the filter looks one frame ahead."""
+def _pulled(graph: Any, time_base: Fraction) -> Iterator[Any]:
+    """What is ready, as the filter looks one frame ahead; it counts in halves of the time base, and we do not."""
     while True:
         try:
-            yield graph.pull()
+            frame = graph.pull()
         except (av.error.BlockingIOError, av.error.EOFError):
             return
+        units = frame.time_base / time_base
+        frame.pts, frame.duration, frame.time_base = round(frame.pts * units), round(frame.duration * units), time_base
+        yield frame

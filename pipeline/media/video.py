@@ -121,8 +121,10 @@ def look_at(path: Path) -> Facts:
 def _comes_without_times(path: Path) -> bool:
     """Whether the first frames have times that step back: those of the packets in their order, not their own."""
     with opened(path) as (container, stream):
-        if not stream.codec_context.has_b_frames:
+        packets = islice(container.demux(stream), FIRST_FRAMES)
+        if not stream.codec_context.has_b_frames or any(packet.pts != packet.dts for packet in packets):
             return False
+    with opened(path) as (container, stream):
         times = [shown.pts for shown in islice(shown_frames(container, stream), FIRST_FRAMES) if shown.pts is not None]
         return any(later < earlier for earlier, later in pairwise(times))
 
@@ -131,7 +133,7 @@ def shown_frames(
     container: Any, stream: Any, *, total: int = 0, damage: Damage | None = None, ascending: bool = False
 ) -> Iterator[Shown]:
     """All frames of a video. Raises what `Decoder.shown` raises."""
-    decoder = Decoder(total, damage or Damage(), ascending)
+    decoder = Decoder(Path(container.name).name, total, damage or Damage(), ascending)
     packets = continuing(container, stream)
     yield from decoder.shown(packet for packet in packets if packet.stream_index == stream.index)
 

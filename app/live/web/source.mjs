@@ -118,15 +118,13 @@ class VideoSource {
     }
 }
 
-/** The same frame, its pixels as they are shown: whoever copies them sees them as they are stored. */
-async function upright(frame) {
+/** The same frame, its pixels as they are shown: drawn, as a bitmap of it would only say how they are to be turned. */
+function upright(frame) {
+    const canvas = new OffscreenCanvas(frame.displayWidth, frame.displayHeight);
+    canvas.getContext("2d", { alpha: false }).drawImage(frame, 0, 0, canvas.width, canvas.height);
     const { timestamp } = frame;
-    const bitmap = await createImageBitmap(frame).finally(() => frame.close());
-    try {
-        return new VideoFrame(bitmap, { timestamp });
-    } finally {
-        bitmap.close();
-    }
+    frame.close();
+    return new VideoFrame(canvas, { timestamp });
 }
 
 async function still(file) {

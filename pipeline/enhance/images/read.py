@@ -1,11 +1,13 @@
 """Reading pictures as people have them: PNG, JPEG, WebP, TIFF; 8 or 16 bit, grey, with alpha, EXIF and a profile."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import cv2
@@ -44,6 +46,7 @@ PILLOW_BYTES = 4  # of a pixel of what Pillow writes, in its own copy
 PILLOW_BLOCK = 1 << 26  # bytes; glibc keeps smaller ones, such as Pillow's usual 16 MB, when a picture is done
 TOLD_BY_TIFF = (0x010E, 0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
 JPEG_END, NO_ZEROS = b"\xff\xd9", 64 * b"\x5a"
+DEEP = 65_535  # white in 16 bits
 NEW_SUBFILE_TYPE, REDUCED, MASK, SAMPLE_FORMAT = 254, 1, 4, 339  # tags of a TIFF, and bits of one
 IPTC_TAG = 0x83BB
 BITS_OF_PNG = 24  # where they stand in its file
@@ -199,7 +202,7 @@ def _refuse_several(image: Any, path: Path) -> None:
     kind, option = ("pages", "") if image.format == "TIFF" else ("an animation", "-coalesce ")
     raise SharpcamError(
         f"{path} holds {count} pictures ({kind}), and one is taken. Take them apart, for example with: "
-        f"magick {path.name} {option}{path.stem}-%03d.png"
+        f"magick {quote(path.name)} {option}{quote(path.stem)}-%03d.png"
     )
 
 
@@ -218,7 +221,8 @@ def _refuse_numbers(tags: Any, path: Path) -> None:
         held = f"{bits} bits per channel ({' '.join(filter(None, (inks, meaning or 'whole numbers')))})"
         raise SharpcamError(
             f"{path} is whole, but has {held}; 8 and 16 bits of grey or RGB are read. Convert it, for example with: "
-            f"magick {path.name} -colorspace sRGB -depth 16 -define quantum:format=unsigned {path.stem}-16.tif"
+            f"magick {quote(path.name)} -colorspace sRGB -depth 16 -define quantum:format=unsigned "
+            f"{quote(path.stem)}-16.tif"
         )
 
 
@@ -246,12 +250,21 @@ def _told_by_tiff(image: Any) -> bytes:
 
 
 def _has_16_bits(image: Any, path: Path) -> bool:
+    if image.format == "PPM":
+        return _largest_of_pnm(path) == DEEP
     if image.mode in ("I", "F", "I;32"):
         raise SharpcamError(f"{path} has 32 bits per channel. Convert it to 16.")
     if image.format == "PNG":
         with path.open("rb") as file:
             return file.read(25)[-1] == 16
     return image.format == "TIFF" and 16 in image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, ())
+
+
+def _largest_of_pnm(path: Path) -> int:
+    """The number that is white in a PGM or PPM, by its header; 0 for another kind."""
+    with path.open("rb") as file:
+        words = re.sub(rb"#[^\n]*", b"", file.read(1024)).split(maxsplit=4)
+    return int(words[3]) if words[0] in (b"P2", b"P3", b"P5", b"P6") and len(words) > 3 else 0
 
 
 def _pixels_of_16_bits(path: Path, *, page: int) -> Frame:

@@ -177,7 +177,7 @@ def test_a_video_of_which_too_much_is_lost_is_refused_and_leaves_nothing(upscale
         lambda: enhance_video(source, tmp_path / "b.mp4", upscaler, FAST),
         lambda: list(Video(source).frames()),
     ):
-        with pytest.raises(SharpcamError, match="More than 5 of its 50 frames cannot be decoded"):
+        with pytest.raises(SharpcamError, match="more than 5 of its 50 frames"):
             way()
     assert not (tmp_path / "b.mp4").exists()
 
@@ -226,12 +226,14 @@ def test_a_cover_is_kept_or_named(upscaler, tmp_path):
         picture.stream, picture.pts, picture.dts = cover, 0, 0
         made.mux(picture)
     assert cover_of(source) == [jpeg.getvalue()]
-    for name in ("b.mp4", "b.mov", "b.mkv"):
+    for name in ("b.mp4", "b.mkv"):
         enhance_video(source, tmp_path / name, upscaler, FAST)
         assert cover_of(tmp_path / name) == [jpeg.getvalue()]
         assert lost_beside(look_at(source), container_of(tmp_path / name)) == []
-    enhance_video(source, tmp_path / "b.webm", upscaler, Encoding("vp9", "fast"))
-    assert lost_beside(look_at(source), "webm") == ["a cover"]
+    for name, encoding in (("b.webm", Encoding("vp9", "fast")), ("b.mov", FAST)):
+        enhance_video(source, tmp_path / name, upscaler, encoding)
+        assert cover_of(tmp_path / name) == []
+        assert lost_beside(look_at(source), container_of(tmp_path / name)) == ["a cover"]
 
 
 def test_transparency_and_other_tracks_are_named(tmp_path):
@@ -314,4 +316,5 @@ def test_an_interlaced_film_is_deinterlaced_unless_it_is_to_stay(upscaler, tmp_p
     )
     assert clean < 0.4 * given
     assert kept > 0.6 * given
-    np.testing.assert_allclose(seconds(tmp_path / "False.mkv", "video"), seconds(source, "video"), atol=0.05)
+    ours, theirs = (sorted(seconds(file, "video")) for file in (tmp_path / "False.mkv", source))
+    np.testing.assert_allclose(np.diff(ours), np.diff(theirs), atol=0.002)

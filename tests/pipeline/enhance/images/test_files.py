@@ -471,3 +471,13 @@ def test_iptc_is_named_where_it_is_lost(tmp_path):
     segment = b"\xff\xed" + struct.pack(">H", len(data) + 2) + data
     Image.fromarray(photo(20, 30)).save(tmp_path / "a.jpg", extra=segment)
     assert lost_of(tmp_path / "a.jpg", tmp_path / "b.jpg") == "left out: IPTC"
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_pnm_keeps_its_16_bits(tmp_path, grey):
+    pixels = photo(20, 30).astype(np.uint16) * 255 + 7
+    pixels = pixels[..., :1] if grey else pixels
+    head = f"P{5 if grey else 6}\n# made by hand\n30 20\n65535\n".encode()
+    (tmp_path / "a.pnm").write_bytes(head + pixels.astype(">u2").tobytes())
+    found = read_picture(tmp_path / "a.pnm")
+    np.testing.assert_array_equal(found.colour, pixels.repeat(3, axis=2) if grey else pixels)
