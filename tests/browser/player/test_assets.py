@@ -30,7 +30,7 @@ def test_the_kernels_are_those_of_their_source(tmp_path: Path) -> None:
 
 
 def test_a_compiler_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SharpcamError, match='could not be compiled .* "make setup"'):
+    with pytest.raises(SharpcamError, match=r'could not be compiled .* "make setup"'):
         assets.compile_layers(root=tmp_path, into=tmp_path / "engine")
 
 
