@@ -307,7 +307,8 @@ def show(findings: Sequence[Finding], paths: Paths) -> None:
             print(f'{clip} has no hashes to be held to yet: the next "dvc repro" notes them', flush=True)
     files = recall_json(paths.verified).get("files", 0)
     if findings:
-        raise SharpcamError(f"{len(findings)} places are damaged. Do what is written below each, and verify again.")
+        places = "1 place is" if len(findings) == 1 else f"{len(findings)} places are"
+        raise SharpcamError(f"{places} damaged. Do what is written below each, and verify again.")
     print(f"verify: {files} files, all as they were written", flush=True)
 
 

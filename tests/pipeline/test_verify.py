@@ -102,7 +102,7 @@ def test_a_flipped_bit_is_found_and_the_next_step_named(kept, capsys, place):
     finding, remedy = said.out.splitlines()[:2]
     assert named in finding
     assert step in remedy
-    assert said.err.splitlines()[-1].startswith("sharpcam: 1 places are damaged.")
+    assert said.err.splitlines()[-1].startswith("sharpcam: 1 place is damaged.")
     assert tree(kept.root / "data", kept.root / "weights", kept.root / "mlruns") == before
     (finding,) = doctors_finding(kept.paths)
     assert finding.fix.endswith("python -m pipeline.verify")
