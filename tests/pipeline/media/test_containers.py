@@ -12,6 +12,7 @@ from making import make_video, photo
 from app.data import uploads
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
+from pipeline.media import containers
 from pipeline.media import video as media_video
 from pipeline.media.sources import Video
 
@@ -96,6 +97,21 @@ def test_a_name_that_reads_like_a_protocol_is_a_file(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     shutil.move(make_video(tmp_path / "a.mkv", FRAMES, fps=2, codec="ffv1"), tmp_path / "concat:a.mkv")
     assert len(list(Video(Path("concat:a.mkv")).frames())) == len(FRAMES)
+
+
+def test_a_video_of_too_many_pixels_is_refused_by_its_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = make_video(tmp_path / "a.mkv", FRAMES)
+    monkeypatch.setattr(containers, "MEGAPIXELS", 0.004)
+    for look in (lambda: list(Video(file).frames()), lambda: media_video.look_at(file)):
+        with pytest.raises(SharpcamError, match=r"has 0 megapixels a frame, and 0.004 are allowed. Scale it down"):
+            look()
+
+
+def test_a_decoder_makes_no_more_pixels_than_are_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = make_video(tmp_path / "a.mkv", FRAMES)
+    monkeypatch.setattr(containers, "DECODED", {"max_pixels": "4000"})
+    with pytest.raises(SharpcamError, match="is no video that can be decoded to its end"):
+        list(Video(file).frames())
 
 
 def test_ffmpeg_here_has_what_is_taken() -> None:
