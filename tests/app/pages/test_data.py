@@ -100,7 +100,8 @@ def test_what_capture_set_aside_is_shown_with_its_reason(desk):
     write_frame(desk.paths.inbox / "_x" / "000000.png", photo(60, 80))
     adopt(desk.paths)
     page = run_page()
-    assert any("data/set_aside/_x" in said.value and "cannot name a clip" in said.value for said in page.warning)
+    assert any("cannot name a clip. Use letters" in said.value for said in page.warning)
+    assert [box.label for box in page.expander if "Set aside" in box.label] == ["Set aside (1)"]
 
 
 def test_a_clip_is_renamed(desk):
