@@ -105,6 +105,15 @@ def test_an_announcement_out_of_bounds_is_refused(
     assert nothing_is_stored(project)
 
 
+def test_frames_of_a_clip_come_one_by_one(browser: TestClient, inbox: Inbox) -> None:
+    upload = begin(browser, frames=1)
+    data = encode_frame(FRAMES[0])
+    with inbox.receiving("one", upload):
+        assert "one by one" in refusal(browser.put(f"/capture/{upload}/0", content=data), 429)
+    assert browser.put(f"/capture/{upload}/0", content=b"text").status_code == 400
+    assert browser.put(f"/capture/{upload}/0", content=data).status_code == 200
+
+
 @pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b"\xff", b"[" * 4000])
 def test_an_announcement_that_is_none_is_refused(browser: TestClient, body: bytes) -> None:
     assert "announced wrongly" in refusal(browser.post("/capture/begin", content=body), 400)

@@ -8,8 +8,10 @@ from streamlit.testing.v1 import AppTest
 
 from app.data.clips import deleted
 from app.jobs import jobs
+from pipeline.capture.stage import adopt
 from pipeline.checks import check
 from pipeline.cleanup import make_list
+from pipeline.core.frames import write_frame
 from pipeline.core.params import load_params
 from pipeline.forecast import forecast
 
@@ -92,6 +94,14 @@ def test_a_bad_name_is_refused_in_a_sentence(desk, name, sentence):
     press(page, "Rename it")
     assert sentence in page.error[0].value
     assert (desk.paths.raw / "desk").is_dir()
+
+
+def test_what_capture_set_aside_is_shown_with_its_reason(desk):
+    write_frame(desk.paths.inbox / "_x" / "000000.png", photo(60, 80))
+    adopt(desk.paths)
+    page = run_page()
+    assert any("cannot name a clip. Use letters" in said.value for said in page.warning)
+    assert [box.label for box in page.expander if "Set aside" in box.label] == ["Set aside (1)"]
 
 
 def test_a_clip_is_renamed(desk):

@@ -12,6 +12,7 @@ from making import make_video, photo
 from app.data import uploads
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
+from pipeline.media import containers
 from pipeline.media import video as media_video
 from pipeline.media.sources import Video
 
@@ -43,17 +44,21 @@ class Upload:
         return memoryview(self.data)
 
 
-def doors(file: Path, paths: Paths) -> None:
-    """Every way in: each has to refuse."""
-    upload = Upload(file.name, file.read_bytes())
+def doors(file: Path) -> None:
+    """Every way in but an upload: each has to refuse."""
     for door in (
         lambda: list(Video(file).frames()),
         lambda: media_video.look_at(file),
         lambda: media_video.count_frames(file),
-        lambda: uploads.receive([upload], "clip", paths, limit_bytes=10**9),
     ):
         with pytest.raises(SharpcamError, match="is no video"):
             door()
+
+
+def page(file: Path, paths: Paths) -> None:
+    """An upload, which is looked at in a process of its own."""
+    with pytest.raises(SharpcamError, match="is no video"):
+        uploads.receive([Upload(file.name, file.read_bytes())], "clip", paths, limit_bytes=10**9)
     assert not list(paths.root.glob(".cache/uploads/*"))
 
 
@@ -63,7 +68,8 @@ def test_a_playlist_reads_no_other_file(tmp_path: Path, secret: Path, name: str,
     for number, address in enumerate((str(secret), f"file:{secret}", "secret.ts", "../private/secret.ts")):
         file = tmp_path / f"{number}-{Path(name).stem}{'.mp4' if as_video else Path(name).suffix}"
         file.write_text(PLAYLISTS[name].format(address=address))
-        doors(file, Paths(tmp_path / "project"))
+        doors(file)
+    page(file, Paths(tmp_path / "project"))
 
 
 def test_a_playlist_reaches_nobody_over_the_network(tmp_path: Path) -> None:
@@ -79,7 +85,8 @@ def test_a_playlist_reaches_nobody_over_the_network(tmp_path: Path) -> None:
     try:
         for name, text in PLAYLISTS.items():
             (tmp_path / name).write_text(text.format(address=f"http://127.0.0.1:{server.server_port}/x.ts"))
-            doors(tmp_path / name, Paths(tmp_path / "project"))
+            doors(tmp_path / name)
+            page(tmp_path / name, Paths(tmp_path / "project"))
     finally:
         server.shutdown()
         server.server_close()
@@ -96,6 +103,21 @@ def test_a_name_that_reads_like_a_protocol_is_a_file(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     shutil.move(make_video(tmp_path / "a.mkv", FRAMES, fps=2, codec="ffv1"), tmp_path / "concat:a.mkv")
     assert len(list(Video(Path("concat:a.mkv")).frames())) == len(FRAMES)
+
+
+def test_a_video_of_too_many_pixels_is_refused_by_its_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = make_video(tmp_path / "a.mkv", FRAMES)
+    monkeypatch.setattr(containers, "MEGAPIXELS", 0.004)
+    for look in (lambda: list(Video(file).frames()), lambda: media_video.look_at(file)):
+        with pytest.raises(SharpcamError, match=r"has 0 megapixels a frame, and 0.004 are allowed. Scale it down"):
+            look()
+
+
+def test_a_decoder_makes_no_more_pixels_than_are_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = make_video(tmp_path / "a.mkv", FRAMES)
+    monkeypatch.setattr(containers, "DECODED", {"max_pixels": "4000"})
+    with pytest.raises(SharpcamError, match="is no video that can be decoded to its end"):
+        list(Video(file).frames())
 
 
 def test_ffmpeg_here_has_what_is_taken() -> None:
