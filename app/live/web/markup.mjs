@@ -1,7 +1,7 @@
 // What is on the page: markup without behaviour, and small helpers to fill it.
 
 const MARKUP = `
-<div class="stage" data-name="stage">
+<div class="theatre" data-name="theatre"><div class="stage" data-name="stage">
   <div class="screen" data-name="screen"></div>
   <span class="tag left" data-name="leftTag" hidden></span>
   <span class="tag right" data-name="rightTag" hidden></span>
@@ -19,7 +19,7 @@ const MARKUP = `
       <input type="file" data-name="file" accept="image/*,video/*" aria-label="A photograph or video" hidden>
     </div>
   </div>
-</div>
+</div></div>
 <p class="error" role="alert" data-name="error"></p>
 <p class="notes" role="status" data-name="notes"></p>
 <div class="bar" role="toolbar" aria-label="Picture" data-name="bar" hidden>
