@@ -55,6 +55,21 @@ def test_the_split_follows_mouse_and_keys(open_player: Open, student: Path) -> N
     assert difference(shown(page)[:, 242:], right[:, 242:]) <= 1
 
 
+def test_presets_set_what_stands_under_advanced_and_say_when_they_hold(open_player: Open, student: Path) -> None:
+    page = open_player([student], settings=ALONE | {"inputSize": "auto"})
+    preset = {name: page.get_by_role("button", name=name, exact=True) for name in ("Fast", "Balanced", "Best")}
+    expect(preset["Balanced"]).to_have_attribute("aria-pressed", "true")
+    preset["Best"].click()
+    expect(preset["Balanced"]).to_have_attribute("aria-pressed", "false")
+    expect(preset["Best"]).to_have_attribute("aria-pressed", "true")
+    page.get_by_text("Advanced").click()
+    expect(page.get_by_label("Input size")).to_have_value("1")
+    expect(page.get_by_label("Target frame rate")).to_have_value("6")
+    page.get_by_label("Input size").select_option("0.5")
+    for button in preset.values():
+        expect(button).to_have_attribute("aria-pressed", "false")
+
+
 def test_two_students_side_by_side_on_the_same_frame(open_player: Open, student: Path, other: Path) -> None:
     page = open_player([student, other], settings=WASM | {"view": "side", "compareWith": "second"})
     open_picture(page, PHOTO)
