@@ -4,6 +4,7 @@ Pixels are squares: the centre of pixel i lies at i + 0.5, as in OpenCV. What is
 what is reduced is averaged over areas. The forms for tensors and for the browser are held to this one by tests.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import cv2
@@ -28,6 +29,18 @@ class Box(NamedTuple):
     y: int
     width: int
     height: int
+
+
+def kept(geometry: GeometryParams, *, width: int, height: int, multiple: int = 2) -> GeometryParams:
+    """The geometry for `width` x `height` frames that keep their own shape, as live pictures do: nothing is cut.
+
+    The student reads the frame as it is, but no more pixels than `geometry` has for it; each side is a multiple of
+    `multiple`. The shape is the frame's as far as that rounding allows.
+    """
+    room = geometry.width * geometry.height / (geometry.scale**2 * width * height)
+    shrunk = min(1.0, math.sqrt(room))
+    sides = [max(1, round(side * shrunk / multiple)) * multiple * geometry.scale for side in (width, height)]
+    return geometry.model_copy(update={"width": sides[0], "height": sides[1], "fit": "stretch"})
 
 
 def crop_box(width: int, height: int, *, geometry: GeometryParams) -> Box:

@@ -81,6 +81,7 @@ def test_a_picture_runs_and_its_figures_reach_the_page(live: Page) -> None:
 
 def test_the_picture_is_that_of_python(live: Page, project: Project) -> None:
     frame = photo(120, 160)
+    live.get_by_text("Advanced").click()
     live.get_by_label("Input size").select_option("1")
     open_picture(live, frame)
     pictures = snapshot(live)
@@ -128,6 +129,7 @@ def test_the_cameras_dials_are_shown_and_a_slider_stays_where_it_is_put(live: Pa
 
 def test_another_resolution_restarts_the_camera_once(live: Page) -> None:
     start_camera(live)
+    live.get_by_text("Advanced").click()
     live.get_by_label("Camera size").select_option("320x240")
     until(lambda: cameras(live) == ["ended", "live"])
     frames_come(live)

@@ -28,6 +28,7 @@ def test_it_runs_with_the_headers_and_without(
     with served(site.parent, headers=headers) as address:
         page.goto(f"{address}/{site.name}/")  # many hosts give a folder below their root
         assert page.evaluate("crossOriginIsolated") == bool(headers)
+        page.get_by_text("Advanced").click()
         page.get_by_label("Input size").select_option("1")
         if not headers:
             page.get_by_label("Engine").select_option("wasm")

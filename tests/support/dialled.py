@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from player import SMALL, golden, write_student
+from player import SMALL, golden, in_own_shape, write_student
 
 from pipeline.core.geometry import Frame
 from pipeline.export.offsets import dial_section, with_own_biases
@@ -88,4 +88,4 @@ def estimated(frame: Frame) -> Dials:
 
 def pythons_at(contract: Path, frame: Frame, dials: Dials) -> Frame:
     """What ONNX Runtime in Python makes of a camera's frame with the dials set."""
-    return load_student(contract, engine=REFERENCE, threads=1).with_dials(dials).enhance(frame)
+    return in_own_shape(load_student(contract, engine=REFERENCE, threads=1).with_dials(dials), frame)

@@ -19,13 +19,14 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 from app.isolation import ISOLATION
 from benchmarks.player_site import build_site, served
 from pipeline.core.frames import encode_frame
-from pipeline.core.geometry import Frame
+from pipeline.core.geometry import Frame, enlarge, fit, kept
 from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams
 from pipeline.export.stage import to_onnx
 from pipeline.student.contract import pack_picture
 from pipeline.student.engines import REFERENCE, to_batch, to_frame
 from pipeline.student.runtime import load_student
+from pipeline.student.student import Student
 from training.models import MODELS
 
 ANSWER_MS = 60_000  # on a busy machine
@@ -85,8 +86,21 @@ def golden(data: bytes) -> dict[str, Any]:
 
 
 def pythons(contract: Path, frame: Frame) -> Frame:
-    """What ONNX Runtime in Python makes of a camera's frame."""
-    return load_student(contract, engine=REFERENCE, threads=1).enhance(frame)
+    """What ONNX Runtime in Python makes of a camera's frame, in its own shape."""
+    return in_own_shape(load_student(contract, engine=REFERENCE, threads=1), frame)
+
+
+def in_own_shape(student: Student, frame: Frame) -> Frame:
+    return student.running.enhance(fit(frame, geometry=own_geometry(frame, student.geometry)))
+
+
+def bicubics(frame: Frame, geometry: GeometryParams | None = None) -> Frame:
+    """The frame in its own shape, at the size that the student gives."""
+    return enlarge(frame, geometry=own_geometry(frame, geometry or GEOMETRY), kernel="bicubic")
+
+
+def own_geometry(frame: Frame, geometry: GeometryParams) -> GeometryParams:
+    return kept(geometry, width=frame.shape[1], height=frame.shape[0])
 
 
 Open = Callable[..., Page]
@@ -199,11 +213,6 @@ def resized(contract: Path, name: str, width: int, height: int) -> Path:
 
 def open_picture_anew(page: Page) -> None:
     page.evaluate("document.querySelector('.error').textContent = ''")
-    open_picture(page, PHOTO)
-
-
-def open_picture_again(page: Page) -> None:
-    page.get_by_role("button", name="Stop").click()
     open_picture(page, PHOTO)
 
 

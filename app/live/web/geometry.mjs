@@ -18,6 +18,14 @@ export function stepped(geometry, share, multiple) {
     return { ...geometry, width: side(geometry.width) * geometry.scale, height: side(geometry.height) * geometry.scale };
 }
 
+/** The geometry for frames of a size that keep their own shape: nothing is cut, and no more is read than `geometry` has. */
+export function kept(geometry, { width, height }, multiple) {
+    const room = (geometry.width * geometry.height) / (geometry.scale ** 2 * width * height);
+    const shrunk = Math.min(1, Math.sqrt(room));
+    const side = (length) => Math.max(1, roundHalfEven((length * shrunk) / multiple)) * multiple * geometry.scale;
+    return { ...geometry, width: side(width), height: side(height), fit: "stretch" };
+}
+
 /** The part {x, y, width, height} of a frame that is used: the centred largest one of the target's shape, or all. */
 export function cropBox(width, height, geometry) {
     if (geometry.fit === "stretch") return { x: 0, y: 0, width, height };

@@ -1,7 +1,7 @@
 // What is on the page: markup without behaviour, and small helpers to fill it.
 
 const MARKUP = `
-<div class="stage" data-name="stage">
+<div class="theatre" data-name="theatre"><div class="stage" data-name="stage">
   <div class="screen" data-name="screen"></div>
   <span class="tag left" data-name="leftTag" hidden></span>
   <span class="tag right" data-name="rightTag" hidden></span>
@@ -19,7 +19,7 @@ const MARKUP = `
       <input type="file" data-name="file" accept="image/*,video/*" aria-label="A photograph or video" hidden>
     </div>
   </div>
-</div>
+</div></div>
 <p class="error" role="alert" data-name="error"></p>
 <p class="notes" role="status" data-name="notes"></p>
 <div class="bar" role="toolbar" aria-label="Picture" data-name="bar" hidden>
@@ -34,6 +34,11 @@ const MARKUP = `
 <div class="dials" role="group" aria-label="Enhancement" data-name="dials" hidden></div>
 <div class="kept" data-name="kept"></div>
 <div class="settings">
+  <div class="presets" role="group" aria-label="Quality" data-name="presets">
+    <button type="button" value="fast" title="30 frames a second: the picture is made smaller where that takes it">Fast</button>
+    <button type="button" value="balanced" title="15 frames a second: made smaller where that takes it">Balanced</button>
+    <button type="button" value="best" title="The full picture, however long a frame takes">Best</button>
+  </div>
   <label>Student <select data-name="model"></select></label>
   <label>Compared with <select data-name="compareWith"></select></label>
   <label>View <select data-name="view">
@@ -41,21 +46,26 @@ const MARKUP = `
     <option value="single">Student alone</option></select></label>
   <label>Camera <select data-name="camera">
     <option value="user">Front</option><option value="environment">Rear</option></select></label>
-  <label>Camera size <select data-name="resolution">
-    <option>160x120</option><option>320x240</option><option>640x480</option><option>1280x720</option><option>1920x1080</option>
-    <option>3840x2160</option></select></label>
-  <label>Mirror <select data-name="mirror">
-    <option value="auto">Front camera</option><option value="on">Always</option>
-    <option value="off">Never</option></select></label>
-  <label>Engine <select data-name="engine">
-    <option value="auto">Automatic</option><option value="webgpu">WebGPU</option>
-    <option value="wasm">WASM</option></select></label>
-  <label>Input size <select data-name="inputSize">
-    <option value="auto">Automatic</option><option value="1">Full size</option><option value="0.75">3/4</option>
-    <option value="0.5">1/2</option></select></label>
-  <label>Target frame rate <select data-name="targetFps">
-    <option>6</option><option>10</option><option>15</option><option>24</option><option>30</option></select></label>
 </div>
+<details class="advanced">
+  <summary>Advanced</summary>
+  <div class="settings">
+    <label>Camera size <select data-name="resolution">
+      <option>160x120</option><option>320x240</option><option>640x480</option><option>1280x720</option>
+      <option>1920x1080</option><option>3840x2160</option></select></label>
+    <label>Mirror <select data-name="mirror">
+      <option value="auto">Front camera</option><option value="on">Always</option>
+      <option value="off">Never</option></select></label>
+    <label>Engine <select data-name="engine">
+      <option value="auto">Automatic</option><option value="webgpu">WebGPU</option>
+      <option value="wasm">WASM</option></select></label>
+    <label>Input size <select data-name="inputSize">
+      <option value="auto">Automatic</option><option value="1">Full size</option><option value="0.75">3/4</option>
+      <option value="0.5">1/2</option></select></label>
+    <label>Target frame rate <select data-name="targetFps">
+      <option>6</option><option>10</option><option>15</option><option>24</option><option>30</option></select></label>
+  </div>
+</details>
 <details class="training" data-name="training" hidden>
   <summary>Record this camera for training</summary>
   <form data-name="trainingForm">

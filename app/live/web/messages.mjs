@@ -1,6 +1,6 @@
 // What the viewer is told: what goes wrong in words that say what to do next.
 
-import { studentInput } from "./geometry.mjs";
+import { kept, studentInput } from "./geometry.mjs";
 
 /** An error whose message is a sentence for the viewer. */
 export class UserError extends Error {}
@@ -58,23 +58,20 @@ export function runningSentences({ engine, source, models, refused }) {
         refused.length > 0 ? `${engine.backend} is used.` : null,
         engine.threads === 1 && !crossOriginIsolated ? "Without its two headers this page has one thread." : null,
         models.some(({ checked }) => !checked) ? "Without https the model's hash cannot be checked here." : null,
-        sizeSentence(source.size, studentInput(models[0].contract.geometry)),
+        sizeSentence(source.size, models[0].contract),
     ]
         .filter(Boolean)
         .join(" ");
 }
 
-/** What is said of a camera or file whose frames are far from what the student learned; or null. */
-export function sizeSentence(frame, input) {
+/** What is said of a camera or file that gives far less than the student learned, or far more than it reads; or null. */
+export function sizeSentence(frame, { geometry, multiple }) {
     const gives = `The source gives ${frame.width}x${frame.height}`;
-    if (frame.height > frame.width && input.width > input.height) {
-        return `${gives}, upright: the middle is cut out to the shape that the student learned.`;
+    const learned = studentInput(geometry);
+    if (frame.width * frame.height < 0.3 * learned.width * learned.height) {
+        return `${gives}, little for the student to work from. Choose a larger camera size where there is one.`;
     }
-    if (frame.width < 0.6 * input.width) {
-        return `${gives}: it is enlarged to the ${input.width}x${input.height} that the student reads, so expect little.`;
-    }
-    if (frame.width > 1.7 * input.width) {
-        return `${gives}: it is reduced to the ${input.width}x${input.height} that the student reads.`;
-    }
+    const read = studentInput(kept(geometry, frame, multiple));
+    if (frame.width > 1.5 * read.width) return `${gives}; the student reads it reduced to ${read.width}x${read.height}.`;
     return null;
 }

@@ -1,6 +1,7 @@
-// The selects below the picture: they offer what there is, and tell what the viewer chose.
+// The settings below the picture: presets and selects offer what there is, and tell what the viewer chose.
 
 import { fill } from "./markup.mjs";
+import { PRESETS, presetOf } from "./settings.mjs";
 import { cameras } from "./source.mjs";
 
 const FIXED = ["view", "camera", "resolution", "mirror", "engine", "inputSize", "targetFps"]; // their choices are known
@@ -16,7 +17,10 @@ export class SettingsPanel {
      * @param {AbortSignal} signal ends the listening
      */
     constructor(ui, settings, onchange, signal) {
-        Object.assign(this, { ui, settings });
+        Object.assign(this, { ui, settings, presets: [...ui.presets.children] });
+        for (const button of this.presets) {
+            button.addEventListener("click", () => onchange(PRESETS[button.value]), { signal });
+        }
         for (const name of ["model", "compareWith", ...FIXED]) {
             ui[name].addEventListener("change", () => onchange({ [name]: ui[name].value }), { signal });
         }
@@ -32,6 +36,8 @@ export class SettingsPanel {
         fill(ui.compareWith, [["bicubic", "Bicubic"], ...others], settings.compareWith);
         settings.compareWith = ui.compareWith.value;
         for (const name of FIXED) ui[name].value = String(settings[name]);
+        const preset = presetOf(settings);
+        for (const button of this.presets) button.setAttribute("aria-pressed", String(button.value === preset));
     }
 
     /** Offer the cameras by name, once the viewer has allowed one. */

@@ -114,9 +114,9 @@ class Player {
     }
 
     async #fullscreen() {
-        const { stage } = this.ui;
-        if (stage.getRootNode().fullscreenElement) await document.exitFullscreen();
-        else await stage.requestFullscreen();
+        const { theatre } = this.ui;
+        if (theatre.getRootNode().fullscreenElement) await document.exitFullscreen();
+        else await theatre.requestFullscreen();
     }
 
     // -- settings

@@ -20,12 +20,24 @@ export const DEFAULTS = {
     denoise: AUTOMATIC,
     sharpen: AUTOMATIC,
 };
+/** What is favoured: motion, or the picture. */
+export const PRESETS = {
+    fast: { inputSize: "auto", targetFps: 30 },
+    balanced: { inputSize: "auto", targetFps: 15 },
+    best: { inputSize: "1", targetFps: 6 },
+};
 export const NEW_CAMERA = new Set(["camera", "resolution"]);
 export const NEW_PACE = new Set(["inputSize", "targetFps"]);
 
 /** The settings that say something: what comes from Python may hold nulls. */
 export function given(settings) {
     return Object.fromEntries(Object.entries(settings ?? {}).filter(([, value]) => value !== null && value !== undefined));
+}
+
+/** The name of the preset that `settings` are, or undefined. */
+export function presetOf(settings) {
+    const isChosen = (preset) => Object.entries(preset).every(([name, value]) => String(settings[name]) === String(value));
+    return Object.keys(PRESETS).find((name) => isChosen(PRESETS[name]));
 }
 
 /** How a frame is to be drawn by them. */

@@ -4,7 +4,7 @@
 import { Calm } from "./calm.mjs";
 import { DIALS } from "./dials.mjs";
 import { Estimator } from "./estimator.mjs";
-import { stepped, studentInput } from "./geometry.mjs";
+import { kept, stepped, studentInput } from "./geometry.mjs";
 import { IntegersBackend } from "./integers.mjs";
 import { sentence } from "./messages.mjs";
 import { picture } from "./pixels.mjs";
@@ -65,9 +65,9 @@ const calls = {
         return quantile(times, 0.5);
     },
 
-    /** A camera's frame all the way to the canvas; fused with those before it of the same stream. */
+    /** A camera's frame, in its own shape, all the way to the canvas; fused with those before it of the same stream. */
     async frame({ frame, share, view, calm: { stream: its, strength } }) {
-        const geometry = geometryFor(share);
+        const geometry = kept(geometryFor(share), sizeOf(frame), students[0].contract.multiple);
         const running = view.strength > 0 ? students : [];
         if (its !== stream) calm.reset();
         stream = its;

@@ -135,9 +135,14 @@ test("an error that is no sentence becomes one", () => {
 });
 
 test("sizes far from what the student learned are told", () => {
-    const input = { width: 640, height: 512 };
-    assert.equal(sizeSentence({ width: 640, height: 480 }, input), null);
-    assert.match(sizeSentence({ width: 480, height: 640 }, input), /upright/);
-    assert.match(sizeSentence({ width: 160, height: 120 }, input), /enlarged/);
-    assert.match(sizeSentence({ width: 3840, height: 2160 }, input), /reduced/);
+    const contract = { geometry: { width: 1280, height: 1024, scale: 2, fit: "crop" }, multiple: 2 };
+    const told = (width, height) => sizeSentence({ width, height }, contract);
+    for (const usual of [
+        [640, 480],
+        [480, 640],
+        [800, 600],
+    ])
+        assert.equal(told(...usual), null);
+    assert.match(told(160, 120), /gives 160x120, little for the student/);
+    assert.match(told(3840, 2160), /reads it reduced to 764x430/);
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { cropBox, layout, resizing, roundHalfEven, stepped, studentInput } from "../../../app/live/web/geometry.mjs";
+import { cropBox, kept, layout, resizing, roundHalfEven, stepped, studentInput } from "../../../app/live/web/geometry.mjs";
 import { copy, largestDifference, picture, resize, toBatch, unpackPicture } from "../../../app/live/web/pixels.mjs";
 
 const answers = JSON.parse(readFileSync(process.env.PYTHONS_ANSWERS, "utf8"));
@@ -23,6 +23,32 @@ test("python rounds halves to even", () => {
 });
 
 test("there is a case for each way to fit", () => assert.ok(answers.length >= 10));
+
+for (const { asked, frame, geometry } of answers.filter(({ keep }) => keep)) {
+    const [height, width] = frame.shape;
+    test(`the shape that is kept is Python's: ${width}x${height}`, () => {
+        assert.deepEqual(kept(asked, { width, height }, 2), geometry);
+    });
+}
+
+test("a frame keeps its shape, and costs no more than the student's own size", () => {
+    const geometry = { width: 1280, height: 1024, scale: 2, fit: "crop" };
+    const own = (width, height) => studentInput(kept(geometry, { width, height }, 2));
+    assert.deepEqual(own(640, 480), { width: 640, height: 480 });
+    assert.deepEqual(own(160, 120), { width: 160, height: 120 });
+    assert.deepEqual(own(1280, 720), { width: 764, height: 430 });
+    assert.deepEqual(own(720, 1280), { width: 430, height: 764 });
+    for (const [width, height] of [
+        [1920, 1080],
+        [3840, 2160],
+        [1000, 999],
+        [4000, 50],
+    ]) {
+        const read = own(width, height);
+        assert.ok(read.width * read.height < 1.01 * 640 * 512);
+        assert.ok(Math.abs((read.width * height) / (read.height * width) - 1) < 2 / Math.min(read.width, read.height));
+    }
+});
 
 for (const { frame, geometry, box, fit, enlarge } of answers) {
     const [height, width] = frame.shape;

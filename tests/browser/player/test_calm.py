@@ -10,9 +10,9 @@ from calmed import noisy
 from making import photo, until
 from player import (
     ALONE,
-    GEOMETRY,
     PHOTO,
     Open,
+    bicubics,
     constant_model,
     difference,
     open_picture,
@@ -23,8 +23,6 @@ from player import (
     write_student,
 )
 from playwright.sync_api import Page, Playwright, expect
-
-from pipeline.core.geometry import enlarge
 
 SIZE = (128, 160)
 FRAMES = 24
@@ -89,7 +87,7 @@ def a_pause_changes_nothing(page: Page) -> None:
         strength.fill(value)
         page.wait_for_timeout(1500)
     pictures = snapshot(page)
-    assert difference(pictures["bicubic.png"], enlarge(pictures["raw.png"], geometry=GEOMETRY, kernel="bicubic")) <= 1
+    assert difference(pictures["bicubic.png"], bicubics(pictures["raw.png"])) <= 1
     assert np.abs(pictures["student.png"][::2, ::2].astype(int) - pictures["raw.png"]).mean() > 2  # it is another one
     until(lambda: np.array_equal(shown(page), pictures["student.png"]))
     strength.fill("0")

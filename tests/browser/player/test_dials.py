@@ -12,11 +12,11 @@ from dialled import STRONG, estimated, estimator, pythons_at, write_dialled
 from making import photo, until
 from player import (
     ALONE,
-    GEOMETRY,
     PHOTO,
     SMALL,
     WASM,
     Open,
+    bicubics,
     difference,
     open_picture,
     player_pages,
@@ -28,14 +28,14 @@ from player import (
 )
 from playwright.sync_api import Browser, Page, expect
 
-from pipeline.core.geometry import Frame, enlarge
+from pipeline.core.geometry import Frame
 from pipeline.core.params import GeometryParams
 from pipeline.student.contract import pack_picture
 from pipeline.student.dials import Dials, describe
 from training.models.dials import NEUTRAL
 
 TINY = SMALL | {"width": 160, "height": 128}
-BICUBIC = enlarge(PHOTO, geometry=GEOMETRY, kernel="bicubic")
+BICUBIC = bicubics(PHOTO)
 SLIDERS = ("Strength", "Calm", "Denoise", "Sharpen")
 FOUND = re.compile(r"\(blur ([\d.]+), noise ([\d.]+), sharpening ([\d.]+), compression ([\d.]+)\)")
 
@@ -136,7 +136,7 @@ def blend(bicubic: Frame, student: Frame, strength: float) -> Frame:
 
 def test_webgpu_turns_and_blends_as_well(chromium_webgpu: Browser, tmp_path: Path) -> None:
     tiny = write_dialled(tmp_path / "tiny.onnx", geometry=TINY)
-    bicubic = enlarge(PHOTO, geometry=GeometryParams(**TINY), kernel="bicubic")
+    bicubic = bicubics(PHOTO, GeometryParams(**TINY))
     with player_pages(chromium_webgpu, tmp_path) as open_player:
         page = open_player([tiny], settings=ALONE | {"engine": "webgpu"})
         open_picture(page, PHOTO)

@@ -15,7 +15,7 @@ import web_formed
 from dialled import PRIOR, STRONG, dialled_student
 from making import ROOT, photo
 
-from pipeline.core.geometry import Frame, crop_box, enlarge, fit
+from pipeline.core.geometry import Frame, crop_box, enlarge, fit, kept
 from pipeline.core.params import GeometryParams
 from pipeline.student.contract import pack_picture
 from pipeline.student.dials import Dials, DialSection, adjectives
@@ -35,6 +35,11 @@ CASES = [  # frame (width, height), target (width, height), fit
     ((64, 48), (128, 104), "stretch"),
     ((48, 64), (128, 96), "stretch"),
     ((60, 90), (124, 88), "stretch"),
+    ((64, 48), (128, 104), "keep"),
+    ((81, 63), (128, 104), "keep"),
+    ((128, 72), (128, 104), "keep"),
+    ((90, 160), (128, 96), "keep"),
+    ((9, 400), (128, 96), "keep"),
 ]
 
 
@@ -47,10 +52,14 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def answer(size: tuple[int, int], target: tuple[int, int], how: str, *, seed: int) -> dict[str, Any]:
-    geometry = GeometryParams(width=target[0], height=target[1], scale=2, fit=how)
+    """Python's answer; where the shape is to be kept, also by which geometry that is."""
+    asked = GeometryParams(width=target[0], height=target[1], scale=2, fit="crop" if how == "keep" else how)
+    geometry = kept(asked, width=size[0], height=size[1]) if how == "keep" else asked
     frame = photo(size[1], size[0], seed=seed)
     return {
         "frame": pack_picture(frame),
+        "asked": asked.model_dump(),
+        "keep": how == "keep",
         "geometry": geometry.model_dump(),
         "box": crop_box(*size, geometry=geometry)._asdict(),
         "fit": pack_picture(fit(frame, geometry=geometry)),

@@ -47,6 +47,7 @@ def test_a_paused_picture_stays_paused_under_another_student_and_engine(
     expect(page.locator(".figures")).to_contain_text("second")
     expected = pythons(other, snapshot(page)["raw.png"])
     assert shows(page, expected)  # one frame, by the new student
+    page.get_by_text("Advanced").click()
     page.get_by_label("Engine").select_option("webgpu")
     expect(page.locator(".notes")).to_contain_text("WASM is used.")
     until(lambda: shows(page, expected), patience_s=20)

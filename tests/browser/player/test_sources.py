@@ -7,7 +7,7 @@ import av
 import chromium as chromiums
 import numpy as np
 import pytest
-from making import photo
+from making import photo, until
 from player import (
     ALONE,
     PHOTO,
@@ -17,7 +17,6 @@ from player import (
     frames_come,
     open_file,
     open_picture,
-    open_picture_again,
     player_pages,
     pythons,
     refused,
@@ -84,26 +83,40 @@ def test_a_turned_or_mirrored_file_is_seen_as_it_is_shown(
         assert np.abs(ours - theirs).max() < 60, (down, across)
 
 
-def test_a_tiny_camera_is_enlarged_and_an_upright_one_cut(
+def test_an_upright_and_tiny_camera_keeps_its_shape_and_is_not_enlarged_first(
     with_camera: Callable[[int, int], Open], student: Path
 ) -> None:
     large = resized(student, "large", 640, 512)
     page = with_camera(120, 160)([large], settings=ALONE | {"resolution": "160x120", "calm": 0})
     start_camera(page)
-    expect(page.locator(".notes")).to_contain_text("The source gives 120x160, upright")
+    expect(page.locator(".notes")).to_contain_text("The source gives 120x160, little for the student")
     page.get_by_role("button", name="Pause").click()
     pictures = snapshot(page)
     assert pictures["raw.png"].shape == (160, 120, 3)
+    assert pictures["student.png"].shape == (320, 240, 3)
     assert difference(pictures["student.png"], pythons(large, pictures["raw.png"])) <= 1
-    open_picture_again(page)
-    expect(page.locator(".notes")).to_contain_text("enlarged to the 320x256")
+
+
+def test_a_wide_camera_loses_nothing_at_its_sides(with_camera: Callable[[int, int], Open], student: Path) -> None:
+    page = with_camera(1280, 720)([student], settings=ALONE | {"resolution": "1280x720", "calm": 0})
+    start_camera(page)
+    page.get_by_role("button", name="Pause").click()
+    pictures = snapshot(page)
+    assert pictures["raw.png"].shape == (720, 1280, 3)
+    assert pictures["student.png"].shape == (216, 380, 3)
+    assert difference(pictures["student.png"], pythons(student, pictures["raw.png"])) <= 1
+    page.get_by_role("button", name="Fullscreen").click()
+    until(lambda: page.evaluate("Boolean(document.fullscreenElement)"))
+    box = page.locator(".screen canvas").bounding_box()
+    assert box
+    assert box["width"] / box["height"] == pytest.approx(380 / 216, rel=0.01)
 
 
 def test_four_thousand_pixels_are_reduced(open_player: Open, student: Path) -> None:
     frame = np.tile(photo(90, 160, seed=5), (24, 24, 1))
     page = open_player([student], settings=ALONE)
     open_picture(page, frame)
-    expect(page.locator(".notes")).to_contain_text("reduced to the 160x128")
+    expect(page.locator(".notes")).to_contain_text("reduced to 190x108")
     assert difference(shown(page), pythons(student, frame)) <= 1
 
 

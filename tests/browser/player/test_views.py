@@ -8,11 +8,11 @@ import pytest
 from making import until
 from player import (
     ALONE,
-    GEOMETRY,
     PHOTO,
     SMALL,
     WASM,
     Open,
+    bicubics,
     constant_model,
     difference,
     downloaded,
@@ -30,14 +30,13 @@ from player import (
 from playwright.sync_api import expect
 
 from pipeline.core.frames import encode_frame
-from pipeline.core.geometry import enlarge
 from pipeline.core.params import GeometryParams
 
 
 def test_the_split_follows_mouse_and_keys(open_player: Open, student: Path) -> None:
     page = open_player([student], settings=WASM)
     open_picture(page, PHOTO)
-    left, right = enlarge(PHOTO, geometry=GEOMETRY, kernel="bicubic"), pythons(student, PHOTO)
+    left, right = bicubics(PHOTO), pythons(student, PHOTO)
     handle = page.get_by_role("slider", name="Where the two pictures meet")
     handle.focus()
     page.keyboard.press("End")
@@ -56,11 +55,26 @@ def test_the_split_follows_mouse_and_keys(open_player: Open, student: Path) -> N
     assert difference(shown(page)[:, 242:], right[:, 242:]) <= 1
 
 
+def test_presets_set_what_stands_under_advanced_and_say_when_they_hold(open_player: Open, student: Path) -> None:
+    page = open_player([student], settings=ALONE | {"inputSize": "auto"})
+    preset = {name: page.get_by_role("button", name=name, exact=True) for name in ("Fast", "Balanced", "Best")}
+    expect(preset["Balanced"]).to_have_attribute("aria-pressed", "true")
+    preset["Best"].click()
+    expect(preset["Balanced"]).to_have_attribute("aria-pressed", "false")
+    expect(preset["Best"]).to_have_attribute("aria-pressed", "true")
+    page.get_by_text("Advanced").click()
+    expect(page.get_by_label("Input size")).to_have_value("1")
+    expect(page.get_by_label("Target frame rate")).to_have_value("6")
+    page.get_by_label("Input size").select_option("0.5")
+    for button in preset.values():
+        expect(button).to_have_attribute("aria-pressed", "false")
+
+
 def test_two_students_side_by_side_on_the_same_frame(open_player: Open, student: Path, other: Path) -> None:
     page = open_player([student, other], settings=WASM | {"view": "side", "compareWith": "second"})
     open_picture(page, PHOTO)
     picture = shown(page)
-    assert picture.shape == (256, 640, 3)
+    assert picture.shape == (240, 640, 3)
     assert difference(picture[:, :320], pythons(other, PHOTO)) <= 1
     assert difference(picture[:, 320:], pythons(student, PHOTO)) <= 1
     assert page.locator(".tag").all_inner_texts() == ["second", "first"]
@@ -71,7 +85,7 @@ def test_students_of_different_scales_are_not_compared(open_player: Open, studen
     four = write_student(tmp_path / "four.onnx", constant_model(1, scale=4), geometry=geometry, scale=4)
     page = open_player([student, four], settings=WASM | {"compareWith": "four"})
     open_file(page, "photo.png", "image/png", encode_frame(PHOTO))
-    assert "four gives 640x512 where 320x256 is shown" in refused(page)
+    assert "four gives 640x480 where 320x240 is shown" in refused(page)
     page.locator("[data-name=model]").select_option("four")
     page.locator("[data-name=compareWith]").select_option("bicubic")
     open_picture_anew(page)
@@ -91,13 +105,15 @@ def test_a_snapshot_of_two_students_holds_bicubic_too(
         page.get_by_role("button", name="Pause").click()
         page.get_by_role("button", name="Snapshot").click()
         expect(page.locator(".kept a")).to_have_text(["Raw", "Bicubic", "tiny_other", "tiny"])
-        assert difference(downloaded(page, "Bicubic"), enlarge(PHOTO, geometry=geometry, kernel="bicubic")) <= 1
+        assert difference(downloaded(page, "Bicubic"), bicubics(PHOTO, geometry)) <= 1
         for contract in (tiny, tiny_other):
             assert difference(downloaded(page, contract.stem), pythons(contract, PHOTO)) <= 1
         page.get_by_label("View").select_option("single")  # and what is compared is still there to be shown
         page.get_by_label("View").select_option("side")
-        until(lambda: shown(page).shape[1] == 320)
-        assert difference(shown(page)[:, :160], pythons(tiny_other, PHOTO)) <= 1
+        left = pythons(tiny_other, PHOTO)
+        width = left.shape[1]
+        until(lambda: shown(page).shape[1] == 2 * width)
+        assert difference(shown(page)[:, :width], left) <= 1
 
 
 def test_a_mirrored_front_camera_keeps_bicubic_on_the_left(open_player: Open, student: Path) -> None:
