@@ -85,7 +85,7 @@ def test_students_of_different_scales_are_not_compared(open_player: Open, studen
     four = write_student(tmp_path / "four.onnx", constant_model(1, scale=4), geometry=geometry, scale=4)
     page = open_player([student, four], settings=WASM | {"compareWith": "four"})
     open_file(page, "photo.png", "image/png", encode_frame(PHOTO))
-    assert "four gives 640x480 where 320x240 is shown" in refused(page)
+    assert "four gives 640x512 where 320x256 is shown" in refused(page)
     page.locator("[data-name=model]").select_option("four")
     page.locator("[data-name=compareWith]").select_option("bicubic")
     open_picture_anew(page)
