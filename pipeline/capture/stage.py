@@ -55,15 +55,16 @@ def capture(paths: Paths, params: Params) -> None:
     update_demo(paths, params)
     if params.capture.source not in ("demo", "inbox"):
         record_once(paths, params.capture)
-    for clip in find_clips(paths.raw):
-        if not (clip / HASHES).exists():  # of an earlier sharpcam, or accepted as it is
-            note_hashes(clip)
-            print(f"capture: noted the hashes of {clip.name}", flush=True)
-    if not usable_clips(find_clips(paths.raw), stage="capture"):
+    usable = usable_clips(find_clips(paths.raw), stage="capture")
+    if not usable:
         raise SharpcamError(
             "There is no clip yet. Record one with python -m pipeline.capture --source 0 --frames 500 --clip desk, "
             "or set capture.source to demo in params.yaml."
         )
+    for clip in usable:
+        if not (clip / HASHES).exists():  # of an earlier sharpcam, put there by hand, or accepted as it is
+            note_hashes(clip)
+            print(f"capture: noted the hashes of {clip.name}", flush=True)
 
 
 def require_as_recorded(paths: Paths) -> None:
