@@ -13,6 +13,7 @@ import yaml
 from making import Project, photo
 
 from app import changed_files
+from pipeline.core.clip_hashes import HASHES
 from pipeline.core.frames import write_frame
 
 STAGES = {
@@ -76,6 +77,7 @@ def versioned_once(recorded_once: Project, tmp_path_factory: pytest.TempPathFact
     """Only read it, or take `versioned`. One process makes it, as importing DVC takes seconds."""
     project = Project(tmp_path_factory.mktemp("versioned") / "project")
     shutil.copytree(recorded_once.root, project.root)
+    (project.paths.raw / "demo-00" / HASHES).unlink()  # one of its frames is changed on purpose
     (project.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}, sort_keys=False))
     (project.root / ".gitignore").write_text("/data\n/.cache\n/logs\n")
     write_frame(project.root / "data/other.png", photo(60, 80, seed=2))
