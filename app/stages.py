@@ -102,7 +102,9 @@ def cost_of_teacher(plan: Iterable[Stage], paths: Paths) -> str:
     if TEACHER not in [stage.name for stage in plan]:
         return ""
     known = known_forecast(paths, load_params(paths.params))
-    return in_a_sentence(known) if known else "How many hours and gigabytes the teacher will take: ask the page Data."
+    return (
+        in_a_sentence(known) if known else "The page Data estimates the hours and gigabytes that the teacher will take."
+    )
 
 
 def as_last_time(names: Iterable[str], paths: Paths) -> str:

@@ -55,8 +55,8 @@ def make(paths: Paths) -> Pair:
 
 def own_clips(paths: Paths) -> list[Path]:
     """The clips that the user recorded or imported, the newest first, whether or not capture has adopted them."""
-    clips = [clip for clip in [*find_clips(paths.raw), *find_clips(paths.inbox)] if _is_own(clip)]
-    return sorted(clips, key=lambda clip: (clip / "clip.json").stat().st_mtime_ns, reverse=True)
+    found = [*find_clips(paths.raw), *find_clips(paths.inbox)]
+    return sorted((clip for clip in found if camera_of(clip) != DEMO_CAMERAS), key=_made_ns, reverse=True)
 
 
 def own_frames(paths: Paths) -> Iterator[Path]:
@@ -66,11 +66,10 @@ def own_frames(paths: Paths) -> Iterator[Path]:
             yield frames[len(frames) // 2]
 
 
-def _is_own(clip: Path) -> bool:
-    try:
-        return camera_of(clip) != DEMO_CAMERAS
-    except SharpcamError:
-        return False
+def _made_ns(clip: Path) -> int:
+    """When it was recorded; frames that were put there by hand have no note of that."""
+    note = clip / "clip.json"
+    return (note if note.exists() else clip).stat().st_mtime_ns
 
 
 def _pair(file: Path, frame: str, model: Model, paths: Paths) -> Pair:

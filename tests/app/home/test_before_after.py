@@ -67,8 +67,14 @@ def test_pictures_are_made_once_for_a_frame_and_a_student(clone):
 def test_a_broken_frame_gives_way_to_the_next_one(clone, content):
     record(clone, "mug", seed=1, age_s=60)
     (record(clone, "desk", seed=2) / "000001.png").write_bytes(content)
-    (record(clone, "cup", seed=3) / "clip.json").write_text("no JSON")
     assert make(clone.paths).frame == "mug, frame 1"
+
+
+@pytest.mark.parametrize("content", [None, "no JSON"])
+def test_frames_that_were_put_there_by_hand_are_the_users_own(clone, content):
+    note = record(clone, "cup", seed=3) / "clip.json"
+    note.unlink() if content is None else note.write_text(content)
+    assert make(clone.paths).frame == "cup, frame 1"
 
 
 def test_without_a_student_it_is_one_sentence(project):
