@@ -199,8 +199,9 @@ def _downloaded(link: Any) -> Frame:
 
 
 def difference(one: Frame, other: Frame) -> int:
-    """The largest one in grey levels."""
-    assert one.shape == other.shape
+    """The largest one in grey levels; all of them between pictures of other shapes, as a page may show for a moment."""
+    if one.shape != other.shape:
+        return 255
     return int(np.abs(one.astype(np.int16) - other).max())
 
 
