@@ -21,7 +21,7 @@ def camera_columns(known: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def describe_margin(margin_db: float) -> str:
-    """How a student compares with bicubic that is `margin_db` below it against the teacher."""
+    """In words, how a student compares with bicubic that is `margin_db` above it against the teacher."""
     if margin_db < -0.2:
         return "worse than bicubic"
     if margin_db < 0.2:

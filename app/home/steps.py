@@ -104,7 +104,7 @@ def _first(done: set[str], paths: Paths) -> Next:
 def _after_training(done: set[str], paths: Paths) -> Next:
     evaluation = read_evaluation(paths)
     if evaluation and not evaluation["gate"]["passed"]:
-        words = f"**The student is not good enough yet.** {evaluation['verdict'][0]} Train it longer, or on more clips."
+        words = f"**The student is not good enough yet.** {evaluation['verdict'][0]}"
         return Next("Teach", words, "Change the parameters", "parameters.py")
     if champion_of(paths) is None:
         words = "**The student is ready.** Compare it, promote it, and it is what runs live."

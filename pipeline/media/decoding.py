@@ -109,8 +109,8 @@ class Decoder:
         self.damage.lost += 1
         if self.total and self.damage.lost > LOST_SHARE * self.total:
             raise SharpcamError(
-                f"{self.name}: more than {self.damage.lost - 1} of its {self.total} frames cannot be decoded, which is "
-                "too much. Give another copy of the video."
+                f"{self.name} is too damaged: {self.damage.lost} of its {self.total} frames could not be decoded so "
+                f"far, and {LOST_SHARE:.0%} are allowed. Give another copy of the video."
             )
         if self._last is not None:
             yield Shown(self._last, pts, is_lost=True)

@@ -65,6 +65,7 @@ def test_a_process_that_is_timed_loads_no_torch():
     assert answer.stdout.strip() == "False"
 
 
+@pytest.mark.slow
 def test_one_run_writes_table_plot_and_json(recorded, exported_once, plain, monkeypatch):
     recorded.paths.contract.parent.mkdir()
     for file in exported_once.parent.glob("student_sr*"):

@@ -105,40 +105,45 @@ export function enlarge(plan: Enlarging, _: Convolution, tile: Tile, from: i32, 
 
 /** The trunk begins. */
 export function head(body: Body, layer: Convolution, tile: Tile, from: i32, to: i32): void {
-    for (let y = from; y < to; y++) {
-        for (let x = 0; x < body.wide; x += TILE_PX) {
-            for (let channel = 0; channel < layer.channels; channel += TILE_CHANNELS) {
-                sumShorts(layer, tile, channel, y, x);
-                begin(body, layer, tile, channel, y, x);
-            }
-        }
-        drawBorder(body, body.outer, y, layer.zero);
-    }
+    rows(body, layer, tile, from, to, Then.BEGIN);
 }
 
 /** The first convolution of a block, with its ReLU. */
 export function first(body: Body, layer: Convolution, tile: Tile, from: i32, to: i32): void {
-    for (let y = from; y < to; y++) {
-        for (let x = 0; x < body.wide; x += TILE_PX) {
-            for (let channel = 0; channel < layer.channels; channel += TILE_CHANNELS) {
-                sumActivations(layer, tile, channel, y, x);
-                activate(body, layer, tile, channel, y, x);
-            }
-        }
-        drawBorder(body, body.inner, y, 0);
-    }
+    rows(body, layer, tile, from, to, Then.ACTIVATE);
 }
 
 /** The second one, added to the trunk. */
 export function second(body: Body, layer: Convolution, tile: Tile, from: i32, to: i32): void {
+    rows(body, layer, tile, from, to, Then.ADD);
+}
+
+/** What becomes of a tile's sums. */
+const enum Then {
+    BEGIN,
+    ACTIVATE,
+    ADD,
+}
+
+/** A layer of the body, tile by tile; known while it is compiled, so that each kernel has its own loop. */
+@inline
+function rows(body: Body, layer: Convolution, tile: Tile, from: i32, to: i32, then: Then): void {
+    const picture = then === Then.ACTIVATE ? body.inner : body.outer;
+    const zero = then === Then.ACTIVATE ? 0 : layer.zero;
     for (let y = from; y < to; y++) {
         for (let x = 0; x < body.wide; x += TILE_PX) {
             for (let channel = 0; channel < layer.channels; channel += TILE_CHANNELS) {
-                sumActivations(layer, tile, channel, y, x);
-                add(body, layer, tile, channel, y, x);
+                if (then === Then.BEGIN) {
+                    sumShorts(layer, tile, channel, y, x);
+                    begin(body, layer, tile, channel, y, x);
+                } else {
+                    sumActivations(layer, tile, channel, y, x);
+                    if (then === Then.ADD) add(body, layer, tile, channel, y, x);
+                    else activate(body, layer, tile, channel, y, x);
+                }
             }
         }
-        drawBorder(body, body.outer, y, layer.zero);
+        drawBorder(body, picture, y, zero);
     }
 }
 

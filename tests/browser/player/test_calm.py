@@ -57,7 +57,7 @@ def flicker(page: Page, *, shots: int = 7) -> float:
     return float(np.mean([np.abs(one - other).mean() for one, other in pairwise(pictures)]))
 
 
-@pytest.mark.parametrize("engine", FLAGS)
+@pytest.mark.parametrize("engine", ["wasm", pytest.param("webgpu", marks=pytest.mark.slow)])  # by an emulated GPU
 def test_a_noisy_camera_flickers_less(playwright: Playwright, doubling: Path, tmp_path: Path, engine: str) -> None:
     camera = write_noisy_camera(tmp_path / "camera.y4m")
     browser = chromiums.launch(playwright, *FLAGS[engine], camera=camera)

@@ -134,6 +134,7 @@ def blend(bicubic: Frame, student: Frame, strength: float) -> Frame:
     return np.rint(bicubic + strength * (student.astype(np.float64) - bicubic)).astype(np.uint8)
 
 
+@pytest.mark.slow  # by an emulated GPU
 def test_webgpu_turns_and_blends_as_well(chromium_webgpu: Browser, tmp_path: Path) -> None:
     tiny = write_dialled(tmp_path / "tiny.onnx", geometry=TINY)
     bicubic = bicubics(PHOTO, GeometryParams(**TINY))

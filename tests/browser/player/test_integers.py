@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,9 @@ FAULTS = {truncated: "its hash differs", unequal: "fails its known-answer test"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_must_not_be_used_is_said_and_onnx_runtime_goes_on(open_player: Open, tmp_path: Path, fault) -> None:  # type: ignore[no-untyped-def]
+def test_what_must_not_be_used_is_said_and_onnx_runtime_goes_on(
+    open_player: Open, tmp_path: Path, fault: Callable[[Path], None]
+) -> None:
     contract = write_web_formed(tmp_path / "odd.onnx", estimator=None)
     fault(contract)
     page = open_player([contract], settings=ALONE)

@@ -92,7 +92,7 @@ def test_students_of_different_scales_are_not_compared(open_player: Open, studen
     assert difference(shown(page)[:, 330:], pythons(four, PHOTO)[:, 330:]) <= 1
 
 
-@pytest.mark.parametrize("engine", ["wasm", "webgpu"])
+@pytest.mark.parametrize("engine", ["wasm", pytest.param("webgpu", marks=pytest.mark.slow)])  # by an emulated GPU
 def test_a_snapshot_of_two_students_holds_bicubic_too(
     request: pytest.FixtureRequest, engine: str, tiny: Path, tiny_other: Path, tmp_path: Path
 ) -> None:

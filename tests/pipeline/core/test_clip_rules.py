@@ -14,6 +14,8 @@ from pipeline.core.clip_rules import check_clip, check_name, check_size
 from pipeline.core.clips import find_frames
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import encode_frame, write_frame
+from pipeline.core.params import Params
+from pipeline.core.paths import Paths
 from pipeline.core.split_file import read_split
 from pipeline.forecast import make_forecast
 from pipeline.split import split
@@ -104,8 +106,9 @@ def test_a_clip_with_a_fault_stops_no_stage_and_each_names_it(
     clip = make_clip(recorded.paths, "hand", FRAMES)
     fault(clip)
     before = tree(recorded.paths.raw)
-    for stage in (capture, teacher, split, make_forecast):
-        stage(recorded.paths, recorded.params)  # type: ignore[operator]
+    stages: list[Callable[[Paths, Params], object]] = [capture, teacher, split, make_forecast]
+    for stage in stages:
+        stage(recorded.paths, recorded.params)
         said = capsys.readouterr().out
         assert "is passed over" in said
         assert FAULTS[fault] in said
