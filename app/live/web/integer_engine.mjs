@@ -14,8 +14,7 @@ const COLOURS = 3;
 // The fields of the records of layers.ts, a word each.
 const BODY = "width height wide pixel rgba frame trunk outer inner picture".split(" ");
 const CONVOLUTION = "input inputRow inputPixel line lines steps channels weights sums times plus gain zero skip".split(" ");
-const ENLARGING =
-    "source sourceRow into width columns columnWeights rows rowWeights first end sourceFirst sourceEnd".split(" ");
+const ENLARGING = "source sourceRow into width columns columnWeights rows rowWeights first end sourceFirst sourceEnd".split(" ");
 
 /** A crew with its memory, and the networks that it computes. */
 export class IntegerEngine {
