@@ -4,7 +4,6 @@ The photographs are those that scikit-image and scikit-learn ship. They are smal
 never enlarged: a pixel of the truth covers at least one pixel of a photograph.
 """
 
-import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +19,7 @@ from torch import Generator, Tensor
 from pipeline.capture.wall import hang_wall
 from pipeline.core.clips import DEMO_CLIP
 from pipeline.core.geometry import Frame, crop_box
+from pipeline.core.hashing import sha256_of_all
 from pipeline.core.params import CameraParams, DemoParams, GeometryParams
 from training import camera as cameras
 from training.camera import clips, isp
@@ -192,8 +192,7 @@ def written_down(drawn: Drawn) -> dict[str, Any]:
 def code_version() -> str:
     """Changes with the code of the simulated camera: clips of another version are recorded again."""
     files = [*sorted(Path(cameras.__path__[0]).glob("*.py")), Path(__file__)]
-    sources = [file.read_bytes() for file in files]
-    return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
+    return sha256_of_all(files)[:16]
 
 
 def _pose_at(

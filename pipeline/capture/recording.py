@@ -1,8 +1,6 @@
 """Recording a source into a clip's folder, which appears when it is whole."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from pipeline.core.files import write_json
 from pipeline.core.frames import write_frame
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256_of_bytes
+from pipeline.core.lookahead import map_ahead
 from pipeline.core.progress import progress
 from pipeline.media.sources import Camera, Source, Video
 
@@ -54,30 +53,18 @@ def record(source: Source, destination: Path, *, frames: int, every: int = 1) ->
 
 def _write_frames(frames: Iterable[Frame], folder: Path, *, total: int) -> tuple[dict[str, str], list[int]]:
     """Write frames behind the back of the reader; gives file name -> hash, and their size [width, height]."""
-    waiting: deque[tuple[str, Future[str]]] = deque()
     hashes: dict[str, str] = {}
-    count, shape = 0, (0, 0)
-    with ThreadPoolExecutor(2) as writers:
-        for frame in _same_size(progress(frames, what="capture", total=total)):
-            shape = frame.shape[:2]
-            name = frame_name(count)
-            waiting.append((name, writers.submit(_write_and_hash, folder / name, frame)))
-            count += 1
-            if len(waiting) >= WAITING_FRAMES:
-                _gather(waiting, hashes)
-        while waiting:
-            _gather(waiting, hashes)
-    return hashes, [shape[1], shape[0]]
+    height, width = 0, 0
 
+    def write(numbered: tuple[int, Frame]) -> tuple[str, str, Frame]:
+        name = frame_name(numbered[0])
+        data = write_frame(folder / name, numbered[1])
+        return name, sha256_of_bytes(data), numbered[1]  # of the bytes in memory: what a disk made of them may be wrong
 
-def _write_and_hash(path: Path, frame: Frame) -> str:
-    """Of the bytes that are in memory: what a disk made of them is not known to be right."""
-    return sha256_of_bytes(write_frame(path, frame))
-
-
-def _gather(waiting: deque[tuple[str, Future[str]]], hashes: dict[str, str]) -> None:
-    name, write = waiting.popleft()
-    hashes[name] = write.result()
+    same = enumerate(_same_size(progress(frames, what="capture", total=total)))
+    for name, sha256, frame in map_ahead(write, same, threads=2, most=WAITING_FRAMES):
+        hashes[name], (height, width) = sha256, frame.shape[:2]
+    return hashes, [width, height]
 
 
 def _same_size(frames: Iterable[Frame]) -> Iterator[Frame]:

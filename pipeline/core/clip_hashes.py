@@ -51,6 +51,19 @@ def changed_files(clip: Path) -> dict[str, str]:
     return {file.name: fault for file in files if (fault := fault_of(file, noted))}
 
 
+def damage_of(clip: Path) -> str:
+    """How a recording differs from what was noted of it, and what to do; nothing where it does not."""
+    try:
+        wrong = changed_files(clip)
+    except SharpcamError as error:
+        return str(error)
+    if not wrong:
+        return ""
+    first, fault = next(iter(wrong.items()))
+    more = f", and {len(wrong) - 1} more files are not as recorded" if len(wrong) > 1 else ""
+    return f"{clip / first} {fault}{more}. {restore_or_accept(clip)}"
+
+
 def fault_of(file: Path, noted: Mapping[str, str]) -> str:
     """What is wrong with a file of a clip; nothing where it is as noted."""
     if file.name not in noted:

@@ -8,13 +8,14 @@ import sys
 import pytest
 from making import ROOT, Project, flipped, make_clip, photo, tree
 
-from pipeline import verify as verifying
-from pipeline.core.clip_hashes import HASHES, note_hashes
+from pipeline.core.clip_hashes import HASHES, note_hashes, noted_hashes
 from pipeline.core.errors import SharpcamError
 from pipeline.doctor import damage as doctors_finding
 from pipeline.register import register
 from pipeline.train.frame_cache import decoded_frames
-from pipeline.verify import main, restore, verify
+from pipeline.verify import parts
+from pipeline.verify.command import main, verify
+from pipeline.verify.restoring import restore
 
 
 def damage(file):
@@ -87,7 +88,7 @@ def test_what_is_whole_is_not_complained_of(kept, capsys):
     assert "all as they were written" in capsys.readouterr().out
     after = tree(kept.root)
     assert {name[:15] for name in after if after[name] != before.get(name)} == {"project/.cache/"}
-    assert len(list(verifying.recordings(kept.paths))) == 3 * 4 + 4
+    assert len(list(parts.recordings(kept.paths))) == 3 * 4 + 4
     (finding,) = doctors_finding(kept.paths)
     assert (finding.mark, finding.said[:10]) == ("ok", "none found")
 
@@ -163,4 +164,4 @@ def test_a_clip_whose_note_cannot_be_read_hinders_no_other(kept):
     damage(kept.paths.raw / "demo-00/000001.png")
     assert {finding.where[-7:] for finding in verify(kept.paths)} == {"demo-00", "aw/desk"}
     with pytest.raises(SharpcamError, match="is damaged"):
-        verifying.noted_hashes(kept.paths.raw / "desk")
+        noted_hashes(kept.paths.raw / "desk")

@@ -1,34 +1,21 @@
-"""Verify all that is not to change: recordings, the teacher's pictures, caches, weights, the registry, the database.
-
-python -m pipeline.verify             looks at every file
-python -m pipeline.verify --restore   first takes damaged recordings from DVC's cache
-
-Gives 1 where something is damaged. Nothing is ever removed: what is replaced lies in .cache/damaged afterwards.
-"""
+"""What is verified: a table of parts, each with what to look at in it and the next step where that is damaged."""
 
 import hashlib
-import json
 import re
 import sqlite3
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline.core.clip_hashes import HASHES, changed_files, fault_of, noted_hashes, restore_or_accept
+from pipeline.core.clip_hashes import HASHES, fault_of, noted_hashes
 from pipeline.core.clips import find_clips, find_frames
-from pipeline.core.command import none_runs, run_command
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import recall_json, write_bytes, write_json
-from pipeline.core.hashing import sha256, sha256_of_bytes
+from pipeline.core.hashing import sha256
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
-from pipeline.core.program import command_parser
-from pipeline.core.progress import progress
 from pipeline.student.catalogue import bundled_contracts, float_sha256, read_contract
 from pipeline.teacher.weight_files import FILES, accepted
 from pipeline.tracking import registry
@@ -37,7 +24,6 @@ from pipeline.train.frame_cache import Store, stores
 
 OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")  # in DVC's cache, below the first two digits of its MD5
 CHANGED = "was changed or damaged"
-USERS = ("capture", "teacher", "split", "train", "export", "evaluate")  # stages that read or write recordings
 
 
 @dataclass(frozen=True)
@@ -55,22 +41,6 @@ class Part:
 
     checks: Callable[[Paths], Iterator[Check]]
     remedy: str  # the next step; {where} is what the check named
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is damaged in one place, and the next step."""
-
-    where: str
-    faults: tuple[tuple[str, str], ...]  # (name, what is wrong)
-    looked_at: int  # in that place
-    remedy: str
-
-    def sentence(self) -> str:
-        """For people."""
-        (name, fault), *more = self.faults
-        rest = f"; {len(self.faults)} of {self.looked_at} are not well" if more else ""
-        return f"{self.where}: {name} {fault}{rest}"
 
 
 def recordings(paths: Paths) -> Iterator[Check]:
@@ -95,12 +65,13 @@ def teacher_pictures(paths: Paths) -> Iterator[Check]:
 
 def dvc_cache(paths: Paths) -> Iterator[Check]:
     """Each object against the MD5 that it is named by, which DVC itself believes unread."""
-    for file in sorted(_objects(paths).glob("??/*")):
+    for file in sorted(cached_objects(paths).glob("??/*")):
         if OBJECT.fullmatch(file.name):
-            yield Check(str(_objects(paths)), f"{file.parent.name}/{file.name}", partial(_fault_of_object, file))
+            yield Check(str(cached_objects(paths)), f"{file.parent.name}/{file.name}", partial(_fault_of_object, file))
 
 
-def _objects(paths: Paths) -> Path:
+def cached_objects(paths: Paths) -> Path:
+    """Where DVC keeps its objects, each under its MD5."""
     return paths.root / ".dvc/cache/files/md5"
 
 
@@ -242,90 +213,3 @@ PARTS = {
     "weights that ship": Part(bundled, 'Bring that file back with "git checkout", or install sharpcam again.'),
     "downloads": Part(downloads, 'Move that file away and run "python -m pipeline.weights get all".'),
 }
-
-
-def verify(paths: Paths) -> list[Finding]:
-    """Look at everything; gives what is damaged, in the order of PARTS, and notes for the doctor how it went."""
-    checks = [(part, check) for part in PARTS.values() for check in part.checks(paths)]
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    looked_at: dict[tuple[str, str], int] = {}
-    for part, check in progress(checks, what="verify", unit="file"):
-        place = check.where, part.remedy.format(where=check.where) or restore_or_accept(Path(check.where))
-        looked_at[place] = looked_at.get(place, 0) + 1
-        if fault := check.fault():
-            found.setdefault(place, []).append((check.name, fault))
-    findings = [Finding(where, tuple(faults), looked_at[where, fix], fix) for (where, fix), faults in found.items()]
-    write_json(paths.verified, {"at": time.time(), "files": len(checks), "findings": len(findings)})
-    return findings
-
-
-def restore(paths: Paths) -> Iterator[Path]:
-    """Take what is damaged or missing in recordings from DVC's cache; gives each file that is whole again.
-
-    A file is taken only where it has the hash that was noted; the damaged one moves to .cache/damaged.
-    """
-    with none_runs(USERS, paths=paths):
-        wanted = {clip / name: noted_hashes(clip) for clip in _readable(paths) for name in changed_files(clip)}
-        for file, noted in wanted.items():
-            if (whole := _whole_object(file, noted.get(file.name, ""), paths)) is None:
-                continue
-            if file.exists():
-                away = paths.cache / "damaged" / f"{file.parent.name} {time.time_ns()} {file.name}"
-                away.parent.mkdir(parents=True, exist_ok=True)
-                file.replace(away)
-            write_bytes(file, whole)
-            yield file
-
-
-def _readable(paths: Paths) -> Iterator[Path]:
-    """The recordings whose note can be read."""
-    for clip in find_clips(paths.raw):
-        with suppress(SharpcamError):
-            noted_hashes(clip)
-            yield clip
-
-
-def _whole_object(file: Path, hashed: str, paths: Paths) -> bytes | None:
-    """The bytes of a recording's file in any version of the data that DVC keeps."""
-    place = f"{file.parent.name}/{file.name}"
-    for listing in sorted(_objects(paths).glob("??/*.dir")):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            for entry in json.loads(listing.read_bytes()):
-                if entry["relpath"] == place:
-                    data: bytes = (_objects(paths) / entry["md5"][:2] / entry["md5"][2:]).read_bytes()
-                    if sha256_of_bytes(data) == hashed:
-                        return data
-    return None
-
-
-def show(findings: Sequence[Finding], paths: Paths) -> None:
-    """Print what was found. Raises SharpcamError where that is something."""
-    for finding in findings:
-        print(f"{finding.sentence()}\n  → {finding.remedy}", flush=True)
-    for clip in find_clips(paths.raw):
-        if not (clip / HASHES).exists():
-            print(f'{clip} has no hashes to be held to yet: the next "dvc repro" notes them', flush=True)
-    files = recall_json(paths.verified).get("files", 0)
-    if findings:
-        places = "1 place is" if len(findings) == 1 else f"{len(findings)} places are"
-        raise SharpcamError(f"{places} damaged. Do what is written below each, and verify again.")
-    print(f"verify: {files} files, all as they were written", flush=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Verify, after restoring where that is asked for; gives the exit status."""
-    parser = command_parser("pipeline.verify", __doc__)
-    parser.add_argument("--restore", action="store_true", help="first take damaged recordings from DVC's cache")
-    asked = parser.parse_args(arguments)
-
-    def work() -> None:
-        paths = Paths.of_project()
-        for file in restore(paths) if asked.restore else ():
-            print(f"verify: restored {file}", flush=True)
-        show(verify(paths), paths)
-
-    return run_command(work)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,7 @@
+"""The command `python -m pipeline.verify`."""
+
+import sys
+
+from pipeline.verify.command import main
+
+sys.exit(main())
