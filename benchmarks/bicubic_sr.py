@@ -7,7 +7,6 @@ python -m benchmarks.bicubic_sr --photos FOLDER --minutes 60      # trains them,
 """
 
 import argparse
-import hashlib
 import json
 import sys
 import time
@@ -22,9 +21,11 @@ from torch import Tensor, nn
 from benchmarks.contestants import FAMILY
 from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
+from pipeline.core.hashing import sha256_of_text
 from pipeline.core.paths import Paths
+from pipeline.families.photographs import PICTURES
 from pipeline.pretrain.loop import Budget, kept, percent_bar
-from pipeline.pretrain.photos import PICTURES, Photos, load_photos, read_photo
+from pipeline.pretrain.photos import Photos, load_photos, photo_tensor
 from pipeline.pretrain.weights import channels_last
 from training import checkpoints
 from training.bicubic import CANDIDATES, LUMA_SHARE, SCALE, BicubicPairs, even, halve, luma_loss, luma_psnr
@@ -94,7 +95,7 @@ def fingerprint(model: nn.Module, photos: Photos) -> str:
         "crops": [BATCH_SIZE, CROP_PX, CANDIDATES],
         "seed": SEED,
     }
-    return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
+    return sha256_of_text(json.dumps(settings, sort_keys=True) + photos.digest())
 
 
 def losses(run: EmaTrainer, pairs: BicubicPairs, budget: Budget) -> Iterator[float]:
@@ -111,7 +112,7 @@ def pictures_in(folder: Path) -> dict[str, Tensor]:
     files = sorted(file for file in folder.glob("*") if file.suffix.lower() in PICTURES | {".bmp"})
     if not files:
         raise SharpcamError(f"No pictures in {folder}. Name a folder of PNG, BMP or JPEG files.")
-    return {file.stem: even(read_photo(file, smallest_px=SMALLEST_PX))[None] for file in files}
+    return {file.stem: even(photo_tensor(file, smallest_px=SMALLEST_PX))[None] for file in files}
 
 
 @torch.inference_mode()

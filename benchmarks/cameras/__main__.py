@@ -14,9 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cameras.families import FAMILIES, Family
 from benchmarks.cameras.methods import Method, Student, methods
-from benchmarks.cameras.pictures import photographs
 from benchmarks.cameras.real import RealScore, look_at, real_table
 from benchmarks.cameras.scoring import MODES, Scores, as_json, material, score_family
 from benchmarks.cameras.sheet import check_suffix, draw, encoded
@@ -31,6 +29,8 @@ from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress_bar
 from pipeline.enhance.upscaler import Upscaler
+from pipeline.families.families import FAMILIES, Family
+from pipeline.families.photographs import photographs
 
 
 def main(arguments: list[str] | None = None) -> int:

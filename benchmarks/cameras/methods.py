@@ -5,7 +5,7 @@ it gives is an Enlarging, which doubles a frame. To add one: a class with `name`
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import KERNELS, Frame
-from pipeline.core.params import GeometryParams, Params
+from pipeline.core.params import Params
 from pipeline.core.paths import Paths
 from pipeline.enhance.upscaler import Upscaler, load_upscaler
 from pipeline.student.catalogue import Model, bundled_contracts
@@ -99,7 +99,7 @@ class Teacher:
         return self.estimator.estimate(evenly_spread(frames, LOOKED_AT))
 
     def _enhance(self, frame: Frame, *, dials: Dials | None) -> Frame:
-        return at_twice(self.chain.with_dials(dials), frame.shape[1], frame.shape[0]).enhance(frame).frame
+        return self.chain.with_dials(dials).doubled(frame)
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,6 @@ class Network:
         with torch.inference_mode():
             picture = self.model(*given)[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
         return np.ascontiguousarray(picture)
-
-
-def at_twice(chain: Chain, width: int, height: int) -> Chain:
-    """`chain` with a target of twice `width` x `height`: nothing is cropped, and only what overshot is reduced."""
-    doubled_size = GeometryParams(width=SCALE * width, height=SCALE * height, scale=SCALE, fit="crop")
-    return replace(chain, geometry=doubled_size)
 
 
 def doubled(frame: Frame, *, kernel: str) -> Frame:

@@ -1,6 +1,5 @@
 """Scores of every method on every family, once as frames of one clip and once as lone pictures."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cameras import measures
-from benchmarks.cameras.families import Family
 from benchmarks.cameras.methods import BICUBIC, Enlarging, Method, doubled
 from pipeline.core.geometry import Frame
+from pipeline.core.hashing import sha256_of_bytes
+from pipeline.families.families import Family
 
 STILL_SCENES = 2  # of the photographs: flicker costs as many more pictures as they have frames
 STILL_FRAMES = 3  # the last ones of a still shot
@@ -128,7 +128,7 @@ def score_picture(frame: Frame, truth: Frame, begun: Callable[[Frame], Enlarging
 
 def enlarged(frame: Frame, enlarging: Enlarging, memo: Memo) -> Frame:
     """What `enlarging` makes of `frame`, computed once."""
-    key = enlarging.dials, hashlib.sha256(frame.tobytes()).hexdigest()
+    key = enlarging.dials, sha256_of_bytes(frame.tobytes())
     if key not in memo:
         memo[key] = enlarging.enhance(frame)
     return memo[key]

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from benchmarks.cameras.families import Family
 from benchmarks.cameras.methods import BICUBIC, Method, doubled
 from benchmarks.cameras.real import spread_moments
 from benchmarks.cameras.scoring import material
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
+from pipeline.families.families import Family
 
 CUT_PX = 280  # side of a cut-out
 CAPTION_PX = 22

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.cameras import measures
-from benchmarks.cameras.families import SEED, Family
 from benchmarks.cameras.scoring import mean
 from benchmarks.cameras.streams import STREAMS, Stream
 from benchmarks.cameras.tables import markdown
 from pipeline.core.geometry import Frame
 from pipeline.enhance.upscaler import Upscaler
+from pipeline.families.families import SEED, Family
 from pipeline.student.calm import Calm
 
 FRAMES = 24

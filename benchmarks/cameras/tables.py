@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from benchmarks.cameras.families import FAMILIES
 from benchmarks.cameras.methods import BICUBIC
 from benchmarks.cameras.scoring import MODES, Score, Scores, mean
+from pipeline.families.families import FAMILIES
 
 TITLES = {"clip": "Frames of one clip", "single": "Lone pictures"}
 MEASURES: dict[str, tuple[str, Callable[[Score], float]]] = {

@@ -165,6 +165,7 @@ class EvaluateParams(Section):
 
     sample_frames: PositiveInt
     speed_runs: PositiveInt
+    family_photographs: Annotated[int, Field(ge=0, le=8)] = 2
 
 
 class Params(Section):

@@ -97,6 +97,11 @@ class Paths:
         return self.root / "data/teacher"
 
     @property
+    def teacher_families(self) -> Path:
+        """What the teacher's chain gains over bicubic in each family of cameras."""
+        return self.teacher / "families.json"
+
+    @property
     def split(self) -> Path:
         return self.root / "data/split.json"
 

@@ -8,6 +8,7 @@ from pipeline.core.hashing import sha256
 from pipeline.core.params import Params
 from pipeline.core.paths import Paths
 from pipeline.core.split_file import read_split
+from pipeline.evaluate import families
 from pipeline.evaluate.cameras import on_clips
 from pipeline.evaluate.gate import as_table, cameras_as_table, gate, summary, verdict
 from pipeline.evaluate.samples import write_samples
@@ -29,9 +30,11 @@ def evaluate(paths: Paths, params: Params) -> None:
     clips = measure_clips(places, students, paths, params.geometry)
     scores = means(clips.values())
     passed = gate(scores, students["student"].contract)
-    sentences = verdict(scores, passed)
+    found = families.on_families(students["student"], paths, photos=params.evaluate.family_photographs)
+    sentences = [*verdict(scores, passed), *families.sentences(found)]
     judged = {"methods": scores, "frames": len(places), "gate": passed, "verdict": sentences}
     judged |= {"student_sha256": sha256(paths.student_onnx), "data_sha256": data_sha256(places, paths)}
+    judged |= {"families": found} if found else {}
     judged |= {"cameras": (cameras := by_camera(clips, places, paths))}
     judged |= {"dials": dials} if (dials := contestants.dials_by_clip("student")) else {}
     write_json(paths.evaluation, judged)
@@ -41,6 +44,8 @@ def evaluate(paths: Paths, params: Params) -> None:
     log_to_run(judged, paths)
     print(as_table(scores))
     print(cameras_as_table(cameras))
+    if found:
+        print(families.as_table(found))
     print("\n".join(sentences))
 
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.cameras.codecs import H264, Codec, Jpeg, Vp9
 from pipeline.core.geometry import Frame
+from pipeline.families.codecs import H264, Codec, Jpeg, Vp9
 
 SEED = 17
 SCALE = 2

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import imdecode
 from pipeline.core.geometry import Frame
-from pipeline.pretrain.photos import PICTURES, read_photo
 
 IN_SCIKIT_IMAGE = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "page.png")
 IN_SCIKIT_LEARN = ("china.jpg", "flower.jpg")
+PICTURES = {".jpg", ".jpeg", ".png"}
 MOST_PX = (640, 480)  # (width, height) of what is used
 MULTIPLE = 4  # of the sides: half of them must be even for 4:2:0
 SMALLEST_PX = 64
@@ -26,7 +27,7 @@ def photographs(folder: Path | None, *, at_most: int | None) -> dict[str, Frame]
     if at_most is not None and at_most < 1:
         raise SharpcamError(f"--at-most is {at_most}, and at least one photograph is needed. Give a larger number.")
     found = sorted(shipped() if folder is None else pictures_in(folder))
-    return {file.stem: cut(as_frame(file)) for file in spread(found, at_most=at_most)}
+    return {file.stem: cut(read_photo(file, smallest_px=SMALLEST_PX)) for file in spread(found, at_most=at_most)}
 
 
 def shipped() -> Iterator[Path]:
@@ -61,9 +62,17 @@ def spread(found: list[Path], *, at_most: int | None) -> list[Path]:
     return [found[int(at)] for at in np.linspace(0, len(found) - 1, at_most).round()]
 
 
-def as_frame(file: Path) -> Frame:
-    """The picture in `file`, (H, W, 3) uint8 RGB. Raises SharpcamError where it is broken or tiny."""
-    return np.ascontiguousarray(read_photo(file, smallest_px=SMALLEST_PX).numpy().transpose(1, 2, 0))
+def read_photo(path: Path, *, smallest_px: int) -> Frame:
+    """The picture at `path`, (H, W, 3) uint8 RGB. Raises SharpcamError where it is broken or too small."""
+    picture = imdecode(path.read_bytes(), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise SharpcamError(f"{path} is no picture that can be read. Remove or replace it and run again.")
+    if min(picture.shape[:2]) < smallest_px:
+        raise SharpcamError(
+            f"{path} is {picture.shape[1]}x{picture.shape[0]}, and {smallest_px} pixels are needed each way. "
+            "Remove it, or put a larger one there."
+        )
+    return np.ascontiguousarray(picture[..., ::-1])
 
 
 def cut(photo: Frame) -> Frame:

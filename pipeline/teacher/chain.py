@@ -23,6 +23,8 @@ from pipeline.teacher.steps import STEPS
 
 PREFIX_CHARACTERS = 32  # of a fingerprint, 128 bits
 
+SCALE = 2  # of what a student makes, which a chain is compared at
+
 
 @dataclass(frozen=True)
 class Enhanced:
@@ -109,6 +111,12 @@ class Chain:
     def uses_gpu(self) -> bool:
         """Whether a step computes on another device than the CPU."""
         return any(step.device != "cpu" for _, step in self.steps)
+
+    def doubled(self, frame: Frame) -> Frame:
+        """What it makes of `frame` (h, w, 3) uint8 with twice its size for a target: (2h, 2w, 3) uint8."""
+        height, width = frame.shape[:2]
+        target = GeometryParams(width=SCALE * width, height=SCALE * height, scale=SCALE, fit="crop")
+        return replace(self, geometry=target).enhance(frame).frame
 
     def enhance(self, frame: Frame, *, cache: StepCache | None = None, key: str = "") -> Enhanced:
         """The target picture of a raw `frame` (H, W, 3) uint8; `key` names the frame in the cache."""

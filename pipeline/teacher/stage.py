@@ -25,6 +25,7 @@ from pipeline.teacher.chain import Chain, build_chain
 from pipeline.teacher.device import Engine
 from pipeline.teacher.estimate import estimate, first_readable
 from pipeline.teacher.executor import Job, Result, local_results
+from pipeline.teacher.families import note_gains
 from pipeline.teacher.ray_executor import ray_results, require_ray
 from pipeline.teacher.statuses import Status, end_cut_line, log_file, read_statuses, status_of
 from pipeline.teacher.steady import forget, neighbours, with_fused
@@ -51,6 +52,8 @@ def teacher(paths: Paths, params: Params) -> None:
         record_backends(paths.teacher / clip.name, chains[clip])
     failures = compute(results, log=log_file(paths), known=known, total=len(pending)) if pending else {}
     forget(paths)
+    if params.teacher.executor == "local":  # workers of Ray may have the GPU that this process lacks
+        note_gains(chain, paths, photos=params.evaluate.family_photographs)
     for clip in clips:
         write_recipe(paths.teacher / clip.name, jobs_of[clip], chains[clip], known)
     summarise(jobs, pending, known, failures)

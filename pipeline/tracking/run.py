@@ -211,6 +211,7 @@ def log_evaluation(run: Run, judged: Mapping[str, Any], paths: Paths) -> None:
     flat = flatten(judged["methods"])
     run.log_metrics({f"evaluation.{name}": float(value) for name, value in flat.items()})
     run.log_metrics(camera_figures(judged))
+    run.log_metrics({f"families.{name}": float(gain) for name, gain in flatten(judged.get("families", {})).items()})
     run.set_tag("gate", json.dumps(judged["gate"]))
     for file in (paths.evaluation, paths.samples):
         if file.exists():

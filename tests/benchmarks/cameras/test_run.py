@@ -11,12 +11,12 @@ from making import ROOT
 from skimage.data import astronaut
 
 from benchmarks.cameras.__main__ import main
-from benchmarks.cameras.families import Family
 from benchmarks.cameras.methods import Enlarging, Resize, doubled
 from benchmarks.cameras.real import Moment
 from benchmarks.cameras.scoring import MODES, material, score_family
 from benchmarks.cameras.sheet import CUT_PX
 from benchmarks.cameras.tables import report, worst_family, worst_sentence
+from pipeline.families.families import Family
 
 FAMILIES_ASKED = ["A_jpeg90", "C_sharpened"]
 

@@ -5,9 +5,9 @@ import pytest
 from making import photo
 
 from benchmarks.cameras import steadying
-from benchmarks.cameras.families import Family
 from benchmarks.cameras.steadying import PLAIN, StreamScore, calmed, score, steadying_table
 from benchmarks.cameras.streams import ROOM_PX, STREAMS, Stream, crossed, panned, shaken, standing
+from pipeline.families.families import Family
 
 FRAMES = 8
 

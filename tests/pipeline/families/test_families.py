@@ -8,8 +8,8 @@ import pytest
 from making import ROOT
 from skimage.data import astronaut
 
-from benchmarks.cameras.codecs import H264, Jpeg, Vp9
-from benchmarks.cameras.families import FAMILIES, SEED, Family, bicubic_rows, half_of_area, half_of_light
+from pipeline.families.codecs import H264, Jpeg, Vp9
+from pipeline.families.families import FAMILIES, SEED, Family, bicubic_rows, half_of_area, half_of_light
 
 HELD_OUT = [name for name, family in FAMILIES.items() if family.held_out]
 

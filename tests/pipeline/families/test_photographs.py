@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.cameras.pictures import cut, photographs, spread
 from pipeline.core.errors import SharpcamError
+from pipeline.families.photographs import cut, photographs, spread
 
 
 def test_without_a_folder_those_that_packages_ship_are_taken():
