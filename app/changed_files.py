@@ -6,7 +6,6 @@ python -m app.changed_files
 and output, which reads only; DVC keeps what it hashed by time and size, so that only files that changed are read.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 
 from app.dvc_files import outputs, recipes
 from pipeline.core.files import recall_json, write_json
+from pipeline.core.hashing import sha256_of_text
 from pipeline.core.paths import Paths
 
 OLDEST_S = 120  # a frame written over in place changes no folder's time; so ask again after that
@@ -60,11 +60,9 @@ def stamp(paths: Paths) -> str:
     read_or_written = {
         path for recipe in recipes(paths).values() for path in [*recipe.get("deps", []), *outputs(recipe)]
     }
-    digest = hashlib.sha256()
-    for path in sorted(read_or_written | {"dvc.yaml", "dvc.lock", ".dvcignore"}):
-        for place in _with_contents(paths.root / path):
-            digest.update(f"{place.relative_to(paths.root)} {_time_and_size(place)}\n".encode())
-    return digest.hexdigest()
+    looked_at = sorted(read_or_written | {"dvc.yaml", "dvc.lock", ".dvcignore"})
+    places = (place for path in looked_at for place in _with_contents(paths.root / path))
+    return sha256_of_text("".join(f"{place.relative_to(paths.root)} {_time_and_size(place)}\n" for place in places))
 
 
 def _with_contents(path: Path) -> list[Path]:

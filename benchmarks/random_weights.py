@@ -3,7 +3,6 @@
 For benchmarks and tests only. No stage imports this, and outside the `with` block the hashes are refused as ever.
 """
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.core.hashing import sha256
 from pipeline.teacher import weight_files
 from pipeline.teacher.networks import NETWORKS, Network
 from training import checkpoints
@@ -44,9 +44,7 @@ def make_up(name: str, *, folder: Path) -> None:
         return
     path = folder / NETWORKS[name].file
     torch.save({"params": random_state(NETWORKS[name])}, path)
-    with path.open("rb") as handle:
-        sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
-    known = replace(weight_files.FILES[path.name], bytes=path.stat().st_size, sha256=sha256)
+    known = replace(weight_files.FILES[path.name], bytes=path.stat().st_size, sha256=sha256(path))
     weight_files.FILES[path.name] = known
 
 

@@ -7,10 +7,8 @@ a process of its own. Quality is measured on validation frames: this project's, 
 """
 
 import argparse
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -27,6 +25,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes, write_json
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
+from pipeline.core.timing import median_ms
 from pipeline.evaluate.scores import Scores, score
 from pipeline.evaluate.stage import validation_places
 from pipeline.student.engines import ENGINES, Running, machine
@@ -141,12 +140,7 @@ def with_ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def calibration_ms() -> float:
     """What a fixed matrix product takes just now: tells machines, and how busy they are, apart."""
     square = np.ones((CALIBRATION_PX, CALIBRATION_PX), np.float32)
-    times = []
-    for _ in range(7):
-        started = time.perf_counter()
-        square @ square
-        times.append(1e3 * (time.perf_counter() - started))
-    return round(statistics.median(times), 2)
+    return round(median_ms(lambda: square @ square, runs=7), 2)
 
 
 if __name__ == "__main__":

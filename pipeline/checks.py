@@ -3,7 +3,6 @@
 python -m pipeline.checks
 """
 
-import hashlib
 import statistics
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame, fit
+from pipeline.core.hashing import sha256_of_text
 from pipeline.core.params import GeometryParams, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
@@ -67,13 +67,11 @@ def check_file(clip: str, paths: Paths) -> Path:
 
 def state(clip: Path, paths: Paths, geometry: GeometryParams) -> str:
     """A hash of all that the measures of a clip depend on, without reading a picture."""
-    digest = hashlib.sha256(f"{MEASURED_BY} {geometry.model_dump_json()}".encode())
+    parts = [f"{MEASURED_BY} {geometry.model_dump_json()}"]
     for folder in (clip, paths.teacher / clip.name):
-        for frame in find_frames(folder):
-            status = frame.stat()
-            digest.update(f"{frame.name} {status.st_size} {status.st_mtime_ns} ".encode())
-        digest.update(b"|")
-    return digest.hexdigest()
+        statuses = [(frame.name, frame.stat()) for frame in find_frames(folder)]
+        parts += [f"{name} {status.st_size} {status.st_mtime_ns} " for name, status in statuses] + ["|"]
+    return sha256_of_text("".join(parts))
 
 
 def known_measures(clip: Path, paths: Paths, geometry: GeometryParams) -> list[Measures] | None:

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.command import none_runs, run_command
+from pipeline.core.command import no_stage_runs, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
 from pipeline.tracking.client import deleted_runs, files_of, refuse_anothers_store, store_exists, tracking_uri
 
-STAGES = ("capture", "teacher", "split", "train", "export", "evaluate")
 KEEPING = ("dvc", "gc", "--all-commits", "--all-experiments", "--force")  # and what is in the working folder
 Found = dict[str, int]  # what -> bytes
 
@@ -63,7 +62,7 @@ def _children(folder: str) -> Callable[[Paths], Found]:
 
 
 def _remove_children(paths: Paths, items: Iterable[str]) -> None:
-    with none_runs(STAGES, paths=paths):
+    with no_stage_runs(paths):
         for item in items:
             path = paths.cache / item
             if path.is_dir():
@@ -91,7 +90,7 @@ def _unused_versions(paths: Paths) -> Found:
 
 
 def _remove_versions(paths: Paths, _: Iterable[str]) -> None:
-    with none_runs(STAGES, paths=paths):
+    with no_stage_runs(paths):
         _run(paths, *KEEPING)
 
 

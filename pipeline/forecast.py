@@ -3,7 +3,6 @@
 python -m pipeline.forecast
 """
 
-import hashlib
 import statistics
 import sys
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.geometry import Frame
+from pipeline.core.hashing import sha256_of_text
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
@@ -42,12 +42,10 @@ def forecast_file(paths: Paths) -> Path:
 
 def state(paths: Paths, params: Params) -> str:
     """A hash of what a forecast depends on: parameters, and which frames and pictures there are."""
-    digest = hashlib.sha256((params.teacher.model_dump_json() + params.geometry.model_dump_json()).encode())
-    digest.update(params.capture.model_dump_json().encode())
-    for home in (paths.inbox, paths.raw, paths.teacher):
-        for clip in find_clips(home):
-            digest.update(f"{clip.name} {clip.stat().st_mtime_ns} {len(find_frames(clip))} ".encode())
-    return digest.hexdigest()
+    settings = [part.model_dump_json() for part in (params.teacher, params.geometry, params.capture)]
+    clips = (clip for home in (paths.inbox, paths.raw, paths.teacher) for clip in find_clips(home))
+    found = [f"{clip.name} {clip.stat().st_mtime_ns} {len(find_frames(clip))} " for clip in clips]
+    return sha256_of_text("".join(settings + found))
 
 
 def known_forecast(paths: Paths, params: Params) -> Forecast | None:

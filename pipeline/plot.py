@@ -3,33 +3,16 @@
 python -m pipeline.plot --log-path training_logs/training_log.csv
 """
 
-import csv
 import sys
 from pathlib import Path
 
 from pipeline.core.command import run_command
-from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
+from pipeline.core.training_log import read_log
 
-COLUMNS = ("epoch", "train_loss", "train_psnr", "val_loss", "val_psnr")
 SIZE_INCHES = (7.0, 4.2)
 DPI = 120
-
-
-def read_log(log: Path) -> dict[str, list[float]]:
-    """The columns of a training log. Raises SharpcamError where it is missing, empty or no such log."""
-    if not log.is_file():
-        raise SharpcamError(f'No training log at {log}. Run "dvc repro train" first, or give --log-path.')
-    with log.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    try:
-        columns = {name: [float(row[name]) for row in rows] for name in COLUMNS}
-    except (KeyError, TypeError, ValueError):
-        raise SharpcamError(f"{log} is no training log: the columns {','.join(COLUMNS)} are expected.") from None
-    if not rows:
-        raise SharpcamError(f"{log} has no epoch yet. Wait for the first to end.")
-    return columns
 
 
 def plot_log(log: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from pipeline.core.clips import camera_of, find_clips, find_frames
 from pipeline.core.command import stage_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
-from pipeline.core.frames import png_size, read_frame
+from pipeline.core.frames import PNG_SIGNATURE, png_size, read_frame
 from pipeline.core.params import GeometryParams, Params
 from pipeline.core.paths import Paths
 from pipeline.core.split_file import Part, Rule, Split, read_split
@@ -95,7 +95,7 @@ def frame_size(path: Path) -> tuple[int, int]:
     """(width, height) from the header of a PNG file."""
     with path.open("rb") as file:
         header = file.read(24)
-    if header[:8] != b"\x89PNG\r\n\x1a\n" or len(header) < 24:
+    if header[:8] != PNG_SIGNATURE or len(header) < 24:
         read_frame(path)  # says what is wrong with it
     return png_size(header)
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from training.pictures import decibels
 from training.restoration import busiest, mean_of_roots, random_crop
 
 SCALE = 2
@@ -48,7 +49,7 @@ def luma_psnr(pictures: Tensor, truth: Tensor, *, shave_px: int = SCALE) -> Tens
     """PSNR in dB on luma of `pictures` against `truth`, both (N, 3, H, W) uint8, without a border: (N,)."""
     inner = (slice(None), slice(None), slice(shave_px, -shave_px), slice(shave_px, -shave_px))
     difference = luma(pictures[inner]) - luma(truth[inner])
-    return 10 * torch.log10(255**2 / difference.square().mean(dim=(1, 2)).clamp_min(1e-10))
+    return decibels(difference.square().mean(dim=(1, 2)))
 
 
 def luma_loss(restored: Tensor, truth: Tensor, _raw: Tensor) -> Tensor:

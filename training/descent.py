@@ -1,6 +1,5 @@
 """One training run of a restoring network: optimiser, schedule and the average of its weights, as one thing to keep."""
 
-import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -11,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from training.restoration import restoration_loss
+from training.schedule import warmup_then_cosine
 
+FINAL_SHARE = 0.001  # of the highest learning rate, where the cosine ends
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # of what a model makes of a batch, of the truth, of the raw frames
 
 
@@ -27,12 +28,9 @@ class OptimizerSettings:
     workers: int  # threads that share a batch
 
     def rate(self, *, step: int, spent: float) -> float:
-        """The learning rate after `step` steps and the share `spent` of the whole training.
-
-        A linear warm-up by step, times half a cosine down to a thousandth.
-        """
-        warmth = min(1.0, (step + 1) / self.warmup_steps)
-        return self.learning_rate * warmth * (0.001 + 0.999 * (1 + math.cos(math.pi * spent)) / 2)
+        """The learning rate after `step` steps and the share `spent` of the whole training."""
+        share = warmup_then_cosine(step, warmup_steps=self.warmup_steps, spent=spent, final_share=FINAL_SHARE)
+        return self.learning_rate * share
 
 
 class EmaTrainer:

@@ -3,7 +3,6 @@
 A student with dials is told those of the camera with each crop and each frame.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from torch.utils.data import DataLoader
 from training.losses import frequency_l1, l1
 from training.metrics import psnr
 from training.pairs import Crops, Pair, Pairs, RandomCrops, WholeFrames, loader, to_device_if_it_fits, to_picture
+from training.schedule import warmup_then_cosine
 
 Row = dict[str, float]  # one epoch: epoch, train_loss, train_psnr, val_loss, val_psnr
 
@@ -69,8 +69,7 @@ class Distillation(lightning.LightningModule):
     def _rate(self, step: int, steps: int) -> float:
         warmup = max(1, round(self.schedule.warmup_share * steps))
         spent = min(1.0, step / max(1, steps))
-        end = self.schedule.final_rate_share
-        return min(1.0, (step + 1) / warmup) * (end + (1 - end) * (1 + math.cos(math.pi * spent)) / 2)
+        return warmup_then_cosine(step, warmup_steps=warmup, spent=spent, final_share=self.schedule.final_rate_share)
 
     def on_train_epoch_start(self) -> None:
         self._seen = {"train_loss": [], "train_psnr": [], "val_loss": [], "val_psnr": []}

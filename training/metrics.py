@@ -3,29 +3,22 @@
 import torch
 from torch import Tensor
 
-from training.pictures import luma
+from training.pictures import PEAK, decibels, luma, to_levels
 
-PEAK = 255.0
 MIDDLE = 128.0
 SSIM_SIDE, SSIM_SIGMA = 11, 1.5
 
 
-def to_8_bit(pictures: Tensor) -> Tensor:
-    """`pictures` clamped and rounded to whole levels, float 0..255."""
-    levels: Tensor = (pictures.float().clamp(0, 1) * PEAK).round()
-    return levels
-
-
 def psnr(pictures: Tensor, targets: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB of the 8-bit pictures (N,): RGB, peak 255; equal pictures give 100 dB."""
-    error = (to_8_bit(pictures) - to_8_bit(targets)).double().square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(PEAK**2 / error.clamp_min(PEAK**2 * 1e-10))).float()
+    error = (to_levels(pictures) - to_levels(targets)).double().square().mean(dim=(1, 2, 3))
+    return decibels(error).float()
 
 
 def ssim(pictures: Tensor, targets: Tensor) -> Tensor:
     """Structural similarity (N,) of the 8-bit luma, Gaussian window 11/1.5, no padding (Wang et al. 2004)."""
     x, y = (
-        luma(to_8_bit(each))[:, 0] - MIDDLE for each in (pictures, targets)
+        luma(to_levels(each))[:, 0] - MIDDLE for each in (pictures, targets)
     )  # variances keep their digits about zero
     mean_x, mean_y, square_x, square_y, product = _window(torch.stack((x, y, x * x, y * y, x * y)))
     variances = square_x - mean_x**2 + square_y - mean_y**2
@@ -39,7 +32,7 @@ def ssim(pictures: Tensor, targets: Tensor) -> Tensor:
 
 def mean_absolute(pictures: Tensor, targets: Tensor) -> Tensor:
     """Mean absolute difference (N,) of the 8-bit pictures, 0..1."""
-    return (to_8_bit(pictures) - to_8_bit(targets)).abs().mean(dim=(1, 2, 3)) / PEAK
+    return (to_levels(pictures) - to_levels(targets)).abs().mean(dim=(1, 2, 3)) / PEAK
 
 
 def _window(planes: Tensor) -> Tensor:

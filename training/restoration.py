@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from training.pictures import luma, to_uint8
+from training.pictures import luma
 
 SCALE = 2
 LUMA_SHARE = 0.7  # of the squares, as what is seen most; the rest keeps the colours
@@ -95,12 +95,6 @@ def brightness_error(restored: Tensor, raw: Tensor) -> Tensor:
 def mean_of_roots(squares: Tensor) -> Tensor:
     """Mean over the crops of the root of each one's mean square error (N,)."""
     return (squares + 1e-6).sqrt().mean()
-
-
-def frame_psnr(restored: Tensor, truth: Tensor) -> Tensor:
-    """PSNR in dB of each of `restored` (N, 3, H, W), both in 0..1 and rounded to 8 bits first: (N,)."""
-    difference = to_uint8(restored).double() - to_uint8(truth).double()
-    return 10 * torch.log10(255**2 / difference.square().mean(dim=(1, 2, 3)).clamp_min(1e-10))
 
 
 def bicubic(frames: Tensor) -> Tensor:

@@ -12,14 +12,13 @@ from typing import Any
 from app.parameters import file as params_file
 from pipeline.core import clip_rules
 from pipeline.core.clips import find_clips, find_frames
-from pipeline.core.command import none_runs
+from pipeline.core.command import no_stage_runs
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, recall_json, write_json
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 
 LEAVE_OUT = "split.leave_out"
-READERS = ("capture", "teacher", "split", "train", "export", "evaluate")  # stages that read or write clips
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def _folders(clip: Clip, paths: Paths) -> list[Path]:
 def rename(clip: Clip, new: str, paths: Paths) -> None:
     """Give a clip another name, with its teacher pictures, so that the teacher need not compute them again."""
     check_name(new, paths)
-    with none_runs(READERS, paths=paths):
+    with no_stage_runs(paths):
         folders = _folders(clip, paths)
         for folder in folders:
             folder.rename(folder.with_name(new))
@@ -159,7 +158,7 @@ def trash(paths: Paths) -> Path:
 
 def delete(clip: Clip, paths: Paths) -> None:
     """Move a clip and all that belongs to it to the trash."""
-    with none_runs(READERS, paths=paths):
+    with no_stage_runs(paths):
         folders = _folders(clip, paths)
         home = trash(paths) / f"{clip.name}-{time.time_ns()}"
         home.mkdir(parents=True)
@@ -192,7 +191,7 @@ def restore(clip: Deleted, paths: Paths) -> None:
     """Put a deleted clip back to where it was, or what of it lies in the trash where a kill cut that off."""
     _check_free(clip.name, paths)
     homes = _homes(paths)
-    with none_runs(READERS, paths=paths):
+    with no_stage_runs(paths):
         for home in clip.homes:
             if (clip.folder / home).is_dir():
                 homes[home].mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """Small pictures of frames, made once, behind the page's back, and kept in .cache/thumbnails."""
 
-import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +10,7 @@ import cv2
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 from pipeline.core.frames import read_frame
+from pipeline.core.hashing import sha256_of_text
 from pipeline.core.paths import Paths
 
 WIDTH_PX = 160
@@ -30,7 +30,7 @@ def place(frame: Path, paths: Paths) -> Path:
     """Where the thumbnail of this very frame lies, or will; another picture under the same name has another one."""
     status = frame.stat()
     key = f"{frame.absolute()} {status.st_size} {status.st_mtime_ns}"
-    return (folder(paths) / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.jpg").absolute()
+    return (folder(paths) / f"{sha256_of_text(key)[:24]}.jpg").absolute()
 
 
 def find(frames: Iterable[Path], paths: Paths) -> tuple[dict[Path, Path], bool]:

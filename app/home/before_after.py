@@ -3,7 +3,6 @@
 It is the newest of the user's own frames, else one of the real clip that comes with sharpcam.
 """
 
-import hashlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame, resize
-from pipeline.core.hashing import sha256
+from pipeline.core.hashing import sha256, sha256_of_text
 from pipeline.core.paths import Paths
 from pipeline.student.catalogue import Model, find
 from pipeline.student.engines import REFERENCE
@@ -73,7 +72,7 @@ def _made_ns(clip: Path) -> int:
 
 
 def _pair(file: Path, frame: str, model: Model, paths: Paths) -> Pair:
-    key = hashlib.sha256(f"{sha256(file)} {sha256(model.contract)}".encode()).hexdigest()[:24]
+    key = sha256_of_text(f"{sha256(file)} {sha256(model.contract)}")[:24]
     folder = paths.cache / "before_after"
     pair = Pair(frame, model.title, folder / f"{key}-before.jpg", folder / f"{key}-after.jpg")
     if not (pair.before.exists() and pair.after.exists()):

@@ -21,9 +21,8 @@ from pipeline.core.clip_rules import check_name, check_size
 from pipeline.core.clips import frame_name, move_whole
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes, write_json
-from pipeline.core.frames import decode_frame, encode_frame, imdecode, png_size
+from pipeline.core.frames import PNG_SIGNATURE, decode_frame, encode_frame, imdecode, png_size
 
-PNG = b"\x89PNG\r\n\x1a\n"
 RGBA8 = b"\x08\x06"  # depth and kind of colour in its header
 UPLOADS = 8  # open at one time
 IDLE_S = 60  # an upload that is silent for longer was cut off
@@ -233,10 +232,10 @@ def _as_frame(data: bytes, clip: Announcement, index: int) -> bytes:
     The size comes first, from the header alone: a small file can unpack to gigabytes.
     """
     size = png_size(data)
-    if data.startswith(PNG) and size != (clip.width, clip.height):
+    if data.startswith(PNG_SIGNATURE) and size != (clip.width, clip.height):
         found, expected = f"{size[0]}x{size[1]}", f"{clip.width}x{clip.height}"
         raise RefusedError(f"Frame {index} is {found}, and {expected} was announced. Begin again.")
-    if data.startswith(PNG) and data[24:26] == RGBA8:
+    if data.startswith(PNG_SIGNATURE) and data[24:26] == RGBA8:
         picture = imdecode(data, cv2.IMREAD_UNCHANGED)
         if picture is not None and (picture[..., 3] == 255).all():
             return encode_frame(np.ascontiguousarray(picture[..., 2::-1]))

@@ -1,6 +1,5 @@
 """Page: every parameter with its meaning and limits, and what a change of it makes stale."""
 
-from hashlib import sha256
 from typing import Any
 
 import streamlit as st
@@ -14,6 +13,7 @@ from app.parameters.yaml_text import parse
 from app.stages import as_last_time
 from app.text import as_text
 from pipeline.core.errors import SharpcamError
+from pipeline.core.hashing import sha256_of_text
 from pipeline.core.params import find_problems
 from pipeline.core.paths import Paths
 
@@ -36,7 +36,7 @@ def show_page(paths: Paths) -> None:
 def show_broken(text: str, wrong: list[str], paths: Paths) -> None:
     """The whole file to be fixed by hand, with what is wrong on which line."""
     st.error("params.yaml cannot be read, and nothing can run until it is fixed:\n" + _as_list(wrong))
-    key = f"{BROKEN}-{sha256(text.encode()).hexdigest()}"  # what an editor saves meanwhile is shown, not overwritten
+    key = f"{BROKEN}-{sha256_of_text(text)}"  # what an editor saves meanwhile is shown, not overwritten
     fixed = st.text_area("params.yaml", text, height=500, key=key)
     if fixed != text and (still := problems(fixed)):
         st.warning("Not yet:\n" + _as_list(still))

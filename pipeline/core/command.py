@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pipeline.core.program import command_parser
 from pipeline.core.progress import Bar, report
 from pipeline.core.stop import stop_if_asked
 
+CLIP_STAGES = ("capture", "teacher", "split", "train", "export", "evaluate")  # that read or write clips
 FAILED = 1
 INTERRUPTED = 130
 TERMINATED = 143
@@ -109,12 +110,12 @@ def only_once(name: str, *, paths: Paths) -> Iterator[None]:
 
 
 @contextmanager
-def none_runs(names: Iterable[str], *, paths: Paths) -> Iterator[None]:
-    """Hold the locks of the stages `names`, so that none begins. Raises SharpcamError at once where one runs."""
+def no_stage_runs(paths: Paths) -> Iterator[None]:
+    """Hold the locks of all stages that read or write clips. Raises SharpcamError at once where one runs."""
     folder = paths.cache / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
-        for name in names:
+        for name in CLIP_STAGES:
             try:
                 held.enter_context(FileLock(folder / f"{name}.lock", timeout=0))
             except Timeout:

@@ -13,6 +13,7 @@ from pipeline.core.clip_hashes import require_unchanged
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_LEVEL = 2  # on camera noise a higher level costs three times the time for 3 % of the size
 HEADER_BYTES = 26
 BROKEN = "is a broken PNG file"
@@ -63,7 +64,7 @@ def imdecode(data: bytes, flags: int) -> NDArray[Any] | None:
 
 def _complaint(data: bytes) -> str:
     """What is wrong with the header of a frame's file, or nothing (PNG, third edition, sections 5.2 and 11.2.1)."""
-    if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < HEADER_BYTES:
+    if data[:8] != PNG_SIGNATURE or len(data) < HEADER_BYTES:
         return "is not a PNG file"
     if (pixels := png_size(data)[0] * png_size(data)[1]) > MEGAPIXELS * 1e6:
         return f"has {pixels / 1e6:.0f} megapixels, and {MEGAPIXELS:g} are allowed"

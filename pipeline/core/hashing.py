@@ -27,12 +27,22 @@ def sha256_of_bytes(data: bytes) -> str:
 
 def sha256_of_all(files: Iterable[Path]) -> str:
     """Of the bytes of several files, one after another. Raises OSError."""
+    return sha256_of_parts(file.read_bytes() for file in files)
+
+
+def sha256_of_parts(parts: Iterable[bytes | memoryview]) -> str:
+    """Of bytes that come part by part, one after another."""
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
+    for part in parts:
+        digest.update(part)
     return digest.hexdigest()
+
+
+def sha256_of_text(text: str) -> str:
+    """Of a text in UTF-8."""
+    return sha256_of_bytes(text.encode())
 
 
 def sha256_of_json(value: Any) -> str:
     """Of what JSON can hold; the order of keys does not matter."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return sha256_of_text(json.dumps(value, sort_keys=True))

@@ -1,11 +1,15 @@
-"""Working ahead: an iterator that runs in a thread of its own, so that decoding, running and encoding overlap."""
+"""Working ahead in other threads, by a bounded number of items: so that reading, computing and writing overlap."""
 
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Full, Queue
 from threading import Event, Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 END = object()
 LOOK_S = 0.1  # how often a thread that waits for room looks whether it is still wanted
 
@@ -26,6 +30,18 @@ def ahead(items: Iterable[T], *, most: int) -> Generator[T, None, None]:
         thread.join()
         if isinstance(items, Generator):
             items.close()  # what is open in it is closed now, not at some later collection
+
+
+def map_ahead(function: Callable[[Given], Made], items: Iterable[Given], *, threads: int, most: int) -> Iterator[Made]:
+    """`map` in `threads` threads, in order, at most `most` results ahead of the one that is taken."""
+    running: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            running.append(pool.submit(function, item))
+            if len(running) >= most:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
 class _Raised:

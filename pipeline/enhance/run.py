@@ -8,7 +8,6 @@ changed.
 """
 
 import argparse
-import hashlib
 import statistics
 import sys
 from dataclasses import replace
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
+from pipeline.core.hashing import sha256_of_text
 from pipeline.core.library_lines import library_lines
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
@@ -186,7 +186,7 @@ def enhance(asked: argparse.Namespace) -> None:
     if asked.dry_run:
         forecast(found, output)
         return
-    with only_once(f"enhance-{hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]}", paths=Paths.here()):
+    with only_once(f"enhance-{sha256_of_text(str(output.resolve()))[:16]}", paths=Paths.here()):
         work = work_of(asked, found.tasks)
         if source.is_dir():
             enhance_folder(found, work, output, jobs=asked.jobs, overwrite=asked.overwrite)

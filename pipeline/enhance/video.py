@@ -19,7 +19,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import whole_file
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256
-from pipeline.enhance.ahead import ahead
+from pipeline.core.lookahead import ahead
 from pipeline.enhance.encoding import Encoding, container_of, open_encoder
 from pipeline.enhance.enhancer import Enhancer, State
 from pipeline.enhance.muxing import check_container, mux

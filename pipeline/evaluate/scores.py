@@ -1,6 +1,5 @@
 """The students, the teacher and the plain kernels against teacher and truth, frame by frame."""
 
-import hashlib
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import torch
 
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame, enlarge
-from pipeline.core.hashing import sha256
+from pipeline.core.hashing import sha256, sha256_of_text
 from pipeline.core.params import GeometryParams
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
@@ -109,12 +108,10 @@ def flicker(before: View | None, now: View, method: str, reference: str) -> dict
 
 def data_sha256(places: list[tuple[str, str]], paths: Paths) -> str:
     """One hash of all that was measured on: only where it is the same can two evaluations be compared."""
-    digest = hashlib.sha256()
-    for clip, stem in places:
-        for folder in (paths.raw, paths.teacher, paths.truth):
-            file = folder / clip / f"{stem}.png"
-            digest.update(f"{file.relative_to(paths.root)} {sha256(file) if file.exists() else '-'}\n".encode())
-    return digest.hexdigest()
+    folders = (paths.raw, paths.teacher, paths.truth)
+    files = [folder / clip / f"{stem}.png" for clip, stem in places for folder in folders]
+    hashes = (f"{file.relative_to(paths.root)} {sha256(file) if file.exists() else '-'}\n" for file in files)
+    return sha256_of_text("".join(hashes))
 
 
 def measure(picture: Frame, reference: Frame) -> dict[str, float]:

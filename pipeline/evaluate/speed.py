@@ -1,8 +1,5 @@
 """How long the students take for a frame, with a calibration of the machine."""
 
-import statistics
-import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,6 +9,7 @@ from pipeline.core.frames import read_frame
 from pipeline.core.params import Params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
+from pipeline.core.timing import median_ms
 from pipeline.evaluate.cameras import Students
 from pipeline.evaluate.scores import methods
 from pipeline.student.runtime import load_student
@@ -30,20 +28,11 @@ def speed(places: list[tuple[str, str]], students: Students, paths: Paths, param
     square = np.ones((CALIBRATION_SIDE, CALIBRATION_SIDE), np.float32)
     return {
         "median_ms": {
-            name: _median_ms(partial(compared[name], raw), runs) for name in progress(compared, what="speed")
+            name: round(median_ms(partial(compared[name], raw), runs=runs), 3)
+            for name in progress(compared, what="speed")
         },
         "fastest": {"engine": fastest.engine, "threads": fastest.threads},
-        "calibration_ms": _median_ms(lambda: square @ square, runs),
+        "calibration_ms": round(median_ms(lambda: square @ square, runs=runs), 3),
         "threads": THREADS,
         "runs": runs,
     }
-
-
-def _median_ms(work: Callable[[], object], runs: int) -> float:
-    work()
-    times = []
-    for _ in range(runs):
-        started = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - started) * 1e3)
-    return round(statistics.median(times), 3)

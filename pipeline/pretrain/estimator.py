@@ -5,7 +5,6 @@ those with which a student gives the best picture. A batch holds several cameras
 clips; a camera's dials are the mean of what each of its frames says, as where pictures and clips are enhanced.
 """
 
-import hashlib
 import json
 import sys
 import time
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from pipeline.core.command import only_once, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
-from pipeline.core.hashing import sha256
+from pipeline.core.hashing import sha256, sha256_of_text
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
 from pipeline.pretrain.command import positive, recipe_file
@@ -121,7 +120,7 @@ def fingerprint(recipe: Recipe, photos: Photos, students: list[Path]) -> str:
     settings = recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT)
     parts = [json.dumps(settings, sort_keys=True), frames_fingerprint(recipe, photos)]
     parts += [sha256(file) for file in [*students, Path(__file__), Path(estimator_code.__file__)]]
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
+    return sha256_of_text("".join(parts))
 
 
 def students_with_dials(files: list[Path]) -> list[nn.Module]:

@@ -1,21 +1,21 @@
 """How good a network is on simulated frames of photographs that were held out."""
 
-import statistics
-import time
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.timing import median_ms
 from pipeline.pretrain.photos import Photos
 from pipeline.pretrain.recipe import Recipe
 from pipeline.pretrain.weights import channels_last, read_weights
 from training.camera.cameras import CAMERAS
 from training.camera.clips import record
 from training.camera.drawn import draw_camera, draw_take
+from training.metrics import psnr
 from training.pool import Batch
-from training.restoration import bicubic, crop_scenes, frame_psnr, seeded
+from training.restoration import bicubic, crop_scenes, seeded
 
 VALIDATION = 2  # purpose of random numbers, beside those of the pool
 
@@ -47,8 +47,8 @@ def measure(model: nn.Module, frames: list[Batch], recipe: Recipe, device: torch
     if not frames:
         return {}
     answers = (model(raw.to(device), *told(recipe, dials.to(device))).cpu() for raw, _, dials in frames)
-    restored = torch.cat([frame_psnr(answer, frame.truth) for answer, frame in zip(answers, frames, strict=True)])
-    doubled = torch.cat([frame_psnr(bicubic(raw), truth) for raw, truth, _ in frames])
+    restored = torch.cat([psnr(answer, frame.truth) for answer, frame in zip(answers, frames, strict=True)])
+    doubled = torch.cat([psnr(bicubic(raw), truth) for raw, truth, _ in frames])
     return {"val_psnr": float(restored.mean()), "val_psnr_bicubic": float(doubled.mean())}
 
 
@@ -63,15 +63,11 @@ def evaluate(weights: Path, photos: Photos, recipe: Recipe) -> None:
     print(f"{len(frames)} simulated frames of {len(photos.held_out)} held-out photographs, PSNR against truth:")
     print(f"  bicubic   {figures['val_psnr_bicubic']:.2f} dB")
     print(f"  {recipe.model:<9} {figures['val_psnr']:.2f} dB")
-    print(f"  {1e3 * frame_seconds(model):.0f} ms per 640x480 frame, {torch.get_num_threads()} threads, fp32")
+    print(f"  {frame_ms(model):.0f} ms per 640x480 frame, {torch.get_num_threads()} threads, fp32")
 
 
 @torch.inference_mode()
-def frame_seconds(model: nn.Module, *, runs: int = 5) -> float:
-    """Median time of one 640x480 frame, after one to warm up."""
-    frame, times = torch.rand(1, 3, 480, 640), []
-    for _ in range(runs + 1):
-        started = time.perf_counter()
-        model(frame)
-        times.append(time.perf_counter() - started)
-    return statistics.median(times[1:])
+def frame_ms(model: nn.Module, *, runs: int = 5) -> float:
+    """Median milliseconds of one 640x480 frame."""
+    frame = torch.rand(1, 3, 480, 640)
+    return median_ms(lambda: model(frame), runs=runs)

@@ -1,10 +1,9 @@
 """Hashes of what decides the weights of a network, and of what decides the frames it learns from."""
 
-import hashlib
 import json
 from pathlib import Path
 
-from pipeline.core.hashing import sha256, sha256_of_all
+from pipeline.core.hashing import sha256, sha256_of_all, sha256_of_text
 from pipeline.pretrain.photos import Photos
 from pipeline.pretrain.recipe import Recipe
 from pipeline.student.calm import DEFINITION
@@ -28,13 +27,13 @@ def fingerprint(recipe: Recipe, photos: Photos, start: Path | None = None) -> st
     settings = {**recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), "camera_code": camera_code()}
     if start is not None:
         settings["start"] = sha256(start)
-    return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
+    return sha256_of_text(json.dumps(settings, sort_keys=True) + photos.digest())
 
 
 def frames_fingerprint(recipe: Recipe, photos: Photos) -> str:
     """A hash of what decides the simulated frames: networks whose recipes agree in that share them."""
     settings = [recipe.model_dump(mode="json", include=OF_THE_FRAMES), camera_code(), DEFINITION]
-    return hashlib.sha256((json.dumps(settings, sort_keys=True) + photos.digest()).encode()).hexdigest()
+    return sha256_of_text(json.dumps(settings, sort_keys=True) + photos.digest())
 
 
 def camera_code() -> str:

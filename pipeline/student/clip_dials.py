@@ -1,6 +1,5 @@
 """The dials of a recorded clip, read from the same few of its frames whoever asks for them."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame
-from pipeline.core.hashing import sha256, sha256_of_json
+from pipeline.core.hashing import sha256, sha256_of_bytes, sha256_of_json
 from pipeline.core.paths import Paths
 from pipeline.student.dials import Dials, checked
 from pipeline.student.estimator import Estimator, load_estimator
@@ -56,7 +55,7 @@ class ClipReader:
     @cached_property
     def _origin(self) -> list[object]:
         estimator = self.estimator
-        network = hashlib.sha256(estimator.onnx).hexdigest()
+        network = sha256_of_bytes(estimator.onnx)
         return [network, [float(weight) for weight in estimator.prior_weights], list(estimator.neutral)]
 
 

@@ -1,6 +1,5 @@
 """A student in one engine, once its contract holds: a camera's frame in, the picture out."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -11,7 +10,7 @@ import numpy as np
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame, fit
-from pipeline.core.hashing import sha256_of_json
+from pipeline.core.hashing import sha256_of_bytes, sha256_of_json
 from pipeline.core.params import GeometryParams
 from pipeline.student.calm import Calm
 from pipeline.student.contract import Checksum, Contract
@@ -164,7 +163,7 @@ def _checked_bytes(file: Path, contract: Contract) -> bytes:
     if not file.is_file():
         raise SharpcamError(f'No student at {file}. Run "dvc repro export", or "dvc pull" to fetch it.')
     data = file.read_bytes()
-    if contract.content["files"].get(file.name) != hashlib.sha256(data).hexdigest():
+    if contract.content["files"].get(file.name) != sha256_of_bytes(data):
         raise SharpcamError(f'{file} is not the file of its contract (its hash differs). Run "dvc repro export" again.')
     return data
 

@@ -3,25 +3,20 @@
 An executor is a function from jobs to results. It never writes a picture: the stage does, whichever executor ran.
 """
 
-import hashlib
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import decode_frame, encode_frame
+from pipeline.core.hashing import sha256_of_bytes
+from pipeline.core.lookahead import map_ahead
 from pipeline.student.dials import Dials
 from pipeline.teacher.cache import StepCache
 from pipeline.teacher.chain import Chain
 
 FRAMES_AT_ONCE = 4  # beside a GPU: while it computes one, the others are decoded, resized, guarded and encoded
-
-Given = TypeVar("Given")
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ def finish(data: bytes, *, name: str, dials: Dials | None, chain: Chain, cache: 
     started = time.perf_counter()
     try:
         frame = decode_frame(data, name=name)
-        enhanced = chain.with_dials(dials).enhance(frame, cache=cache, key=hashlib.sha256(data).hexdigest())
+        enhanced = chain.with_dials(dials).enhance(frame, cache=cache, key=sha256_of_bytes(data))
     except SharpcamError as error:
         return error
     return Finished(encode_frame(enhanced.frame), enhanced.glitches, time.perf_counter() - started)
@@ -77,18 +72,4 @@ def local_results(pending: Iterable[Job], chain: Chain, *, cache: StepCache | No
     if not chain.uses_gpu:
         yield from map(run, pending)
         return
-    with ThreadPoolExecutor(FRAMES_AT_ONCE) as threads:
-        yield from ahead(run, pending, threads=threads, count=FRAMES_AT_ONCE)
-
-
-def ahead(
-    function: Callable[[Given], Made], items: Iterable[Given], *, threads: ThreadPoolExecutor, count: int
-) -> Iterator[Made]:
-    """`map` in threads, in order, at most `count` results ahead of the one that is taken."""
-    running: deque[Future[Made]] = deque()
-    for item in items:
-        running.append(threads.submit(function, item))
-        if len(running) >= count:
-            yield running.popleft().result()
-    while running:
-        yield running.popleft().result()
+    yield from map_ahead(run, pending, threads=FRAMES_AT_ONCE, most=FRAMES_AT_ONCE)

@@ -1,6 +1,5 @@
 """What is known of every teacher frame: the log that outlives a kill."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import Any
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_bytes
+from pipeline.core.hashing import sha256_of_bytes
 from pipeline.core.paths import Paths
 from pipeline.teacher.executor import Finished, Job
 
@@ -61,5 +61,5 @@ def end_cut_line(log: Path, lines: Any) -> None:
 
 def status_of(job: Job, finished: Finished) -> Status:
     write_bytes(job.output, finished.png, synced=False)  # the log has its hash
-    output = hashlib.sha256(finished.png).hexdigest()
+    output = sha256_of_bytes(finished.png)
     return Status(job.name, job.key, output, finished.glitches, round(finished.seconds, 3))

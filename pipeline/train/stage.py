@@ -1,6 +1,5 @@
 """Stage 4: a student learns to give the teacher's picture. Killed at any moment, it goes on at the last epoch."""
 
-import csv
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from torch import nn
 from pipeline import plot
 from pipeline.core import provenance
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import write_bytes, write_json
+from pipeline.core.files import write_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import enlarge
 from pipeline.core.hashing import sha256
@@ -25,6 +24,7 @@ from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
 from pipeline.core.split_file import read_split
 from pipeline.core.stop import stop_if_asked
+from pipeline.core.training_log import COLUMNS, write_log
 from pipeline.tracking.run import LOCK_TAG, Run, log_student, start_run
 from pipeline.tracking.student_notes import remember_student
 from pipeline.train.clip_dials import ClipDials, as_json, as_param, clip_of, dials_of_clips, summary
@@ -36,7 +36,6 @@ from training import checkpoints, metrics
 from training.distillation import Distillation, Row
 from training.pairs import to_picture
 
-COLUMNS = ("epoch", "train_loss", "train_psnr", "val_loss", "val_psnr")
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # how Lightning, torchrun and Slurm number processes
 
 
@@ -159,7 +158,7 @@ class Log:
 
     def tell(self, _: Row | None = None) -> None:
         """Bring both up to the module's history; the CSV is written whole, so it is always cut to the checkpoint."""
-        write_csv(self.file, self.module.history)
+        write_log(self.file, self.module.history)
         for row in self.module.history:
             if not np.isfinite(list(row.values())).all():
                 raise SharpcamError(
@@ -171,19 +170,6 @@ class Log:
                 if row is self.module.history[-1]:  # of those before, told after a kill, the weights are gone
                     self.pictures.log_epoch(self.module.model, int(row["epoch"]))
         stop_if_asked()
-
-
-def write_csv(file: Path, history: list[Row]) -> None:
-    """Write training_log.csv: one line an epoch, every digit."""
-    lines = [",".join(COLUMNS)]
-    lines += [",".join([str(int(row["epoch"])), *(repr(row[name]) for name in COLUMNS[1:])]) for row in history]
-    write_bytes(file, ("\n".join(lines) + "\n").encode())
-
-
-def read_csv(file: Path) -> list[Row]:
-    """The rows of training_log.csv."""
-    with file.open(encoding="utf-8", newline="") as lines:
-        return [{name: float(value) for name, value in line.items()} for line in csv.DictReader(lines)]
 
 
 def finish(

@@ -3,11 +3,10 @@
 The stage `train` and the benchmarks of training stand on this.
 """
 
-import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import torch
 from torch import nn
 
 from pipeline.core.files import move_file, recall_json
+from pipeline.core.hashing import sha256_of_parts
 from pipeline.core.params import Params
 from pipeline.core.progress import progress_bar
 from pipeline.train.clip_dials import NO_DIALS, ClipDials, as_json, rows
@@ -69,14 +69,17 @@ def fingerprint(
         "layers": str(model),
         "frames": [training.names, validation.names],
     } | ({"dials": as_json(dials)} if dials else {})
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    if start is not None:
-        digest.update(start.read_bytes())
-    for frames in (training, validation):
-        for index in range(len(frames)):
-            digest.update(np.ascontiguousarray(frames.input(index)).data)
-            digest.update(np.ascontiguousarray(frames.target(index)).data)
-    return digest.hexdigest()[:16]
+
+    def parts() -> Iterator[bytes | memoryview]:
+        yield json.dumps(settings, sort_keys=True).encode()
+        if start is not None:
+            yield start.read_bytes()
+        for frames in (training, validation):
+            for index in range(len(frames)):
+                yield np.ascontiguousarray(frames.input(index)).data
+                yield np.ascontiguousarray(frames.target(index)).data
+
+    return sha256_of_parts(parts())[:16]
 
 
 def distillation(

@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 
 from pipeline.core.errors import SharpcamError
-from pipeline.plot import plot_log, read_log
+from pipeline.core.training_log import read_log
+from pipeline.plot import plot_log
 
 LOG = "epoch,train_loss,train_psnr,val_loss,val_psnr\n0,0.1,20.5,0.2,19.5\n1,0.05,25.0,0.1,24.0\n"
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from training.pictures import to_uint8
 from training.restoration import (
     BRIGHTNESS_WEIGHT,
     DECIBEL_WEIGHT,
@@ -14,11 +15,9 @@ from training.restoration import (
     brightness_error,
     crop_scenes,
     detail,
-    frame_psnr,
     random_crop,
     restoration_loss,
     seeded,
-    to_uint8,
     turn,
 )
 
@@ -78,9 +77,3 @@ def test_a_busy_crop_has_more_detail_than_a_flat_one():
     busy[..., ::2] = 200
     assert detail(flat) == 0
     assert detail(busy) == pytest.approx(200)
-
-
-def test_psnr_is_that_of_pictures_of_8_bits():
-    truth = torch.full((2, 3, 4, 4), 100 / 255)
-    assert frame_psnr(truth + 1 / 255, truth).tolist() == pytest.approx([48.1308, 48.1308], abs=1e-3)
-    assert frame_psnr(truth + 0.3 / 255, truth).min() > 100

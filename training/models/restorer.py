@@ -15,23 +15,10 @@ from torch import Tensor, nn
 
 from training.models.dials import DialPerceptron, straight
 from training.models.estimator import Estimator
+from training.models.naf_block import LayerNorm2d
 
 SCALE = 2  # the frame that is given, in each direction
 FOLD = 2  # the body works on half the input's grid
-
-
-class ChannelNorm(nn.Module):
-    """LayerNorm over the channels of each pixel, always in fp32."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        last = x.permute(0, 2, 3, 1).float()  # (N, H, W, C), no copy in channels_last
-        normed: Tensor = F.layer_norm(last, self.weight.shape, self.weight.float(), self.bias.float(), 1e-6)
-        return normed.permute(0, 3, 1, 2)
 
 
 class GatedBlock(nn.Module):
@@ -39,7 +26,7 @@ class GatedBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm = ChannelNorm(channels)
+        self.norm = LayerNorm2d(channels)
         self.spread = nn.Conv2d(channels, 2 * channels, 3, padding=1)
         self.mix = nn.Conv2d(channels, channels, 1)
         self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))

@@ -9,10 +9,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from pipeline.core.frames import PNG_LEVEL
+from pipeline.core.frames import PNG_LEVEL, PNG_SIGNATURE
 from pipeline.core.geometry import Frame
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the number of channels (PNG, third edition, section 11.2.1)
 MOST_BYTES = 1 << 26  # of a chunk that is kept
 PAETH = 4  # the filter of every row: on photographs as good as choosing one for each
@@ -53,7 +52,7 @@ def _begin(
     chunks: Iterable[tuple[bytes, bytes]],
 ) -> None:
     """All that comes before the pixels."""
-    out.write(SIGNATURE)
+    out.write(PNG_SIGNATURE)
     colour_type = COLOUR_TYPES[1 if strip.ndim == 2 else strip.shape[2]]
     _chunk(out, b"IHDR", struct.pack(">IIBBBBB", *size, 8 * strip.itemsize, colour_type, 0, 0, 0))
     _chunk(out, b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile) if profile else b"")
@@ -66,7 +65,7 @@ def read_chunks(file: Path, names: Container[bytes]) -> dict[bytes, list[bytes]]
     """The data of the chunks of those names in a PNG, in their order; of a broken one as far as it goes."""
     found: dict[bytes, list[bytes]] = {}
     with file.open("rb") as data:
-        data.seek(len(SIGNATURE))
+        data.seek(len(PNG_SIGNATURE))
         while len(head := data.read(8)) == 8 and head[4:] != b"IEND":
             length = int.from_bytes(head[:4], "big")
             if head[4:] in names and length <= MOST_BYTES:

@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 from making import kill, until
 
-from pipeline.core.command import none_runs, only_once, process_is_gone, run_command
+from pipeline.core.command import no_stage_runs, only_once, process_is_gone, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 
@@ -183,7 +183,7 @@ def test_a_process_is_gone_when_its_number_belongs_to_another():
 
 
 def test_none_of_several_stages_begins_while_their_locks_are_held(project):
-    with none_runs(["teacher", "split"], paths=project.paths):
+    with no_stage_runs(project.paths):
         answer = project.run("pipeline.split")
     assert answer.returncode == 1
     assert 'The stage "split" already runs' in answer.stderr
@@ -195,8 +195,8 @@ def test_a_running_stage_is_named_at_once_and_no_lock_is_kept(project):
     with (
         FileLock(locks / "split.lock"),
         pytest.raises(SharpcamError, match='The stage "split" runs'),
-        none_runs(["teacher", "split"], paths=project.paths),
+        no_stage_runs(project.paths),
     ):
         pass
-    with none_runs(["teacher", "split"], paths=project.paths):
+    with no_stage_runs(project.paths):
         pass

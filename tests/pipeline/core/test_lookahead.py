@@ -5,7 +5,7 @@ import threading
 import pytest
 from making import until
 
-from pipeline.enhance.ahead import ahead
+from pipeline.core.lookahead import ahead, map_ahead
 
 
 def test_items_come_in_order_and_the_next_ones_are_made_meanwhile():
@@ -49,3 +49,11 @@ def test_who_leaves_early_ends_the_thread_and_closes_the_source():
     found.close()
     assert closed.is_set()
     assert threading.active_count() == before
+
+
+def test_a_map_in_threads_comes_in_order_and_only_so_far_ahead():
+    begun = []
+    results = map_ahead(lambda item: begun.append(item) or item, iter(range(20)), threads=3, most=3)
+    for expected, given in enumerate(results):
+        assert given == expected
+        assert len(begun) <= expected + 4

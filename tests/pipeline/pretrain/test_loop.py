@@ -20,7 +20,7 @@ from pipeline.pretrain import evaluate, fingerprints
 from pipeline.pretrain.command import main
 from pipeline.pretrain.fingerprints import fingerprint, frames_fingerprint
 from pipeline.pretrain.loop import DIALS_JITTER, Budget, jittered, percent_bar, train
-from pipeline.pretrain.photos import load_photos, read_photo
+from pipeline.pretrain.photos import load_photos, photo_tensor
 from pipeline.pretrain.recipe import RECIPES, load_recipe
 from pipeline.pretrain.weights import new_run
 from pipeline.teacher.device import pick_device
@@ -315,7 +315,7 @@ def test_photographs_that_cannot_be_used_are_named(folder):
 
 def test_photographs_are_read_as_rgb(tmp_path):
     cv2.imwrite(str(tmp_path / "red.png"), np.full((4, 4, 3), (0, 0, 200), np.uint8))
-    assert read_photo(tmp_path / "red.png", smallest_px=4)[:, 0, 0].tolist() == [200, 0, 0]
+    assert photo_tensor(tmp_path / "red.png", smallest_px=4)[:, 0, 0].tolist() == [200, 0, 0]
 
 
 def test_held_out_photographs_are_never_trained_on(folder, recipe_file):
@@ -341,7 +341,7 @@ def test_an_evaluation_without_weights_says_what_to_do(folder, recipe_file, tmp_
 
 
 def test_an_evaluation_prints_both_figures(folder, recipe_file, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(evaluate, "frame_seconds", lambda _: 0.5)
+    monkeypatch.setattr(evaluate, "frame_ms", lambda _: 500.0)
     train_tiny(folder, recipe_file, tmp_path / "r.safetensors")
     asked = [str(recipe_file), "--photos", str(folder), "--output", str(tmp_path / "r.safetensors")]
     assert main([*asked, "--evaluate"]) == 0

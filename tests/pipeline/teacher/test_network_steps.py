@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -22,7 +21,6 @@ from pipeline.teacher.backends import BACKENDS
 from pipeline.teacher.brightness import with_light_of
 from pipeline.teacher.chain import build_chain, guarded
 from pipeline.teacher.device import Engine
-from pipeline.teacher.executor import ahead
 from pipeline.teacher.network_steps import NafnetDeblur, NafnetDenoise, Nafssr, RealEsrgan, Restorer
 from pipeline.teacher.networks import NETWORKS, Network
 from pipeline.teacher.stage import teacher
@@ -341,15 +339,6 @@ def test_pictures_of_the_chain_at_work_stay_in_a_full_cache(with_weights):
 def test_a_chain_without_networks_needs_no_torch():
     code = "import sys, pipeline.teacher; sys.exit('torch' in sys.modules or 'ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
-
-
-def test_work_in_threads_comes_in_order_and_only_so_far_ahead():
-    begun = []
-    with ThreadPoolExecutor(3) as threads:
-        results = ahead(lambda item: begun.append(item) or item, iter(range(20)), threads=threads, count=3)
-        for expected, given in enumerate(results):
-            assert given == expected
-            assert len(begun) <= expected + 4
 
 
 @pytest.fixture
