@@ -17,6 +17,7 @@ from pipeline.media.orientation import AS_STORED, Matrix
 from pipeline.media.video import COPIED, Facts, continuing, copied_streams, is_cover, opened
 
 COVER_IS_A_STREAM, HOLD_COVERS = ("mp4",), ("mp4", "matroska")
+TAGS = {("h265", "mp4"): "hvc1", ("h265", "mov"): "hvc1"}  # what Apple's players look for
 COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 TOLD_OF_PICTURES = ("language", "title", "timecode", "creation_time", "handler_name")
 HOLD_NEARLY_ALL = {"matroska": ".mkv", "mp4": ".mp4", "mov": ".mov"}  # containers, the most able first
@@ -78,7 +79,7 @@ def mux(segments: Segments, facts: Facts, encoding: Encoding, file: Path, *, con
 def lost_beside(facts: Facts, container: str) -> list[str]:
     """What a video holds beside its pictures that is not copied into a container, each in a few words."""
     with opened(facts.path) as (source, video):
-        lost = ["its transparency"] if facts.alpha else []
+        lost = [*(["its transparency"] if facts.alpha else []), *facts.with_frames]
         for stream in source.streams:
             if is_cover(stream):
                 lost += [] if container in HOLD_COVERS else ["a cover"]
@@ -101,6 +102,8 @@ def _video_of(facts: Facts, encoding: Encoding, target: Any, *, like: Any, size:
     video.metadata.update({name: like.metadata[name] for name in TOLD_OF_PICTURES if name in like.metadata})
     encoding.tune(video.codec_context, facts.colours, size=size, rate=facts.rate, base=facts.time_base)
     video.time_base = facts.time_base
+    if tag := TAGS.get((encoding.codec or "", target.format.name)):
+        video.codec_context.codec_tag = tag
     if facts.aspect:
         video.codec_context.sample_aspect_ratio = facts.aspect
     open_encoder(video.codec_context)

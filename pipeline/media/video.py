@@ -16,6 +16,7 @@ from pipeline.media.containers import check_pixels, open_container
 from pipeline.media.continuity import RESTARTING, Continuity
 from pipeline.media.decoding import Damage, Decoder, Shown
 from pipeline.media.interlacing import deinterlaced
+from pipeline.media.light import Light, light_of
 from pipeline.media.orientation import Matrix, matrix_of
 
 FROM_HD = 720  # lines, from which on players take what says nothing of its colours as BT.709
@@ -23,6 +24,16 @@ SMPTE170M, BT709, UNSPECIFIED, LIMITED = 6, 1, 2, 1  # ITU-T H.273
 SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # matrices, as the converter of colours counts them
 WITH_MATRIX = {1: (1, 1), 4: (4, 4), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}  # primaries, transfer
 COPIED = ("audio", "subtitle", "attachment")
+MOST_BITS = 16  # that a picture keeps
+WITH_FRAMES = {  # what lies beside the pixels of each frame and is not kept
+    "DOVI_METADATA": "Dolby Vision",
+    "DYNAMIC_HDR_PLUS": "HDR10+",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid",
+    "A53_CC": "closed captions",
+    "SPHERICAL": "that it shows all around (360°)",
+    "STEREO3D": "that it is stereoscopic",
+    "ICC_PROFILE": "its colour profile",
+}
 FIRST_FRAMES = 24  # whose times are looked at: more than any codec holds back
 END_IS_MISSING = 0.9  # of the length that a video claims
 IN_A_ROW = 100  # frames between two that are looked at: where there are fewer, all are decoded
@@ -38,6 +49,8 @@ class Colours(NamedTuple):
     range: int
     primaries: int
     transfer: int
+    bits: int = 8  # of each
+    light: Light | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,7 @@ class Facts:
     ascending: bool = False  # frames come without their own times
     alpha: bool = False  # what is transparent is not read
     interlaced: bool = False  # frames are read deinterlaced
+    with_frames: tuple[str, ...] = ()  # what lies beside the pixels and is not kept, in a few words
 
     @property
     def step(self) -> int:
@@ -115,6 +129,7 @@ def look_at(path: Path) -> Facts:
             _comes_without_times(path),
             stream.metadata.get("alpha_mode") == "1" or any(part.is_alpha for part in frame.format.components),
             frame.interlaced_frame,
+            tuple(words for name, words in WITH_FRAMES.items() if frame.side_data.get(name) is not None),
         )
 
 
@@ -170,12 +185,20 @@ def _colours(frame: Any) -> Colours:
         2 if full else span or LIMITED,
         WITH_MATRIX[matrix][0] if primaries == UNSPECIFIED else primaries,
         WITH_MATRIX[matrix][1] if transfer == UNSPECIFIED else transfer,
+        bits_of(frame.format),
+        light_of(frame),
     )
+
+
+def bits_of(form: Any) -> int:
+    """Bits of each colour in a pixel format of PyAV, as far as pictures have them: 8 to 16."""
+    return min(MOST_BITS, max(8, *(int(part.bits) for part in form.components)))
 
 
 def read_frames(facts: Facts, *, begin: int, damage: Damage | None = None) -> Iterator[Timed]:
     """The frames of a video from number `begin` on, RGB as stored, with times that ascend. `damage` counts the lost.
 
+    They are uint8, or uint16 where `facts` tell of more bits.
     Raises SharpcamError where the video ends before its end, or too much of it is lost.
     """
     with opened(facts.path) as (container, stream):
@@ -218,7 +241,8 @@ def claimed_s(container: Any, stream: Any) -> float:
 
 def _in_rgb(frame: Any, facts: Facts) -> Frame:
     matrix, span = SWSCALE[facts.colours.matrix], facts.colours.range
-    picture: Frame = frame.reformat(format="rgb24", src_colorspace=matrix, src_color_range=span).to_ndarray()
+    form = "rgb24" if facts.colours.bits == 8 else "rgb48le"
+    picture: Frame = frame.reformat(format=form, src_colorspace=matrix, src_color_range=span).to_ndarray()
     return picture
 
 

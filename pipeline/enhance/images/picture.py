@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from pipeline.core.frames import in_8_bits
 from pipeline.core.geometry import Frame
 
 FORMATS = {
@@ -94,10 +95,8 @@ class Picture:
 
     def in_8_bits(self) -> "Picture":
         """The same picture, rounded."""
-        if self.colour.dtype == np.uint8:
-            return self
-        alpha = None if self.alpha is None else cv2.convertScaleAbs(self.alpha, alpha=1 / 257)
-        return replace(self, colour=cv2.convertScaleAbs(self.colour, alpha=1 / 257), alpha=alpha)
+        alpha = None if self.alpha is None else in_8_bits(self.alpha)
+        return replace(self, colour=in_8_bits(self.colour), alpha=alpha)
 
     @property
     def fitting_profile(self) -> bytes:
