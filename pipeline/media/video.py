@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, islice, pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -150,7 +150,7 @@ def shown_frames(
     """All frames of a video. Raises what `Decoder.shown` raises."""
     decoder = Decoder(Path(container.name).name, total, damage or Damage(), ascending)
     packets = continuing(container, stream)
-    yield from decoder.shown(packet for packet in packets if packet.stream_index == stream.index)
+    yield from decoder.shown(packet for packet in packets if packet.stream.index == stream.index)
 
 
 def copied_streams(container: Any) -> list[Any]:
@@ -161,7 +161,8 @@ def copied_streams(container: Any) -> list[Any]:
 def continuing(container: Any, stream: Any) -> Iterator[Any]:
     """The packets of a video and of all that is copied beside it, with times that go on where its clock jumps.
 
-    Always of all: which stream comes first to a jump decides where they go on.
+    Always of all: which stream comes first to a jump decides where they go on. The empty ones at the end, one a
+    stream, know theirs only as `packet.stream`: their `stream_index` is 0.
     """
     wanted = [stream, *copied_streams(container)]
     return Continuity(container.format.name in RESTARTING).mended(container.demux(wanted))
@@ -258,16 +259,15 @@ class Glance:
     count: int = 24
 
     def __iter__(self) -> Iterator[Frame]:
-        with opened(self.facts.path) as (container, stream):
-            is_long = self.facts.frames > self.count * IN_A_ROW
-            frames = self._spread_out(container, stream) if is_long else iter(())
-            first = next(frames, None)
-            if first is None:  # a short one, or one in which nothing can be looked for
-                container.seek(0)
-                frames = self._in_a_row(container, stream)
-            for frame in chain([] if first is None else [first], frames):
-                alone = deinterlaced([frame], time_base=self.facts.time_base) if self.facts.interlaced else [frame]
-                yield from (_in_rgb(each, self.facts) for each in alone)
+        is_long, seen = self.facts.frames > self.count * IN_A_ROW, False
+        for look in (self._spread_out, self._in_a_row) if is_long else (self._in_a_row,):
+            with opened(self.facts.path) as (container, stream):  # anew: in some nothing can be looked for
+                for frame in look(container, stream):
+                    seen = True
+                    alone = deinterlaced([frame], time_base=self.facts.time_base) if self.facts.interlaced else [frame]
+                    yield from (_in_rgb(each, self.facts) for each in alone)
+            if seen:
+                return
 
     def _in_a_row(self, container: Any, stream: Any) -> Iterator[Any]:
         step = max(1, min(self.facts.frames // self.count, IN_A_ROW))
@@ -311,7 +311,7 @@ def check_end(facts: Facts) -> None:
         end_s, is_cut = 0.0, dict.fromkeys(range(len(container.streams)), False)
         for packet in container.demux():
             at = packet.dts if packet.pts is None else packet.pts
-            if at is not None:
+            if at is not None and packet.size:
                 end_s = max(end_s, float((at + (packet.duration or 0)) * packet.time_base))
                 is_cut[packet.stream_index] = packet.is_corrupt and kind != "mpegts"  # broadcasts live with that
         least_s = max(LAST_FRAME_S, 2 * float(facts.step * facts.time_base))

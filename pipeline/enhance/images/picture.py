@@ -21,8 +21,8 @@ FORMATS = {
 READ_ONLY = {
     **dict.fromkeys((".bmp", ".dib"), "BMP"),
     **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), "PPM"),
-    **dict.fromkeys((".jp2", ".j2k"), "JPEG2000"),
-    **{".gif": "GIF", ".avif": "AVIF", ".tga": "TGA"},
+    **dict.fromkeys((".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"), "JPEG2000"),
+    **{".gif": "GIF", ".avif": "AVIF", ".tga": "TGA", ".apng": "PNG"},
 }  # what is made of them is a PNG
 MADE = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # the date of every profile that is made here
 PREFIX = b"Exif\0\0"
@@ -80,10 +80,14 @@ class Picture:
             planes.append(self.alpha)
         return np.dstack(planes) if len(planes) > 1 else np.asarray(planes[0])
 
-    def strips(self, rows: int) -> Iterator[Frame]:
-        """`pixels` by so many rows: there may be no room for a whole copy."""
+    def parts(self, rows: int) -> Iterator["Picture"]:
+        """This by so many rows, as views: there may be no room for a whole copy."""
         for row in range(0, self.size[1], rows):
-            yield self._rows(slice(row, row + rows)).pixels()
+            yield self._rows(slice(row, row + rows))
+
+    def strips(self, rows: int) -> Iterator[Frame]:
+        """`pixels` by so many rows."""
+        return (part.pixels() for part in self.parts(rows))
 
     def _rows(self, rows: slice) -> "Picture":
         return replace(self, colour=self.colour[rows], alpha=None if self.alpha is None else self.alpha[rows])
