@@ -12,6 +12,7 @@ from pipeline.enhance.images.read import enhancing_bytes, lost_of, read_picture
 from pipeline.enhance.images.write import writable, write_picture
 from pipeline.enhance.muxing import lost_beside
 from pipeline.enhance.names import is_video
+from pipeline.enhance.sound import recoded_of
 from pipeline.enhance.video import enhance_video, kept_bits
 from pipeline.media.decoding import Damage
 from pipeline.media.video import Colours, Glance, look_at
@@ -85,7 +86,8 @@ class Work:
         lost = lost_of_colours(facts.colours, encoding, kept=kept_bits(facts, encoding, enhancer))
         lost += lost_beside(facts, container_of(task.target))
         interlaced = "deinterlaced (--keep-interlaced leaves that)" if facts.interlaced else ""
-        note = "; ".join(filter(None, [str(damage), interlaced, f"left out: {', '.join(lost)}" if lost else ""]))
+        sound, left_out = recoded_of(task.source, task.target), f"left out: {', '.join(lost)}" if lost else ""
+        note = "; ".join(filter(None, [str(damage), interlaced, sound, left_out]))
         return Row(task.name, "done", width, height, *made, frames=frames, note=note).seen(enhancer.dials)
 
 

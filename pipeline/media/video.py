@@ -23,6 +23,7 @@ FROM_HD = 720  # lines, from which on players take what says nothing of its colo
 SMPTE170M, BT709, UNSPECIFIED, LIMITED = 6, 1, 2, 1  # ITU-T H.273
 SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # matrices, as the converter of colours counts them
 WITH_MATRIX = {1: (1, 1), 4: (4, 4), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}  # primaries, transfer
+ONE_LENGTH = {"asf", "flv"}  # containers that tell one for all of their streams
 COPIED = ("audio", "subtitle", "attachment")
 MOST_BITS = 16  # that a picture keeps
 WITH_FRAMES = {  # what lies beside the pixels of each frame and is not kept
@@ -234,9 +235,9 @@ def claimed_s(container: Any, stream: Any) -> float:
     """
     if container.format.name in RESTARTING:
         return 0.0
-    if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
     alone = len(container.streams) == 1
+    if stream.duration is not None and (alone or container.format.name not in ONE_LENGTH):
+        return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if alone and container.duration is not None else 0.0
 
 

@@ -182,7 +182,7 @@ def _check(image: Any, path: Path, *, megapixels: float) -> None:
         raise SharpcamError(f"{path} is a {image.format} file. Convert it to PNG, JPEG, WebP or TIFF.")
     if image.width * image.height > megapixels * 1e6:
         raise SharpcamError(
-            f"{path} has {image.width * image.height / 1e6:.0f} megapixels and {megapixels:g} are allowed. "
+            f"{path} has {image.width * image.height / 1e6:.0f} megapixels and {megapixels:.10g} are allowed. "
             "Scale it down, or raise --megapixels where there is memory for it."
         )
     _refuse_several(image, path)
