@@ -35,18 +35,19 @@ class ToldOfLight(NamedTuple):
         told = []
         if light.screen:
             red, green, blue, white = (
-                f"({_number(x / self.point)},{_number(y / self.point)})" for x, y in light.screen.points
+                f"({_counted(x, self.point)},{_counted(y, self.point)})" for x, y in light.screen.points
             )
-            most, least = (_number(value / self.luminance) for value in (light.screen.brightest, light.screen.darkest))
+            ends = light.screen.brightest, light.screen.darkest
+            most, least = (_counted(end, self.luminance) for end in ends)
             told.append(f"{self.screen}=G{green}B{blue}R{red}WP{white}L({most},{least})")
         if light.content:
             told.append(f"{self.content}={light.content[0]},{light.content[1]}")
         return told
 
 
-def _number(value: Fraction) -> str:
-    """Whole where it is."""
-    return str(round(value)) if value.denominator == 1 else f"{float(value):.6f}"
+def _counted(value: Fraction, unit: Fraction) -> str:
+    """A whole number of units; in units of 1 a decimal number."""
+    return f"{float(value):.6f}" if unit == 1 else str(round(value / unit))
 
 
 class Codec(NamedTuple):

@@ -87,6 +87,17 @@ def test_the_picture_is_the_students_in_16_bits_also_after_a_break(upscaler, tmp
                 assert np.abs(frame.to_ndarray(format="rgb48le").astype(int) - expected).max() <= 1
 
 
+@pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
+def test_light_that_another_codec_rounded_is_told_in_whole_units(codec, upscaler, tmp_path):
+    source = film(tmp_path / "a.mp4", told=f":master-display={SCREEN}:max-cll=1000,400")
+    enhance_video(source, tmp_path / "b.mkv", upscaler, Encoding("av1", "fast"))
+    assert look_at(tmp_path / "b.mkv").colours.light.screen != LIGHT.screen  # it counts in parts of 65536
+    enhance_video(tmp_path / "b.mkv", tmp_path / "c.mkv", upscaler, Encoding(codec, "fast"))
+    found = look_at(tmp_path / "c.mkv").colours.light
+    assert found.content == LIGHT.content
+    assert float(found.screen.points[0][0]) == pytest.approx(0.68, abs=1e-4)
+
+
 @pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is the reference")
 def test_without_a_codec_it_becomes_what_players_take(at_student, tmp_path, capsys):
     source = film(tmp_path / "a.mp4", told=f":master-display={SCREEN}:max-cll=1000,400")
