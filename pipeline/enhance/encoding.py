@@ -63,7 +63,7 @@ class Codec(NamedTuple):
     always: dict[str, str]
 
 
-WHOLE = Fraction(1, 50_000), Fraction(1, 10_000)  # units of H.264 and H.265 (ITU-T H.274, section 8.17)
+WHOLE = Fraction(1, 50_000), Fraction(1, 10_000)  # units of H.264 and H.265, those of SMPTE ST 2086
 CODECS = {
     "h264": Codec(
         "libx264",

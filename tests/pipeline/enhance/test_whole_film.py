@@ -101,7 +101,8 @@ def compare(source: Path, made: Path) -> None:
 
 def enhance(source: Path, target: Path, *options: str) -> "subprocess.Popen[bytes]":
     words = [sys.executable, "-m", "pipeline.enhance", str(source), "-o", str(target), "--preset", "fast", *options]
-    words += ["--engine", "onnxruntime-fp32", "--threads", "1", "--segment-frames", str(SEGMENT_FRAMES)]
+    words += ["--model", "bundled:student_s", "--engine", "onnxruntime-fp32", "--threads", "1"]
+    words += ["--segment-frames", str(SEGMENT_FRAMES)]
     return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
