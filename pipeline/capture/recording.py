@@ -39,8 +39,8 @@ def record(source: Source, destination: Path, *, frames: int, every: int = 1) ->
         )
         note_hashes(part, hashes)
         move_whole(part, destination)
-        if isinstance(source, Video) and source.damage.lost:
-            print(f"capture: {source.path}: {source.damage}", flush=True)
+        if isinstance(source, Video) and source.note:
+            print(f"capture: {source.path}: {source.note}", flush=True)
     finally:
         if part.exists():
             remove_tree(part)

@@ -54,6 +54,11 @@ def _not_a_frame(name: str, problem: str) -> SharpcamError:
     return SharpcamError(f"{name} {problem}; frames are 8-bit RGB PNG. Convert or remove that file and run again.")
 
 
+def in_8_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
+    """A picture or plane of uint16 (65535 is white) rounded to uint8; what is uint8 as it is."""
+    return picture if picture.dtype == np.uint8 else np.asarray(cv2.convertScaleAbs(picture, alpha=1 / 257), np.uint8)
+
+
 def imdecode(data: bytes, flags: int) -> NDArray[Any] | None:
     """A picture as OpenCV decodes it; None where it cannot, also where a header claims more than it allows."""
     try:

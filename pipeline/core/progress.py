@@ -80,6 +80,8 @@ def progress_bar(*, what: str, total: int | None, unit: str = "frame") -> Bar:
 
 def in_hours(seconds: float) -> str:
     """A duration in the unit in which one thinks of it."""
+    if 0 < seconds < 0.01:
+        return "less than 0.01 s"
     if seconds < 90:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -87,4 +89,6 @@ def in_hours(seconds: float) -> str:
 
 def in_gigabytes(size: float) -> str:
     """A number of bytes."""
+    if 0 < size < 1e7:
+        return "less than 0.01 GB"
     return f"{size / 1e9:.2g} GB" if size < 99.5e9 else f"{size / 1e9:.0f} GB"

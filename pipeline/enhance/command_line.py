@@ -6,7 +6,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import MEGAPIXELS
 from pipeline.core.program import command_parser
 from pipeline.enhance.comparison import TEACHER
-from pipeline.enhance.encoding import CODECS, PRESETS, USUAL, USUAL_IN, Encoding
+from pipeline.enhance.encoding import CODECS, PRESETS, USUAL, USUAL_DEEP, USUAL_DEEP_IN, USUAL_IN, Encoding
 from pipeline.enhance.images.write import QUALITY
 from pipeline.enhance.sizing import pixels
 from pipeline.enhance.video import SEGMENT_FRAMES
@@ -46,8 +46,11 @@ def arguments_of(words: list[str] | None, *, about: str | None = None) -> argpar
     add("--overwrite", action="store_true", help="replace outputs that exist; never an input")
     add("--dry-run", action="store_true", help="say what would be done")
     add("--megapixels", type=float, default=MEGAPIXELS, help="largest picture that is opened (%(default)g)")
-    others = ", ".join(f"{codec} in {suffix}" for suffix, codec in USUAL_IN.items())
-    add("--codec", help=f"of videos: {', '.join(CODECS)}; else {USUAL}, and {others}")
+    usual, deep = (
+        " and ".join([codec, *(f"{other} in {suffix}" for suffix, other in others.items())])
+        for codec, others in ((USUAL, USUAL_IN), (USUAL_DEEP, USUAL_DEEP_IN))
+    )
+    add("--codec", help=f"of videos: {', '.join(CODECS)}; else {usual}, of more than 8 bits {deep}")
     add(
         "--preset",
         help=f"of videos: {', '.join(PRESETS)}; else {Encoding.preset}, and {CAMERA_PRESET} of a camera's",

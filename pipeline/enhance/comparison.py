@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import whole_file
+from pipeline.core.frames import in_8_bits
 from pipeline.core.geometry import Frame, enlarge, fit, resize
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
@@ -41,6 +42,7 @@ class Comparison:
     name: str  # of the other
     settings: dict[str, Any]
     measured: list[Measured] = field(default_factory=list)
+    bits: ClassVar[int] = 8  # resizes, teachers and captions know no more
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -78,8 +80,7 @@ class Comparison:
 
     def enhance(self, picture: Frame, advance: Advance | None = None) -> Frame:
         """Both pictures in a row, each under its name: (H, 2 W, 3) uint8."""
-        if picture.dtype != np.uint8:
-            picture = cv2.convertScaleAbs(picture, alpha=1 / 257)
+        picture = in_8_bits(picture)
         other = self.other.enhance if isinstance(self.other, Upscaler) else self.other
         left, theirs = self._measured(other, picture)
         row = np.empty((left.shape[0], 2 * left.shape[1], 3), np.uint8)

@@ -12,11 +12,42 @@ import av
 
 from pipeline.core.command import DISK_ERRORS
 from pipeline.core.errors import SharpcamError
-from pipeline.media.video import Colours
+from pipeline.media.light import Light
+from pipeline.media.video import Colours, bits_of
 
 PRESETS = ("fast", "good", "small")
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 USUAL, USUAL_IN = "h264", {".webm": "vp9"}  # codecs, where none is asked for
+USUAL_DEEP, USUAL_DEEP_IN = "h265", {".webm": "av1"}  # the same for more than 8 bits: few play those as H.264
+
+
+class ToldOfLight(NamedTuple):
+    """How an encoder is told of a film's light: names of its own parameters, and the units that these count in."""
+
+    option: str  # of FFmpeg, which passes the others on
+    screen: str
+    content: str
+    point: Fraction
+    luminance: Fraction  # cd/m²
+
+    def parameters(self, light: Light) -> list[str]:
+        """What is said to it."""
+        told = []
+        if light.screen:
+            red, green, blue, white = (
+                f"({_counted(x, self.point)},{_counted(y, self.point)})" for x, y in light.screen.points
+            )
+            ends = light.screen.brightest, light.screen.darkest
+            most, least = (_counted(end, self.luminance) for end in ends)
+            told.append(f"{self.screen}=G{green}B{blue}R{red}WP{white}L({most},{least})")
+        if light.content:
+            told.append(f"{self.content}={light.content[0]},{light.content[1]}")
+        return told
+
+
+def _counted(value: Fraction, unit: Fraction) -> str:
+    """A whole number of units; in units of 1 a decimal number."""
+    return f"{float(value):.6f}" if unit == 1 else str(round(value / unit))
 
 
 class Codec(NamedTuple):
@@ -24,16 +55,21 @@ class Codec(NamedTuple):
 
     encoder: str
     pixels: str
+    deep: str  # pixels of more than 8 bits; empty where it has none
+    light: ToldOfLight | None
     quality: int  # constant rate factor; 0 is best, more is smaller
     most: int  # of that factor
     speeds: dict[str, dict[str, str]]  # by preset
     always: dict[str, str]
 
 
+WHOLE = Fraction(1, 50_000), Fraction(1, 10_000)  # units of H.264 and H.265, those of SMPTE ST 2086
 CODECS = {
     "h264": Codec(
         "libx264",
         "yuv420p",
+        "yuv420p10le",
+        ToldOfLight("x264-params", "mastering-display", "cll", *WHOLE),
         18,
         51,
         {"fast": {"preset": "ultrafast"}, "good": {"preset": "medium"}, "small": {"preset": "slow"}},
@@ -42,6 +78,8 @@ CODECS = {
     "h265": Codec(
         "libx265",
         "yuv420p",
+        "yuv420p10le",
+        ToldOfLight("x265-params", "master-display", "max-cll", *WHOLE),
         20,
         51,
         {"fast": {"preset": "ultrafast"}, "good": {"preset": "medium"}, "small": {"preset": "slow"}},
@@ -50,6 +88,8 @@ CODECS = {
     "av1": Codec(
         "libsvtav1",
         "yuv420p",
+        "yuv420p10le",
+        ToldOfLight("svtav1-params", "mastering-display", "content-light", Fraction(1), Fraction(1)),
         28,
         63,
         {"fast": {"preset": "12"}, "good": {"preset": "8"}, "small": {"preset": "5"}},
@@ -58,12 +98,16 @@ CODECS = {
     "vp9": Codec(
         "libvpx-vp9",
         "yuv420p",
+        "",
+        None,
         28,
         63,
         {"fast": {"cpu-used": "8"}, "good": {"cpu-used": "4"}, "small": {"cpu-used": "2"}},
         {"b": "0", "row-mt": "1"},
     ),
-    "ffv1": Codec("ffv1", "bgr0", 0, 100, {preset: {} for preset in PRESETS}, {"level": "3", "g": "1"}),
+    "ffv1": Codec(
+        "ffv1", "bgr0", "gbrp16le", None, 0, 100, {preset: {} for preset in PRESETS}, {"level": "3", "g": "1"}
+    ),
 }
 
 
@@ -82,9 +126,13 @@ class Encoding:
         if self.preset not in PRESETS:
             raise SharpcamError(f'There is no preset "{self.preset}"; there are: {", ".join(PRESETS)}.')
 
-    def suited(self, file: Path) -> "Encoding":
-        """This for a file of that name: with its codec. Raises SharpcamError for a quality that this does not know."""
-        suited = replace(self, codec=self.codec or USUAL_IN.get(file.suffix.lower(), USUAL))
+    def suited(self, file: Path, *, bits: int = 8) -> "Encoding":
+        """This for a file of that name and pictures of so many bits: with its codec.
+
+        Raises SharpcamError for a quality that this does not know.
+        """
+        usual, usual_in = (USUAL, USUAL_IN) if bits == 8 else (USUAL_DEEP, USUAL_DEEP_IN)
+        suited = replace(self, codec=self.codec or usual_in.get(file.suffix.lower(), usual))
         if self.quality is not None and self.quality > suited.table.most:  # x264 would take it for the worst
             raise SharpcamError(
                 f"The quality of {suited.codec} goes from 0, which is best, to {suited.table.most}, and {self.quality} "
@@ -103,15 +151,32 @@ class Encoding:
         quality = {} if self.codec == "ffv1" else {"crf": str(factor)}
         return quality | self.table.speeds[self.preset] | self.table.always
 
+    @property
+    def bits(self) -> int:
+        """Most bits of a colour that the codec holds."""
+        return bits_of(av.VideoFormat(self.table.deep or self.table.pixels))
+
+    def pixels(self, bits: int) -> str:
+        """The pixel format for pictures of so many bits."""
+        return self.table.deep if bits > 8 else self.table.pixels
+
+    def _options_for(self, light: Light | None) -> dict[str, str]:
+        """What the encoder is told, of a film's light too."""
+        if light is None or self.table.light is None:
+            return self.options
+        name = self.table.light.option
+        told = [self.options[name]] if name in self.options else []
+        return self.options | {name: ":".join(told + self.table.light.parameters(light))}
+
     def tune(self, context: Any, colours: Colours, *, size: tuple[int, int], rate: Fraction, base: Fraction) -> None:
         """Prepare an encoder's context for pictures of `size` (width, height), at times in units of `base`."""
         context.width, context.height = size
-        context.pix_fmt = self.table.pixels
+        context.pix_fmt = self.pixels(colours.bits)
         context.framerate, context.time_base = rate, base
-        context.options = self.options
+        context.options = self._options_for(colours.light)
         context.thread_count = self.threads
         context.flags |= av.codec.context.Flags.global_header.value
-        if self.table.pixels.startswith("yuv"):
+        if context.pix_fmt.startswith("yuv"):
             context.colorspace, context.color_range = colours.matrix, colours.range
         context.color_primaries, context.color_trc = colours.primaries, colours.transfer
 

@@ -21,6 +21,10 @@ class Enhancer(Protocol):
         """All that decides the result."""
 
     @property
+    def bits(self) -> int:
+        """Most bits of a colour in what it makes."""
+
+    @property
     def measured(self) -> list[Measured]:
         """What was measured of each picture, in their order; stays empty where nothing is."""
 

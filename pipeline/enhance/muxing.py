@@ -12,11 +12,13 @@ import av
 from pipeline.core.errors import SharpcamError
 from pipeline.enhance.encoding import CannotHoldError, Encoding, open_encoder, written, written_to
 from pipeline.enhance.segments import Segments, decoding_times
+from pipeline.enhance.sound import TAKEN_BY, add_sound, recoded
 from pipeline.media.containers import open_container
 from pipeline.media.orientation import AS_STORED, Matrix
 from pipeline.media.video import COPIED, Facts, continuing, copied_streams, is_cover, opened
 
 COVER_IS_A_STREAM, HOLD_COVERS = ("mp4",), ("mp4", "matroska")
+TAGS = {("h265", "mp4"): "hvc1", ("h265", "mov"): "hvc1"}  # what Apple's players look for
 COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 TOLD_OF_PICTURES = ("language", "title", "timecode", "creation_time", "handler_name")
 HOLD_NEARLY_ALL = {"matroska": ".mkv", "mp4": ".mp4", "mov": ".mov"}  # containers, the most able first
@@ -39,9 +41,9 @@ def _why_not(facts: Facts, encoding: Encoding, container: str, *, size: tuple[in
     try:
         with opened(facts.path) as (source, stream), written_to(Nowhere(), container=container) as target:
             _video_of(facts, encoding, target, like=stream, size=size)
-            others = _others_of(source, target)
+            others, sounds = _others_of(source, target)
             target.start_encoding()
-            for _, packet in _copied_packets(continuing(source, stream), others):
+            for _, packet in _copied_packets(recoded(continuing(source, stream), sounds), others):
                 target.mux(packet)
     except CannotHoldError as error:
         return str(error)
@@ -68,9 +70,9 @@ def mux(segments: Segments, facts: Facts, encoding: Encoding, file: Path, *, con
         video = _video_of(facts, encoding, target, like=stream, size=segments.size)
         if matrix != AS_STORED:
             video.set_display_matrix(matrix)
-        others = _others_of(source, target)
+        others, sounds = _others_of(source, target)
         target.start_encoding()
-        copied = _copied_packets(continuing(source, stream), others)
+        copied = _copied_packets(recoded(continuing(source, stream), sounds), others)
         for _, packet in heapq.merge(_video_packets(segments, video, facts), copied, key=lambda timed: timed[0]):
             target.mux(packet)
 
@@ -78,7 +80,7 @@ def mux(segments: Segments, facts: Facts, encoding: Encoding, file: Path, *, con
 def lost_beside(facts: Facts, container: str) -> list[str]:
     """What a video holds beside its pictures that is not copied into a container, each in a few words."""
     with opened(facts.path) as (source, video):
-        lost = ["its transparency"] if facts.alpha else []
+        lost = [*(["its transparency"] if facts.alpha else []), *facts.with_frames]
         for stream in source.streams:
             if is_cover(stream):
                 lost += [] if container in HOLD_COVERS else ["a cover"]
@@ -101,26 +103,37 @@ def _video_of(facts: Facts, encoding: Encoding, target: Any, *, like: Any, size:
     video.metadata.update({name: like.metadata[name] for name in TOLD_OF_PICTURES if name in like.metadata})
     encoding.tune(video.codec_context, facts.colours, size=size, rate=facts.rate, base=facts.time_base)
     video.time_base = facts.time_base
+    if tag := TAGS.get((encoding.codec or "", target.format.name)):
+        video.codec_context.codec_tag = tag
     if facts.aspect:
         video.codec_context.sample_aspect_ratio = facts.aspect
     open_encoder(video.codec_context)
     return video
 
 
-def _others_of(source: Any, target: Any) -> dict[int, Any]:
-    """Copies of the source's other streams in a container that is written, by their index there; and what it tells."""
+def _others_of(source: Any, target: Any) -> tuple[dict[int, Any], dict[int, Any]]:
+    """Copies of the source's other streams in a container that is written, by their index there; and what it tells.
+
+    And those of them that hold sound to be encoded again.
+    """
     target.metadata.update(source.metadata)
     target.set_chapters(source.chapters())
-    copies = {}
+    copies, sounds = {}, {}
     for stream in copied_streams(source):
         if is_cover(stream) and target.format.name not in COVER_IS_A_STREAM:
             if target.format.name in HOLD_COVERS and (data := _cover_in(source.name, stream.index)):
                 target.add_attachment(*COVERS.get(stream.codec_context.name, COVERS["mjpeg"]), data)
             continue
-        copies[stream.index] = copy = target.add_stream_from_template(stream)
+        try:
+            copy = target.add_stream_from_template(stream)
+        except ValueError:
+            if stream.type != "audio" or target.format.name not in TAKEN_BY:
+                raise
+            sounds[stream.index] = copy = add_sound(target, stream)
+        copies[stream.index] = copy
         copy.metadata.update(stream.metadata)
         copy.disposition = stream.disposition
-    return copies
+    return copies, sounds
 
 
 def _cover_in(name: str, index: int) -> bytes:
@@ -139,14 +152,14 @@ def _video_packets(segments: Segments, stream: Any, facts: Facts) -> Iterator[tu
         yield float(dts * facts.time_base), packet
 
 
-def _copied_packets(packets: Iterator[Any], streams: dict[int, Any]) -> Iterator[tuple[float, Any]]:
-    """The packets of `streams`, by their index in the source, with times that no container refuses.
+def _copied_packets(packets: Iterator[tuple[int, Any]], streams: dict[int, Any]) -> Iterator[tuple[float, Any]]:
+    """The packets of `streams`, which come with their index in the source, with times that no container refuses.
 
     Where two are the same, the second comes one tick later, in ticks of the container that is written.
     """
     last: dict[int, int] = {}
-    for packet in packets:
-        if (stream := streams.get(packet.stream_index)) is None:
+    for index, packet in packets:
+        if (stream := streams.get(index)) is None:
             continue
         if not packet.size:  # the one at the end
             continue

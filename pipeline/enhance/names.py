@@ -9,8 +9,9 @@ from pipeline.enhance.encoding import CONTAINERS
 from pipeline.enhance.images.picture import FORMATS, READ_ONLY
 
 VIDEOS = {
-    *(".mp4", ".mkv", ".mov", ".webm", ".m4v", ".qt", ".3gp", ".3g2", ".avi", ".divx", ".wmv", ".asf", ".flv", ".f4v"),
-    *(".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".ogv", ".mxf", ".y4m"),
+    *(".mp4", ".mkv", ".mov", ".webm", ".m4v", ".qt", ".3gp", ".3g2", ".mj2", ".lrv", ".insv", ".avi", ".divx", ".wmv"),
+    *(".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".m2t", ".tp", ".trp", ".tod", ".mpg", ".mpeg", ".mpe", ".vob"),
+    *(".mod", ".ogv", ".ogm", ".ogx", ".mxf", ".y4m", ".mk3d"),
 }
 PICTURES = {*FORMATS, *READ_ONLY}
 SUFFIXES = PICTURES | VIDEOS  # of all that is taken
@@ -30,9 +31,15 @@ HOW_TO_CONVERT = {
         ".srw",
         ".raw",
     ),
-    "magick {0} {1}.png": (".psd", ".xcf", ".svg", ".eps", ".ico", ".icns", ".exr", ".hdr", ".pcx", ".dds", ".xbm"),
+    "magick {0} {1}.png": (
+        *(".psd", ".xcf", ".svg", ".eps", ".ico", ".icns", ".exr", ".hdr", ".pcx", ".dds", ".xbm", ".sgi", ".im"),
+        *(".jxr", ".wdp", ".hdp", ".pict", ".wmf", ".emf"),
+    ),
     "djxl {0} {1}.png": (".jxl",),
-    "ffmpeg -i {0} {1}.mkv": (".rm", ".rmvb", ".swf", ".dv", ".m2v", ".264", ".h264", ".265", ".hevc", ".ogm", ".nut"),
+    "ffmpeg -i {0} {1}.mkv": (
+        *(".rm", ".rmvb", ".swf", ".dv", ".m1v", ".m2v", ".mpv", ".264", ".h264", ".265", ".hevc", ".ivf", ".obu"),
+        *(".mjpeg", ".mjpg", ".nut", ".gxf", ".wtv", ".amv", ".bik"),
+    ),
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import cv2
 import numpy as np
@@ -67,6 +67,7 @@ class Upscaler:
     sizing: Sizing | None = None
     whole_px: int = WHOLE_PX
     tile_px: int = TILE_PX
+    bits: ClassVar[int] = 16
 
     @property
     def scale(self) -> int:

@@ -51,9 +51,13 @@ def enhance_video(
     `damage` counts those that are lost.
     Raises SharpcamError where the video cannot be decoded to its end, or the file does not become what it should.
     """
-    container, encoding = container_of(target), encoding.suited(target)
-    facts = look_at(source)
-    facts = replace(facts, interlaced=facts.interlaced and not keep_interlaced)
+    container, facts = container_of(target), look_at(source)
+    encoding = encoding.suited(target, bits=facts.colours.bits)
+    facts = replace(
+        facts,
+        interlaced=facts.interlaced and not keep_interlaced,
+        colours=facts.colours._replace(bits=kept_bits(facts, encoding, enhancer)),
+    )
     turned = facts.matrix if as_shown else AS_STORED
     check_container(facts, encoding, container, size=enhancer.size_of(shown_size(facts.size, turned)))
     check_end(facts)
@@ -65,6 +69,7 @@ def enhance_video(
         "segment_frames": segment_frames,
         "upright": as_shown,
         "deinterlaced": facts.interlaced,
+        "bits": facts.colours.bits,
     }
     segments = Segments(part_of(target), identity)
     advance(done := segments.begin())
@@ -90,6 +95,11 @@ def enhance_video(
     times = segments.times()
     segments.remove()
     return len(times), size_of(target)
+
+
+def kept_bits(facts: Facts, encoding: Encoding, enhancer: Enhancer) -> int:
+    """Bits of a colour in what is made of a video: 8 or more."""
+    return min(facts.colours.bits, encoding.bits, enhancer.bits)
 
 
 def size_of(video: Path) -> tuple[int, int]:
@@ -142,10 +152,11 @@ def encode(pictures: Iterable[Timed], facts: Facts, encoding: Encoding, *, size:
 
 
 def as_frame(picture: Frame, pts: int, facts: Facts, encoding: Encoding) -> Any:
-    """A picture (h, w, 3) RGB as FFmpeg's frame, in the source's colours."""
-    rgb = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), format="rgb24")  # no copy
+    """A picture (h, w, 3) RGB, uint8 or uint16, as FFmpeg's frame, in the source's colours."""
+    form = "rgb24" if picture.dtype == np.uint8 else "rgb48le"
+    rgb = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), format=form)  # no copy
     frame = rgb.reformat(
-        format=encoding.table.pixels,
+        format=encoding.pixels(facts.colours.bits),
         dst_colorspace=SWSCALE[facts.colours.matrix],
         dst_color_range=facts.colours.range,
         threads=1,

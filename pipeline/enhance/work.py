@@ -12,9 +12,10 @@ from pipeline.enhance.images.read import enhancing_bytes, lost_of, read_picture
 from pipeline.enhance.images.write import writable, write_picture
 from pipeline.enhance.muxing import lost_beside
 from pipeline.enhance.names import is_video
-from pipeline.enhance.video import enhance_video
+from pipeline.enhance.sound import recoded_of
+from pipeline.enhance.video import enhance_video, kept_bits
 from pipeline.media.decoding import Damage
-from pipeline.media.video import Glance, look_at
+from pipeline.media.video import Colours, Glance, look_at
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,19 @@ class Work:
             damage=damage,
             advance=lambda count: advance(count * width * height),
         )
-        lost = lost_beside(facts, container_of(task.target))
+        encoding = self.encoding.suited(task.target, bits=facts.colours.bits)
+        lost = lost_of_colours(facts.colours, encoding, kept=kept_bits(facts, encoding, enhancer))
+        lost += lost_beside(facts, container_of(task.target))
         interlaced = "deinterlaced (--keep-interlaced leaves that)" if facts.interlaced else ""
-        note = "; ".join(filter(None, [str(damage), interlaced, f"left out: {', '.join(lost)}" if lost else ""]))
+        sound, left_out = recoded_of(task.source, task.target), f"left out: {', '.join(lost)}" if lost else ""
+        note = "; ".join(filter(None, [str(damage), interlaced, sound, left_out]))
         return Row(task.name, "done", width, height, *made, frames=frames, note=note).seen(enhancer.dials)
+
+
+def lost_of_colours(colours: Colours, encoding: Encoding, *, kept: int) -> list[str]:
+    """What a codec does not keep of a video's colours, of which `kept` bits are, in a few words."""
+    lost = [f"{colours.bits - kept} of its {colours.bits} bits a colour"] if kept < colours.bits else []
+    return lost + (["how bright it is meant (HDR)"] if colours.light and not encoding.table.light else [])
 
 
 def enhanced(picture: Picture, enhancer: Enhancer, advance: Advance | None = None) -> Picture:

@@ -18,7 +18,7 @@ from pipeline.core.hashing import sha256, sha256_of_all
 from pipeline.core.params import CameraParams
 from pipeline.media.decoding import Damage
 from pipeline.media.orientation import matrix_of, upright
-from pipeline.media.video import END_IS_MISSING, claimed_s, opened, shown_frames
+from pipeline.media.video import END_IS_MISSING, bits_of, claimed_s, opened, shown_frames
 
 ATTEMPTS = 30  # reads in a row that may fail before a camera counts as stopped
 
@@ -43,6 +43,7 @@ class Video:
     name: str = ""
     fps: float | None = None
     damage: Damage = field(default_factory=Damage)
+    bits: int = 8  # of its colours, once a frame has come
 
     def __post_init__(self) -> None:
         self.name = self.name or self.path.stem
@@ -54,6 +55,7 @@ class Video:
             seen_s = 0.0
             for frame, pts, _ in shown_frames(container, stream, total=total, damage=self.damage):
                 seen_s = float((pts or 0) * stream.time_base) + 1 / (self.fps or 1)
+                self.bits = bits_of(frame.format)
                 yield upright(frame.to_ndarray(format="rgb24"), matrix_of(frame))
             if seen_s < END_IS_MISSING * claimed_s(container, stream) - 1:
                 raise EOFError
@@ -65,6 +67,12 @@ class Video:
     def about(self) -> dict[str, Any]:
         lost = {"lost_frames": self.damage.lost} if self.damage.lost else {}
         return {"fps_asked": None, "fps_reached": self.fps} | lost
+
+    @property
+    def note(self) -> str:
+        """What was not recorded as it is, in a sentence; empty where all was."""
+        rounded = f"its {self.bits} bits a colour are rounded to the 8 that frames have" if self.bits > 8 else ""
+        return "; ".join(filter(None, [str(self.damage), rounded]))
 
 
 @dataclass

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, islice, pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +16,25 @@ from pipeline.media.containers import check_pixels, open_container
 from pipeline.media.continuity import RESTARTING, Continuity
 from pipeline.media.decoding import Damage, Decoder, Shown
 from pipeline.media.interlacing import deinterlaced
+from pipeline.media.light import Light, light_of
 from pipeline.media.orientation import Matrix, matrix_of
 
 FROM_HD = 720  # lines, from which on players take what says nothing of its colours as BT.709
 SMPTE170M, BT709, UNSPECIFIED, LIMITED = 6, 1, 2, 1  # ITU-T H.273
 SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # matrices, as the converter of colours counts them
 WITH_MATRIX = {1: (1, 1), 4: (4, 4), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}  # primaries, transfer
+ONE_LENGTH = {"asf", "flv"}  # containers that tell one for all of their streams
 COPIED = ("audio", "subtitle", "attachment")
+MOST_BITS = 16  # that a picture keeps
+WITH_FRAMES = {  # what lies beside the pixels of each frame and is not kept
+    "DOVI_METADATA": "Dolby Vision",
+    "DYNAMIC_HDR_PLUS": "HDR10+",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid",
+    "A53_CC": "closed captions",
+    "SPHERICAL": "that it shows all around (360°)",
+    "STEREO3D": "that it is stereoscopic",
+    "ICC_PROFILE": "its colour profile",
+}
 FIRST_FRAMES = 24  # whose times are looked at: more than any codec holds back
 END_IS_MISSING = 0.9  # of the length that a video claims
 IN_A_ROW = 100  # frames between two that are looked at: where there are fewer, all are decoded
@@ -38,6 +50,8 @@ class Colours(NamedTuple):
     range: int
     primaries: int
     transfer: int
+    bits: int = 8  # of each
+    light: Light | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,7 @@ class Facts:
     ascending: bool = False  # frames come without their own times
     alpha: bool = False  # what is transparent is not read
     interlaced: bool = False  # frames are read deinterlaced
+    with_frames: tuple[str, ...] = ()  # what lies beside the pixels and is not kept, in a few words
 
     @property
     def step(self) -> int:
@@ -115,6 +130,7 @@ def look_at(path: Path) -> Facts:
             _comes_without_times(path),
             stream.metadata.get("alpha_mode") == "1" or any(part.is_alpha for part in frame.format.components),
             frame.interlaced_frame,
+            tuple(words for name, words in WITH_FRAMES.items() if frame.side_data.get(name) is not None),
         )
 
 
@@ -135,7 +151,7 @@ def shown_frames(
     """All frames of a video. Raises what `Decoder.shown` raises."""
     decoder = Decoder(Path(container.name).name, total, damage or Damage(), ascending)
     packets = continuing(container, stream)
-    yield from decoder.shown(packet for packet in packets if packet.stream_index == stream.index)
+    yield from decoder.shown(packet for packet in packets if packet.stream.index == stream.index)
 
 
 def copied_streams(container: Any) -> list[Any]:
@@ -146,7 +162,8 @@ def copied_streams(container: Any) -> list[Any]:
 def continuing(container: Any, stream: Any) -> Iterator[Any]:
     """The packets of a video and of all that is copied beside it, with times that go on where its clock jumps.
 
-    Always of all: which stream comes first to a jump decides where they go on.
+    Always of all: which stream comes first to a jump decides where they go on. The empty ones at the end, one a
+    stream, know theirs only as `packet.stream`: their `stream_index` is 0.
     """
     wanted = [stream, *copied_streams(container)]
     return Continuity(container.format.name in RESTARTING).mended(container.demux(wanted))
@@ -170,12 +187,20 @@ def _colours(frame: Any) -> Colours:
         2 if full else span or LIMITED,
         WITH_MATRIX[matrix][0] if primaries == UNSPECIFIED else primaries,
         WITH_MATRIX[matrix][1] if transfer == UNSPECIFIED else transfer,
+        bits_of(frame.format),
+        light_of(frame),
     )
+
+
+def bits_of(form: Any) -> int:
+    """Bits of each colour in a pixel format of PyAV, as far as pictures have them: 8 to 16."""
+    return min(MOST_BITS, max(8, *(int(part.bits) for part in form.components)))
 
 
 def read_frames(facts: Facts, *, begin: int, damage: Damage | None = None) -> Iterator[Timed]:
     """The frames of a video from number `begin` on, RGB as stored, with times that ascend. `damage` counts the lost.
 
+    They are uint8, or uint16 where `facts` tell of more bits.
     Raises SharpcamError where the video ends before its end, or too much of it is lost.
     """
     with opened(facts.path) as (container, stream):
@@ -210,15 +235,16 @@ def claimed_s(container: Any, stream: Any) -> float:
     """
     if container.format.name in RESTARTING:
         return 0.0
-    if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
     alone = len(container.streams) == 1
+    if stream.duration is not None and (alone or container.format.name not in ONE_LENGTH):
+        return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if alone and container.duration is not None else 0.0
 
 
 def _in_rgb(frame: Any, facts: Facts) -> Frame:
     matrix, span = SWSCALE[facts.colours.matrix], facts.colours.range
-    picture: Frame = frame.reformat(format="rgb24", src_colorspace=matrix, src_color_range=span).to_ndarray()
+    form = "rgb24" if facts.colours.bits == 8 else "rgb48le"
+    picture: Frame = frame.reformat(format=form, src_colorspace=matrix, src_color_range=span).to_ndarray()
     return picture
 
 
@@ -234,16 +260,15 @@ class Glance:
     count: int = 24
 
     def __iter__(self) -> Iterator[Frame]:
-        with opened(self.facts.path) as (container, stream):
-            is_long = self.facts.frames > self.count * IN_A_ROW
-            frames = self._spread_out(container, stream) if is_long else iter(())
-            first = next(frames, None)
-            if first is None:  # a short one, or one in which nothing can be looked for
-                container.seek(0)
-                frames = self._in_a_row(container, stream)
-            for frame in chain([] if first is None else [first], frames):
-                alone = deinterlaced([frame], time_base=self.facts.time_base) if self.facts.interlaced else [frame]
-                yield from (_in_rgb(each, self.facts) for each in alone)
+        is_long, seen = self.facts.frames > self.count * IN_A_ROW, False
+        for look in (self._spread_out, self._in_a_row) if is_long else (self._in_a_row,):
+            with opened(self.facts.path) as (container, stream):  # anew: in some nothing can be looked for
+                for frame in look(container, stream):
+                    seen = True
+                    alone = deinterlaced([frame], time_base=self.facts.time_base) if self.facts.interlaced else [frame]
+                    yield from (_in_rgb(each, self.facts) for each in alone)
+            if seen:
+                return
 
     def _in_a_row(self, container: Any, stream: Any) -> Iterator[Any]:
         step = max(1, min(self.facts.frames // self.count, IN_A_ROW))
@@ -287,7 +312,7 @@ def check_end(facts: Facts) -> None:
         end_s, is_cut = 0.0, dict.fromkeys(range(len(container.streams)), False)
         for packet in container.demux():
             at = packet.dts if packet.pts is None else packet.pts
-            if at is not None:
+            if at is not None and packet.size:
                 end_s = max(end_s, float((at + (packet.duration or 0)) * packet.time_base))
                 is_cut[packet.stream_index] = packet.is_corrupt and kind != "mpegts"  # broadcasts live with that
         least_s = max(LAST_FRAME_S, 2 * float(facts.step * facts.time_base))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.geometry import Frame
 from pipeline.student.dials import in_range
-from pipeline.student.motion import BLOCK, ONE, Blocks, Noise, changed, is_cut, moved
+from pipeline.student.motion import BLOCK, ONE, Blocks, Noise, Plane, changed, is_cut, moved
 
 DEFINITION = 1  # of what is computed here, as contracts name it: another one gives other bytes
 SMALLEST_PX = 32  # of a side: smaller frames tell too little, and pass as they are
@@ -29,10 +29,10 @@ LEAST = 32  # gain, of 256, where nothing ever moved
 class Memory:
     """What is kept of a stream."""
 
-    picture: NDArray[np.int16]  # (h, w, 3), in 1/128 levels
-    shown: Frame  # the same in levels
-    luma: NDArray[np.uint8]  # of `shown`
-    newest: NDArray[np.uint8]  # luma of the last frame
+    picture: NDArray[np.signedinteger[Any]]  # (h, w, 3), in 1/128 levels
+    shown: Frame  # the same in levels, of the frames' type
+    luma: Plane  # of `shown`
+    newest: Plane  # luma of the last frame
     gain: Blocks  # of 256
     noise: Noise
 
@@ -49,16 +49,16 @@ class Calm:
         in_range(self.strength, name="The calm")
 
     def fuse(self, frame: Frame) -> Frame:
-        """What to make a picture of in place of `frame`, both (h, w, 3) uint8. The stream's next frame comes next.
+        """What to make a picture of in place of `frame`, both (h, w, 3) uint8 or uint16. The stream's next comes next.
 
-        Another size, and a cut, begin again. A frame that came before is not counted twice. The answer is the stream's
-        own memory: it must not be written to, and is good until the next frame.
+        Another size or type, and a cut, begin again. A frame that came before is not counted twice. The answer is the
+        stream's own memory: it must not be written to, and is good until the next frame.
         """
         if self.strength == 0 or min(frame.shape[:2]) < SMALLEST_PX:
             self.memory = None
             return frame
         memory, luma = self.memory, gray(frame)
-        if memory is None or memory.shown.shape != frame.shape:
+        if memory is None or memory.shown.shape != frame.shape or memory.shown.dtype != frame.dtype:
             blocks = frame.shape[0] // BLOCK, frame.shape[1] // BLOCK
             return self._begin(frame, luma, Noise.of_dial(self.noise, blocks))
         if np.array_equal(luma, memory.newest):
@@ -72,9 +72,9 @@ class Calm:
         memory.luma = gray(memory.shown)
         return memory.shown
 
-    def _begin(self, frame: Frame, luma: NDArray[np.uint8], noise: Noise) -> Frame:
+    def _begin(self, frame: Frame, luma: Plane, noise: Noise) -> Frame:
         self.memory = Memory(
-            picture=np.left_shift(frame, FRACTION, dtype=np.int16),
+            picture=np.left_shift(frame, FRACTION, dtype=np.int16 if frame.dtype == np.uint8 else np.int32),
             shown=frame.copy(),
             luma=luma,
             newest=luma,
@@ -100,9 +100,9 @@ class Calm:
         self.memory = Memory(**{name: state[name] for name in parts}, noise=noise)
 
 
-def gray(frame: Frame) -> NDArray[np.uint8]:
-    """OpenCV's luma (h, w): (9798 R + 19235 G + 3735 B + 16384) >> 15."""
-    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
+def gray(frame: Frame) -> Plane:
+    """OpenCV's luma (h, w), of the frame's type: (9798 R + 19235 G + 3735 B + 16384) >> 15."""
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), frame.dtype)
 
 
 def next_gain(gain: Blocks, moved: Blocks, strength: int) -> Blocks:
@@ -134,8 +134,8 @@ def between(before: NDArray[np.int16], here: NDArray[np.int16], after: NDArray[n
 
 
 def blend(memory: Memory, frame: Frame, gain: NDArray[np.int16]) -> None:
-    """picture += gain * (frame - picture), in int16: the difference keeps a quarter of a level, rounded."""
-    step = np.left_shift(frame, FRACTION, dtype=np.int16)
+    """picture += gain * (frame - picture), in its type: the difference keeps a quarter of a level, rounded."""
+    step = np.left_shift(frame, FRACTION, dtype=memory.picture.dtype)
     step -= memory.picture
     step += 1 << (STEPS - 1)
     step >>= STEPS

@@ -47,12 +47,13 @@ WINDOW = 7  # blocks
 HARSHEST = 3  # times the noise that a block may usually have
 TINY = 16.0  # added to each variance, so that nothing explains nothing
 
+Plane = NDArray[Any]  # (h, w), luma of the frames' type: uint8 or uint16
 Blocks = NDArray[np.int32]  # (h // 4, w // 4)
 Sums = NDArray[np.float64]
 
 
 class Change(NamedTuple):
-    """What a frame's blocks say, sums over their pixels' luma."""
+    """What a frame's blocks say, sums over their pixels' luma, in levels of 8 bits."""
 
     before: Blocks  # the picture so far
     signed: Blocks  # new - before
@@ -79,29 +80,35 @@ class Noise:
         return Noise(self.curve, known=False, usual=np.zeros_like(self.usual))
 
 
-def changed(frame: Frame, luma: NDArray[np.uint8], shown: Frame, before: NDArray[np.uint8]) -> Change:
+def changed(frame: Frame, luma: Plane, shown: Frame, before: Plane) -> Change:
     """What all whole blocks of `frame` and its `luma` say next to the picture so far and `before`, its luma."""
-    difference = np.subtract(luma, before, dtype=np.int16)
-    return Change(
-        block_sums(before.astype(np.int16)),
-        block_sums(difference),
-        block_sums(np.abs(difference)),
-        colour_change(frame, shown),
-    )
+    difference = difference_of(luma, before)
+    sums = [block_sums(plane) for plane in (before.astype(difference.dtype), difference, np.abs(difference))]
+    return Change(*(in_levels(each, luma.dtype) for each in (*sums, colour_change(frame, shown))))
+
+
+def difference_of(new: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
+    """`new` - `before`, both uint8 or uint16, in a type that has room for sums of it over a block."""
+    return np.asarray(np.subtract(new, before, dtype=np.int16 if new.dtype == np.uint8 else np.int32))
+
+
+def in_levels(sums: Blocks, of: np.dtype[Any]) -> Blocks:
+    """Sums over pixels of type `of` in levels of 8 bits, rounded."""
+    return sums if of == np.uint8 else np.rint(sums / 257).astype(np.int32)
 
 
 def colour_change(frame: Frame, shown: Frame) -> Blocks:
-    """What the second row of each block tells of its colour."""
+    """What the second row of each block tells of its colour, in the frames' levels."""
     rows, columns = (side // BLOCK for side in frame.shape[:2])
     row = slice(1, BLOCK * rows, BLOCK)
-    difference = np.subtract(frame[row, : BLOCK * columns], shown[row, : BLOCK * columns], dtype=np.int16)
+    difference = difference_of(frame[row, : BLOCK * columns], shown[row, : BLOCK * columns])
     one, two, three, four = (difference[:, at::BLOCK] for at in range(BLOCK))
     sums = one + two + three + four
     red, green, blue = np.moveaxis(sums, 2, 0)
     return np.asarray(np.abs(red - green) + np.abs(blue - green), np.int32)
 
 
-def block_sums(plane: NDArray[np.int16]) -> Blocks:
+def block_sums(plane: NDArray[Any]) -> Blocks:
     """Sums over blocks of 4x4; what is left over at the right and below belongs to none."""
     rows, columns = (side // BLOCK * BLOCK for side in plane.shape)
     plane = plane[:rows, :columns]

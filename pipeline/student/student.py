@@ -60,7 +60,7 @@ class Student:
         return replace(self, stream=Calm(calm, self.dials.noise if self.dials else Calm.noise))
 
     def fused(self, frame: Frame) -> Frame:
-        """The stream's `frame` (h, w, 3) uint8 together with those before; a picture as it is."""
+        """The stream's `frame` (h, w, 3) uint8 or uint16 together with those before; a picture as it is."""
         return frame if self.stream is None else self.stream.fuse(frame)
 
     def with_dials(self, dials: Dials) -> "Student":

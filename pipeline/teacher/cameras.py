@@ -6,22 +6,34 @@ One noisy frame tells the blur of its lens badly; over a clip the readings add u
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.core.clips import find_frames
+from pipeline.core.frames import HEADER_BYTES, png_size
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
 from pipeline.student.clip_dials import ClipReader, bundled_reader
 from pipeline.student.dials import Dials
 from pipeline.teacher.chain import Chain
+from pipeline.teacher.step import Size
 
 
 def chains_of_clips(clips: Sequence[Path], chain: Chain, paths: Paths) -> dict[Path, Chain]:
-    """`chain` for each of the `clips`, told the dials of the camera that recorded it.
+    """`chain` for the frames of each of the `clips`, told the dials of the camera that recorded it.
 
-    It stays as it is where no step takes dials, or no estimator is there: then each frame is read by itself. Raises
+    None are told where no step takes them, or no estimator is there: then each frame is read by itself. Raises
     SharpcamError where the file of the estimator is none.
     """
-    if not chain.takes_dials or (reader := clip_reader(paths)) is None:
-        return dict.fromkeys(clips, chain)
-    return {clip: chain.with_dials(reader.dials(clip)) for clip in progress(clips, what="dials", unit="clip")}
+    chains = {clip: chain.for_frames(frame_size(clip)) for clip in clips}
+    taking = [clip for clip in clips if chains[clip].takes_dials]
+    if taking and (reader := clip_reader(paths)) is not None:
+        for clip in progress(taking, what="dials", unit="clip"):
+            chains[clip] = chains[clip].with_dials(reader.dials(clip))
+    return chains
+
+
+def frame_size(clip: Path) -> Size:
+    """(width, height) of the frames of a clip, by the header of the first."""
+    with find_frames(clip)[0].open("rb") as file:
+        return png_size(file.read(HEADER_BYTES))
 
 
 def clip_reader(paths: Paths) -> ClipReader | None:
@@ -33,5 +45,5 @@ def clip_reader(paths: Paths) -> ClipReader | None:
 
 def cache_prefixes(chains: Sequence[Chain]) -> frozenset[str]:
     """Of the pictures of all `chains`, see Chain.cache_prefixes."""
-    told = {chain.dials: chain for chain in chains}
+    told = {(chain.dials, len(chain.steps)): chain for chain in chains}
     return frozenset(prefix for chain in told.values() for prefix in chain.cache_prefixes())

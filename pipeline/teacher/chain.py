@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from pipeline.core.errors import SharpcamError
-from pipeline.core.geometry import Frame
+from pipeline.core.geometry import Frame, crop_box
 from pipeline.core.hashing import sha256_of_json
 from pipeline.core.params import GeometryParams, TeacherParams
 from pipeline.student.dials import Dials
@@ -21,6 +21,8 @@ from pipeline.teacher.guard import defect, glitch
 from pipeline.teacher.step import Picture, Size, Step
 from pipeline.teacher.steps import STEPS
 
+ENOUGH = 2  # times the target a side, from which on a frame holds more than a network that enlarges would add
+ORDER = {"steady": 0, "crop": 1, "resize": 2}  # of the steps of such a frame; the others come after these
 PREFIX_CHARACTERS = 32  # of a fingerprint, 128 bits
 
 SCALE = 2  # of what a student makes, which a chain is compared at
@@ -53,6 +55,20 @@ class Chain:
         if dials is None or not self.takes_dials:
             return self
         return replace(self, steps=tuple((name, step.with_dials(dials)) for name, step in self.steps), dials=dials)
+
+    def for_frames(self, size: Size) -> "Chain":
+        """The same chain for frames of `size` (width, height): large ones are brought to the target first.
+
+        They are not enlarged before: that costs many times as much, and what is shrunk is sharp by itself.
+        """
+        box, (width, height) = crop_box(*size, geometry=self.geometry), self.geometry.target
+        names = [name for name, _ in self.steps]
+        if box.width < ENOUGH * width or box.height < ENOUGH * height or "resize" not in names:
+            return self
+        if all(step.scale == 1 for _, step in self.steps):
+            return self
+        steps = sorted((each for each in self.steps if each[1].scale == 1), key=lambda each: ORDER.get(each[0], 3))
+        return replace(self, steps=tuple(steps))
 
     def recipe(self) -> dict[str, Any]:
         """All that decides the result, as it is written beside the pictures."""
@@ -120,6 +136,10 @@ class Chain:
 
     def enhance(self, frame: Frame, *, cache: StepCache | None = None, key: str = "") -> Enhanced:
         """The target picture of a raw `frame` (H, W, 3) uint8; `key` names the frame in the cache."""
+        size = frame.shape[1], frame.shape[0]
+        return self.for_frames(size)._enhance(frame, cache, key)
+
+    def _enhance(self, frame: Frame, cache: StepCache | None, key: str) -> Enhanced:
         start, glitches = 0, []
         picture: Picture = frame.astype(np.float32) / np.float32(255)
         self.check(size=(frame.shape[1], frame.shape[0]))

@@ -33,7 +33,6 @@ class NetworkStep(Step, frozen=True):
     """
 
     is_network: ClassVar[bool] = True
-    scale: ClassVar[int] = 1
     network: ClassVar[str]
     file: ClassVar[str]
 

@@ -22,6 +22,7 @@ Size = tuple[int, int]  # (width, height), pixels
 class Step(BaseModel, frozen=True, extra="forbid"):
     """One step of a chain."""
 
+    scale: ClassVar[int] = 1  # how many times larger than what it is given is what it gives, whatever the target
     is_network: ClassVar[bool] = False  # slow: its result is worth keeping
     keeps_view: ClassVar[bool] = True  # what it gives shows the same as what it was given
     takes_dials: ClassVar[bool] = False  # what it gives also depends on the dials of the camera, if it is told some

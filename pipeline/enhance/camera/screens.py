@@ -125,7 +125,9 @@ class Recording(Screen):
         if (picture.shape[1], picture.shape[0]) != self.size:  # it came back with another size
             picture = resize(picture, size=self.size, kernel="area")
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-        frame = frame.reformat(format=self.encoding.table.pixels, dst_colorspace=MATRIX, dst_color_range=COLOURS.range)
+        frame = frame.reformat(
+            format=self.encoding.pixels(COLOURS.bits), dst_colorspace=MATRIX, dst_color_range=COLOURS.range
+        )
         self.last = max(self.last + 1, round((shot.at - self.began) * TICKS))
         frame.pts, frame.time_base = self.last, Fraction(1, TICKS)
         self.container.mux(self.stream.encode(frame))

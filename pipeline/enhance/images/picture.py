@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from pipeline.core.frames import in_8_bits
 from pipeline.core.geometry import Frame
 
 FORMATS = {
@@ -20,8 +21,8 @@ FORMATS = {
 READ_ONLY = {
     **dict.fromkeys((".bmp", ".dib"), "BMP"),
     **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), "PPM"),
-    **dict.fromkeys((".jp2", ".j2k"), "JPEG2000"),
-    **{".gif": "GIF", ".avif": "AVIF", ".tga": "TGA"},
+    **dict.fromkeys((".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"), "JPEG2000"),
+    **{".gif": "GIF", ".avif": "AVIF", ".tga": "TGA", ".apng": "PNG"},
 }  # what is made of them is a PNG
 MADE = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # the date of every profile that is made here
 PREFIX = b"Exif\0\0"
@@ -79,10 +80,14 @@ class Picture:
             planes.append(self.alpha)
         return np.dstack(planes) if len(planes) > 1 else np.asarray(planes[0])
 
-    def strips(self, rows: int) -> Iterator[Frame]:
-        """`pixels` by so many rows: there may be no room for a whole copy."""
+    def parts(self, rows: int) -> Iterator["Picture"]:
+        """This by so many rows, as views: there may be no room for a whole copy."""
         for row in range(0, self.size[1], rows):
-            yield self._rows(slice(row, row + rows)).pixels()
+            yield self._rows(slice(row, row + rows))
+
+    def strips(self, rows: int) -> Iterator[Frame]:
+        """`pixels` by so many rows."""
+        return (part.pixels() for part in self.parts(rows))
 
     def _rows(self, rows: slice) -> "Picture":
         return replace(self, colour=self.colour[rows], alpha=None if self.alpha is None else self.alpha[rows])
@@ -94,10 +99,8 @@ class Picture:
 
     def in_8_bits(self) -> "Picture":
         """The same picture, rounded."""
-        if self.colour.dtype == np.uint8:
-            return self
-        alpha = None if self.alpha is None else cv2.convertScaleAbs(self.alpha, alpha=1 / 257)
-        return replace(self, colour=cv2.convertScaleAbs(self.colour, alpha=1 / 257), alpha=alpha)
+        alpha = None if self.alpha is None else in_8_bits(self.alpha)
+        return replace(self, colour=in_8_bits(self.colour), alpha=alpha)
 
     @property
     def fitting_profile(self) -> bytes:

@@ -69,7 +69,7 @@ def enhancing_bytes(path: Path, *, megapixels: float = MEGAPIXELS, compared: boo
     """
     with _opened(path, megapixels=megapixels) as image:
         held = (2 if _has_16_bits(image, path) else 1) * (4 if image.has_transparency_data else 3)
-        copied = 0 if image.format in ("PNG", "TIFF") else PILLOW_BYTES  # these are written by the strip
+        copied = 0 if image.format in ("PNG", "TIFF", "JPEG") else PILLOW_BYTES  # these are written by the strip
         made = IN_A_ROW if compared else 1
         return int(image.width * image.height * (held + made * ENLARGED * (held + copied)))
 
@@ -182,7 +182,7 @@ def _check(image: Any, path: Path, *, megapixels: float) -> None:
         raise SharpcamError(f"{path} is a {image.format} file. Convert it to PNG, JPEG, WebP or TIFF.")
     if image.width * image.height > megapixels * 1e6:
         raise SharpcamError(
-            f"{path} has {image.width * image.height / 1e6:.0f} megapixels and {megapixels:g} are allowed. "
+            f"{path} has {image.width * image.height / 1e6:.0f} megapixels and {megapixels:.10g} are allowed. "
             "Scale it down, or raise --megapixels where there is memory for it."
         )
     _refuse_several(image, path)

@@ -10,6 +10,7 @@ from PIL import Image, TiffImagePlugin
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import whole_file
+from pipeline.enhance.images.jpeg import strip_rows, write_jpeg
 from pipeline.enhance.images.picture import EXIF_IFD, FORMATS, GPS_IFD, ICC_TAG, PREFIX, STRAIGHT, Picture, told_by
 from pipeline.enhance.images.png import write_png
 from pipeline.enhance.images.read import COLOUR_NUMBERS
@@ -55,15 +56,24 @@ def write_picture(path: Path, picture: Picture, *, quality: int = QUALITY) -> No
             strips = picture.strips(PNG_ROWS)
             write_png(temporary, strips, size=picture.size, exif=exif, profile=profile, chunks=chunks)
         else:
-            options: dict[str, Any] = {"subsampling": 0} if kind == "JPEG" else {}
             told = {"exif": picture.exif, "icc_profile": picture.fitting_profile, "xmp": picture.xmp}
-            options |= {name: data for name, data in told.items() if data}
-            encoded = BytesIO()  # Pillow would not say that a disk is full
+            told = {name: data for name, data in told.items() if data}
+            write = _write_webp if kind == "WEBP" else _write_jpeg
             try:
-                Image.fromarray(picture.in_8_bits().pixels()).save(encoded, format=kind, quality=quality, **options)
+                write(temporary, picture, quality=quality, **told)
             except ValueError as error:
                 raise SharpcamError(f"{path.name} cannot be written as {kind} ({error}). Write PNG or TIFF.") from None
-            temporary.write_bytes(encoded.getbuffer())
+
+
+def _write_jpeg(file: Path, picture: Picture, **options: Any) -> None:
+    strips = (each.in_8_bits().pixels() for each in picture.parts(strip_rows(picture.size[0])))
+    write_jpeg(file, strips, size=picture.size, **options)
+
+
+def _write_webp(file: Path, picture: Picture, **options: Any) -> None:
+    encoded = BytesIO()  # Pillow would not say that a disk is full
+    Image.fromarray(picture.in_8_bits().pixels()).save(encoded, format="WEBP", **options)
+    file.write_bytes(encoded.getbuffer())
 
 
 def _write_tiff(file: Path, picture: Picture) -> None:

@@ -23,7 +23,7 @@ from pipeline.enhance.video import enhance_video, part_of
 from pipeline.media.decoding import Damage
 from pipeline.media.orientation import AS_STORED, upright
 from pipeline.media.sources import Video
-from pipeline.media.video import look_at
+from pipeline.media.video import Glance, look_at
 
 FAST = Encoding(preset="fast", quality=8)
 ONE, FRAMES = 1 << 16, 50
@@ -261,6 +261,39 @@ def test_the_timecode_and_the_name_of_a_video_are_kept(upscaler, tmp_path):
         assert made.streams.video[0].metadata["language"] == "fra"
         assert [stream.metadata["timecode"] for stream in made.streams if stream.type == "data"] == ["01:02:03:04"]
     assert lost_beside(look_at(source), "mov") == []
+
+
+def reordered(source: Path, target: Path, order: list[int]) -> Path:
+    """The same streams in another order, and a font behind them."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as made:
+        copies = {index: made.add_stream_from_template(given.streams[index]) for index in order}
+        made.add_attachment("Own.ttf", "font/ttf", bytes(range(256)))
+        for packet in given.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                made.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]], ids=["picture first", "sound first"])
+def test_the_last_frames_are_there_whatever_lies_beside_the_picture(order, upscaler, tmp_path):
+    """Codecs hold frames back until they are told of the end, which comes once a stream."""
+    source = reordered(film(tmp_path / "a.mkv", count=FRAMES, sound="aac"), tmp_path / "b.mkv", order)
+    assert len(list(Video(source).frames())) == FRAMES
+    assert enhance_video(source, tmp_path / "c.mkv", upscaler, FAST)[0] == FRAMES
+    with av.open(str(tmp_path / "c.mkv")) as made:
+        assert [stream.data for stream in made.streams if stream.type == "attachment"] == [bytes(range(256))]
+
+
+def test_a_video_without_an_index_is_read_from_its_start(upscaler, tmp_path):
+    """As FLV is, in which nothing can be looked for."""
+    with av.open(str(tmp_path / "a.flv"), "w") as made:
+        stream = made.add_stream("flv", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for index in range(FRAMES):
+            made.mux(stream.encode(av.VideoFrame.from_ndarray(photo(HEIGHT, WIDTH, seed=index // 9))))
+        made.mux(stream.encode())
+    assert 12 <= len(list(Glance(look_at(tmp_path / "a.flv")))) <= 24
 
 
 @pytest.mark.parametrize(("sizing", "size"), [(Sizing(1), (64, 48)), (Sizing(1, (160, 120)), (160, 120))], ids=str)

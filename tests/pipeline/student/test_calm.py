@@ -180,3 +180,43 @@ def test_the_luma_is_the_formula_that_the_browser_computes():
     frame = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     r, g, b = (frame[..., channel].astype(np.int64) for channel in range(3))
     assert np.array_equal(calm.gray(frame), (9798 * r + 19235 * g + 3735 * b + 16384) >> 15)
+
+
+def deep(frame: np.ndarray) -> np.ndarray:
+    return frame.astype(np.uint16) * 257
+
+
+def test_a_film_of_16_bits_is_as_calm_as_one_of_8():
+    frames = [noisy(scene(), t) for t in range(20)]
+    plain, given = fused(frames, noise=0.6), fused([deep(frame) for frame in frames], noise=0.6)
+    assert {frame.dtype for frame in given} == {np.dtype(np.uint16)}
+    for ours, theirs in zip(given, plain, strict=True):
+        assert np.abs(ours / 257 - theirs).mean() < 0.5
+    assert error(given[-1] / 257, scene()) < 0.35 * NOISE
+
+
+def test_what_16_bits_tell_and_8_do_not_is_fused_too():
+    """A fade that is slower than 8 bits tell does not wait for their next level."""
+    picture = deep(noisy(scene(), 0, noise=1) // 2)
+    frames = [picture + 32 * t for t in range(40)]
+    means = [float(frame.mean()) for frame in fused(frames, noise=0.2)]
+    assert min(np.diff(means[10:])) > 10
+    assert max(np.diff(means[10:])) < 80
+
+
+def test_a_stream_of_16_bits_resumes_where_its_state_was_taken():
+    frames = [deep(noisy(scene(), t)) for t in range(8)]
+    whole = fused(frames)
+    first, second = Calm(), Calm()
+    for frame in frames[:4]:
+        first.fuse(frame)
+    second.restore(first.state())
+    for frame, expected in zip(frames[4:], whole[4:], strict=True):
+        assert np.array_equal(second.fuse(frame), expected)
+
+
+def test_another_depth_begins_again():
+    frame = noisy(scene(), 0)
+    stream = Calm()
+    stream.fuse(frame)
+    assert np.array_equal(stream.fuse(deep(frame)), deep(frame))

@@ -195,3 +195,52 @@ def test_what_a_troubled_network_gave_is_never_kept(chain_of, tmp_path, monkeypa
     chain = chain_of(*FITTED, {"troubled": {"first": "black"}}, {"slow": {}})
     assert chain.enhance(FRAME, cache=cache, key="frame").glitches
     assert not cache.folder.exists() or list(cache.folder.iterdir()) == []
+
+
+class Doubles(Step, frozen=True):
+    """Stands for a network that enlarges: notes the sizes that it is given."""
+
+    scale: ClassVar[int] = 2
+    is_network: ClassVar[bool] = True
+    given: ClassVar[list[tuple[int, ...]]] = []
+
+    def size_after(self, size, *, geometry):
+        return 2 * size[0], 2 * size[1]
+
+    def run(self, picture, *, geometry):
+        self.given.append(picture.shape)
+        return picture.repeat(2, axis=0).repeat(2, axis=1)
+
+
+@pytest.fixture
+def doubling(chain_of, monkeypatch):
+    monkeypatch.setitem(STEPS, "doubles", Doubles)
+    monkeypatch.setattr(Doubles, "given", [])
+    return lambda: chain_of({"slow": {}}, {"doubles": {}}, *FITTED, {"unsharp": {}})
+
+
+@pytest.mark.parametrize(("size", "enlarged"), [((80, 60), True), ((318, 255), True), ((320, 256), False)], ids=str)
+def test_a_frame_of_twice_the_target_is_shrunk_and_never_enlarged(doubling, size, enlarged):
+    frame = photo(size[1], size[0])
+    picture = doubling().enhance(frame).frame
+    assert picture.shape == (128, 160, 3)
+    assert Doubles.given == ([(size[1], size[0], 3)] if enlarged else [])
+    if not enlarged:
+        given = frame.astype(np.float32) / 255
+        for step in (Crop(), Resize(), SlowNetwork(), Unsharp()):
+            given = step.run(given, geometry=GEOMETRY)
+        np.testing.assert_array_equal(picture, np.rint(given.clip(0, 1) * 255).astype(np.uint8))
+
+
+def test_the_recipe_says_what_large_frames_went_through_and_that_of_others_stays(doubling):
+    chain = doubling()
+    assert chain.for_frames((80, 60)) is chain
+    large = chain.for_frames((3840, 2160))
+    assert [name for name, _ in large.steps] == ["crop", "resize", "slow", "unsharp"]
+    assert large.fingerprint() != chain.fingerprint()
+    assert large.for_frames((3840, 2160)) == large
+
+
+def test_a_chain_that_enlarges_nothing_stays_as_it_is(chain_of):
+    chain = chain_of({"slow": {}}, *FITTED)
+    assert chain.for_frames((3840, 2160)) is chain
