@@ -18,6 +18,7 @@ const SINGLE = { view: "single", split: 0, mirror: false, strength: 1 };
 
 let backend;
 let students; // [{title, contract, ...}], as the backend loaded them: the one that is shown, and perhaps the one it is compared with
+let kernels; // the folder of our own ones
 let estimator = null; // of the camera's dials, where a student brings one
 const calm = new Calm();
 let stream; // that the frames before this one are of
@@ -27,6 +28,7 @@ let frames = 0;
 const calls = {
     /** Open the backend, load the models, hold each to its known answer. */
     async open({ engine, models, ...options }) {
+        kernels = options.layers;
         backend = await BACKENDS[engine].open(options);
         students = [];
         for (const model of models) students.push(await backend.load(model));
@@ -37,9 +39,9 @@ const calls = {
         return { backend: backend.name, threads: backend.threads, measures: Boolean(estimating()) };
     },
 
-    /** Load what measures the camera. */
-    async prepare() {
-        estimator = await Estimator.open(backend, estimating());
+    /** Load what measures the camera, of the `file` of its network. */
+    async prepare({ file }) {
+        estimator = await Estimator.open(backend, { contract: estimating(), file, folder: kernels });
     },
 
     /** Set the dials of every student that has any; the sessions before run until the new ones are checked. */
@@ -99,13 +101,13 @@ self.onmessage = ({ data: { id, call, args } }) => {
             postMessage({ id, error: sentence(error) });
         }
     };
-    if (call === "prepare" && backend.isApart) answer();
+    if (call === "prepare" && (backend.isApart || estimating().estimator.plain)) answer();
     else turn = turn.then(answer);
 };
 
-/** The network that measures the camera, where a student brings one. */
+/** The contract that knows how the camera is measured, where there is one. */
 function estimating() {
-    return students.find(({ contract }) => contract.estimator)?.contract.estimator.onnx;
+    return students.find(({ contract }) => contract.estimator)?.contract;
 }
 
 function geometryFor(share) {
