@@ -58,7 +58,8 @@ def fetch(*, root: Path = ROOT, into: Path = INTO) -> None:
 def compile_kernels(*, root: Path = ROOT, into: Path = ENGINE, tiers: Mapping[str, Sequence[str]] = TIERS) -> None:
     """Compile our own engine's kernels: each tier for memory that threads share, and for memory that they do not.
 
-    Those of the estimator have one tier and one thread. Raises SharpcamError where the compiler that `fetch` installs fails.
+    Those of the estimator have one tier and one thread. Raises SharpcamError where the compiler that `fetch`
+    installs fails.
     """
     into.mkdir(parents=True, exist_ok=True)
     for tier, features in tiers.items():

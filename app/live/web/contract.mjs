@@ -3,7 +3,7 @@
 import { DIALS, fitsFile, invalid, isSetting, readDials } from "./dials.mjs";
 import { UserError } from "./messages.mjs";
 import { unpackPicture } from "./pixels.mjs";
-import { readPlain } from "./plain_estimator.mjs";
+import { readPlain } from "./plain_form.mjs";
 import { readWeb } from "./web_form.mjs";
 
 const FORMATS = [1, 2]; // 2: with dials

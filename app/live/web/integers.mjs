@@ -5,7 +5,6 @@ import { UserError, wrong } from "./messages.mjs";
 import { blendPicture, copy } from "./pixels.mjs";
 import { Processor, possibleThreads } from "./processor.mjs";
 import { answersRightly, fastestTier, usableTiers } from "./tiers.mjs";
-import { loadRuntime } from "./wasm.mjs";
 import { WebForm } from "./web_form.mjs";
 
 export class IntegersBackend extends Processor {
@@ -22,7 +21,7 @@ export class IntegersBackend extends Processor {
 
     /** ONNX Runtime for the estimator, on one thread, fetched when it is first asked for: frames flow meanwhile. */
     runtime() {
-        this.loading ??= loadRuntime(this.ort, 1);
+        this.loading ??= import("./wasm.mjs").then(({ loadRuntime }) => loadRuntime(this.ort, 1));
         return this.loading;
     }
 

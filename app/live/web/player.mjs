@@ -14,6 +14,7 @@ import { Session } from "./session.mjs";
 import { DEFAULTS, given } from "./settings.mjs";
 import { openCamera, openFile, openSample } from "./source.mjs";
 import { Students } from "./students.mjs";
+import { requireAdapter } from "./webgpu_adapter.mjs";
 
 /**
  * A player inside `parent`. `report` is told every 2 s at most how it goes.
@@ -68,9 +69,12 @@ class Player {
         return new Session({
             settings,
             students,
+            runtime: Boolean(base.ort),
             openCamera: () => openCamera(settings),
-            openEngine: async ({ engine, models, automatic }) =>
-                Engine.open({ engine, automatic, base, threads: settings.threads, models: await withFiles(models, engine) }),
+            openEngine: async ({ engine, models, automatic }) => {
+                if (engine === "webgpu") await requireAdapter(automatic); // its files are large
+                return Engine.open({ engine, automatic, base, threads: settings.threads, models: await withFiles(models, engine) });
+            },
             isSeen: () => document.visibilityState === "visible",
             on: {
                 changed: () => this.#show(),
@@ -199,8 +203,8 @@ class Player {
     }
 }
 
-/** Addresses of folders as a worker needs them: whole, with a slash at the end. */
+/** Addresses of folders as a worker needs them: whole, with a slash at the end. A page may have no ONNX Runtime. */
 function absolute(base) {
     const whole = (url) => String(new URL(url.endsWith("/") ? url : `${url}/`, document.baseURI));
-    return Object.fromEntries(Object.entries(base).map(([name, url]) => [name, whole(url)]));
+    return Object.fromEntries(Object.entries(base).map(([name, url]) => [name, url && whole(url)]));
 }

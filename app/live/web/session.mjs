@@ -16,14 +16,15 @@ export class Session {
     /**
      * @param {object} settings of the viewer, read whenever they matter
      * @param {object} students {addresses, load}: see students.mjs
+     * @param {boolean} runtime whether the page has ONNX Runtime
      * @param {() => Promise<object>} openCamera as the settings ask for it
      * @param {(about: {engine: string, models: object[], automatic: boolean}) => Promise<object>} openEngine
      * @param {() => boolean} isSeen whether anyone can see the picture
      * @param {object} on {changed: there is something else to show; drawn: a frame is on the canvas; dials: they changed;
      *     source: one was opened, and its engine waits for this}
      */
-    constructor({ settings, students, openCamera, openEngine, isSeen, on }) {
-        Object.assign(this, { settings, students, openCamera, openEngine, isSeen, on });
+    constructor({ settings, students, runtime = true, openCamera, openEngine, isSeen, on }) {
+        Object.assign(this, { settings, students, runtime, openCamera, openEngine, isSeen, on });
         Object.assign(this, { state: "idle", busy: false, paused: false, error: "", notes: "" });
         Object.assign(this, { source: null, engine: null, playback: null });
         this.window = new Window();
@@ -151,7 +152,7 @@ export class Session {
         this.say({ notes: LOADING });
         this.opened = this.#wanted;
         const models = await this.students.load();
-        const names = engines ?? candidates(this.settings.engine, models);
+        const names = engines ?? candidates(this.settings.engine, models, this.runtime);
         const automatic = this.settings.engine === "auto";
         const open = (engine) => this.openEngine({ engine, models, automatic });
         const enoughMs = automatic ? 1000 / this.settings.targetFps : Infinity; // what is asked for by name need not be fast

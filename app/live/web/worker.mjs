@@ -3,16 +3,16 @@
 
 import { Calm } from "./calm.mjs";
 import { DIALS } from "./dials.mjs";
-import { Estimator } from "./estimator.mjs";
 import { kept, stepped, studentInput } from "./geometry.mjs";
-import { IntegersBackend } from "./integers.mjs";
 import { sentence } from "./messages.mjs";
 import { picture } from "./pixels.mjs";
 import { quantile } from "./timing.mjs";
-import { WasmBackend } from "./wasm.mjs";
-import { WebgpuBackend } from "./webgpu.mjs";
 
-const BACKENDS = { integers: IntegersBackend, wasm: WasmBackend, webgpu: WebgpuBackend };
+const BACKENDS = {
+    integers: async () => (await import("./integers.mjs")).IntegersBackend,
+    wasm: async () => (await import("./wasm.mjs")).WasmBackend,
+    webgpu: async () => (await import("./webgpu.mjs")).WebgpuBackend,
+};
 const CHECK_EVERY = 30; // frames
 const SINGLE = { view: "single", split: 0, mirror: false, strength: 1 };
 
@@ -29,7 +29,7 @@ const calls = {
     /** Open the backend, load the models, hold each to its known answer. */
     async open({ engine, models, ...options }) {
         kernels = options.layers;
-        backend = await BACKENDS[engine].open(options);
+        backend = await (await BACKENDS[engine]()).open(options);
         students = [];
         for (const model of models) students.push(await backend.load(model));
         await backend.begin?.(() => postMessage({ lost: `${backend.name} was lost.` }));
@@ -41,6 +41,7 @@ const calls = {
 
     /** Load what measures the camera, of the `file` of its network. */
     async prepare({ file }) {
+        const { Estimator } = await import("./estimator.mjs");
         estimator = await Estimator.open(backend, { contract: estimating(), file, folder: kernels });
     },
 

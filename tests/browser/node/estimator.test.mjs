@@ -6,7 +6,8 @@ import { test } from "node:test";
 
 import { UserError } from "../../../app/live/web/messages.mjs";
 import { picture, unpackPicture } from "../../../app/live/web/pixels.mjs";
-import { PlainEstimator, readPlain } from "../../../app/live/web/plain_estimator.mjs";
+import { PlainEstimator } from "../../../app/live/web/plain_estimator.mjs";
+import { readPlain } from "../../../app/live/web/plain_form.mjs";
 
 const { section, golden: packed, cases } = JSON.parse(readFileSync(process.env.PYTHONS_ESTIMATOR, "utf8"));
 const golden = unpackPicture(packed);
