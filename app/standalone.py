@@ -77,8 +77,7 @@ def _fill(folder: Path, models: list[Model], paths: Paths, *, runtime: bool) -> 
     if sample.is_file():
         shutil.copy(sample, folder)
         content["sample"] = {"url": sample.name, "title": options.SAMPLE_TITLE}
-    settings = {"model": models[0].name, "compareWith": None}
-    (folder / OPTIONS).write_text(json.dumps(content | {"settings": settings}))
+    (folder / OPTIONS).write_text(json.dumps(content | {"light": options.light(described), "settings": {}}))
     shutil.copy(HERE / "standalone.html", folder / "index.html")
     of_runtime = [folder / model[part].partition("?")[0] for model in described for part in _unasked(model)]
     offline.make_installable(folder, later=[folder / "ort", *of_runtime])

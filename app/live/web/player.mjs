@@ -7,6 +7,7 @@ import { Divider } from "./divider.mjs";
 import { Engine } from "./engine.mjs";
 import { Lens } from "./lens.mjs";
 import { build, setText } from "./markup.mjs";
+import { percent } from "./messages.mjs";
 import { SettingsPanel } from "./panel.mjs";
 import { Recorder } from "./recorder.mjs";
 import { Reporter } from "./reporter.mjs";
@@ -41,6 +42,7 @@ class Player {
         this.#addParts(this.gone.signal);
         this.#listen();
         this.#showOptions();
+        this.#preferLight();
         const { session, chosen, gone } = this;
         this.reporter = new Reporter(this.ui, { session, chosen, report, signal: gone.signal });
     }
@@ -73,7 +75,13 @@ class Player {
             openCamera: () => openCamera(settings),
             openEngine: async ({ engine, models, automatic }) => {
                 if (engine === "webgpu") await requireAdapter(automatic); // its files are large
-                return Engine.open({ engine, automatic, base, threads: settings.threads, models: await withFiles(models, engine) });
+                return Engine.open({
+                    engine,
+                    automatic,
+                    base,
+                    threads: settings.threads,
+                    models: await withFiles(models, engine),
+                });
             },
             isSeen: () => document.visibilityState === "visible",
             on: {
@@ -124,6 +132,17 @@ class Player {
     }
 
     // -- settings
+
+    /** Without a graphics processor begin with the lightest student, unless another one is chosen. */
+    async #preferLight() {
+        const { light, settings } = this.options;
+        if (!light || given(settings).model) return;
+        const hasGpu = await requireAdapter(true).then(
+            () => this.settings.engine !== "wasm",
+            () => false,
+        );
+        if (!hasGpu && !this.chosen.model) this.#choose({ model: light });
+    }
 
     #choose(changes) {
         const { targetFps } = changes;
@@ -191,7 +210,8 @@ class Player {
         ui.leftTag.hidden = !(session.isShowing && settings.view !== "single");
         if (!session.isShowing) return;
         ui.leftTag.textContent = session.models[1]?.title ?? "Bicubic";
-        ui.rightTag.textContent = session.models[0].title;
+        const share = session.pace?.step.share ?? 1;
+        ui.rightTag.textContent = session.models[0].title + (share < 1 ? `, reading ${percent(share)}` : "");
     }
 
     #showFrame() {
