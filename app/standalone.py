@@ -2,8 +2,8 @@
 
 python -m app.standalone dist/ [--model champion --model bundled:student_s] [--without-onnxruntime]
 
-The page runs students in their web form by itself; ONNX Runtime, which is nearly all of the folder, is fetched only for WebGPU
-and for other students.
+The page runs students in their web form by itself; ONNX Runtime, which is nearly all of the folder, is fetched only for
+WebGPU and for other students.
 """
 
 import json
@@ -34,7 +34,8 @@ OURS = {OPTIONS, MODELS, "_headers", "index.html", "web"}  # tell a folder that 
 def write_standalone(target: Path, names: list[str], paths: Paths, *, runtime: bool = True) -> None:
     """Write the folder `target`, whole or not at all; one that this made before is replaced.
 
-    Without names: every bundled student, of those that the page can run. `runtime`: with ONNX Runtime. Raises SharpcamError where something is missing or `target` is in use.
+    Without names: every bundled student, of those that the page can run. `runtime`: with ONNX Runtime. Raises
+    SharpcamError where something is missing or `target` is in use.
     """
     if target.exists() and not _is_ours(target):
         raise SharpcamError(f"{target} is something else, and nothing is overwritten. Name a new folder.")
@@ -106,7 +107,9 @@ def _put_model(model: Model, folder: Path, paths: Paths, *, runtime: bool) -> di
     contract = read_contract(laid_out)
     short = brief(contract)
     if short is None and not runtime:
-        raise SharpcamError(f"{model.title} needs ONNX Runtime. Leave --without-onnxruntime out, or name another student.")
+        raise SharpcamError(
+            f"{model.title} needs ONNX Runtime. Leave --without-onnxruntime out, or name another student."
+        )
     (folder / address).parent.mkdir(parents=True, exist_ok=True)
     needed = [address.name, *browser_files(contract)] if runtime else [web_file(contract)]
     for name in needed:
@@ -115,7 +118,7 @@ def _put_model(model: Model, folder: Path, paths: Paths, *, runtime: bool) -> di
 
 
 def _put_brief(short: Brief, folder: Path, contract: Path) -> str:
-    """Write the brief contract beside the whole one, and the estimator where all students share it; gives the address."""
+    """Write the brief contract beside the whole one, and the estimator, which students share; gives the address."""
     address = contract.with_name(f"{contract.stem}_brief.json")
     (folder / address).write_text(json.dumps(short.content, separators=(",", ":")))
     if short.estimator:
@@ -140,9 +143,9 @@ def _readme() -> str:
     named = "\n".join(f"    {name}: {value}" for name, value in headers().items())
     return (
         "sharpcam's live page. Serve this folder from any static host over https (`python -m http.server` will do on\n"
-        "this machine). It works as it is, on one thread at first, and without a network once it was opened; it can be\n"
-        "installed. With these headers the browser gives it several threads from the start (without them when it is opened\n"
-        f"again), and hosts that read `_headers` send them:\n\n{named}\n"
+        "this machine). It can be installed, and works without a network once it was opened. Without the headers below\n"
+        "browsers give it one thread at first, and several when it is opened again; with them it has several at once.\n"
+        f"Hosts that read `_headers` send them:\n\n{named}\n"
     )
 
 
@@ -152,14 +155,14 @@ def main() -> int:
     parser.add_argument("target", type=Path, help="folder to write, such as dist/")
     parser.add_argument("--model", action="append", default=[], help="champion, version:3, bundled:student_s, a file")
     parser.add_argument(
-        "--without-onnxruntime", action="store_true", help="a small folder: no WebGPU, and only students in their web form"
+        "--without-onnxruntime",
+        action="store_true",
+        help="1 MB: no WebGPU, only students in their web form",
     )
     arguments = parser.parse_args()
 
     def write() -> None:
-        write_standalone(
-            arguments.target, arguments.model, Paths.here(), runtime=not arguments.without_onnxruntime
-        )
+        write_standalone(arguments.target, arguments.model, Paths.here(), runtime=not arguments.without_onnxruntime)
         print(f"{arguments.target} is ready: python -m http.server --directory {arguments.target}")
 
     return run_command(write)

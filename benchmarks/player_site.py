@@ -67,7 +67,7 @@ def _add_student(folder: Path, contract: Path) -> dict[str, str]:
 def served(
     folder: Path, *, headers: dict[str, str] = ISOLATION, sent: list[tuple[str, int]] | None = None
 ) -> Iterator[str]:
-    """The folder's address on this machine while the body runs. In `sent` come paths, and bytes that were sent of them."""
+    """The folder's address on this machine while the body runs. `sent` gets each path with the bytes that were sent."""
     handler = type("Handler", (_Handler,), {"more": headers, "sent": [] if sent is None else sent})
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -1,7 +1,8 @@
 """What of a student's contract a browser needs before its first picture, where it runs the web form.
 
-A contract is large by what it holds for others: answers of the ONNX files, and the estimator, which is fetched after the
-first picture. A brief one has neither. The page takes it in place of the whole one, and fetches that for ONNX Runtime.
+A contract is large by what it holds for others: answers of the ONNX files, and the estimator, which is fetched after
+the first picture. A brief one has neither. The page takes it in place of the whole one, and fetches that for ONNX
+Runtime.
 """
 
 import base64

@@ -24,8 +24,8 @@ VERSIONS = 6  # of the registry that are laid out unasked; each may take seconds
 def describe(model: Model, paths: Paths, *, root: str = REGISTRY) -> dict[str, Any]:
     """The model as the player knows it, laid out under a hash. Raises SharpcamError where its files do not fit.
 
-    A version may get another contract, and browsers keep files for ever: its address holds its hash too. Of two students
-    with dials the one of less `weight`, bytes of its float file, is the faster one.
+    A version may get another contract, and browsers keep files for ever: its address holds its hash too. Of two
+    students with dials the one of less `weight`, bytes of its float file, is the faster one.
     """
     file = materialize(model, paths) / model.contract.name
     contract = read_contract(file)
@@ -35,7 +35,7 @@ def describe(model: Model, paths: Paths, *, root: str = REGISTRY) -> dict[str, A
 
 
 def light(models: Sequence[dict[str, Any]]) -> str | None:
-    """The model to begin with on a machine without a graphics processor: the lightest, where one that ships comes first.
+    """The model to begin with on a machine without a graphics processor: the lightest, if the first one ships.
 
     Who trained one for a camera begins with that everywhere.
     """

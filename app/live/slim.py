@@ -7,5 +7,5 @@ INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 def slim(text: str) -> str:
-    """The same JavaScript or CSS; white space within its template literals must mean nothing, as in markup and shaders."""
+    """The same JavaScript or CSS. In its template literals white space must mean nothing, as in markup and shaders."""
     return INDENTATION.sub("", COMMENT.sub("", text))

@@ -8,14 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dialled import pythons_at
-from making import ROOT, photo, until
+from making import photo, until
 from player import ALONE, GEOMETRY, Open, difference, open_picture, said, shown, snapshot, start_camera
 from playwright.sync_api import Page, expect
 from web_formed import pythons_web, write_web_formed
 
-from pipeline.core.geometry import Frame, enlarge
-from pipeline.export.stage import estimator_content
-from pipeline.student.contract import read_contract, unpack_picture
+from pipeline.core.geometry import enlarge
 from pipeline.student.dials import Dials
 from pipeline.student.web_form import WEB_SUFFIX
 from training.models.dials import NEUTRAL
@@ -88,29 +86,6 @@ def test_onnx_runtime_is_fetched_after_the_first_picture_for_an_estimator_of_oth
     expect(page.locator(".figures")).to_contain_text(OWN)
     assert "ort-wasm-simd-threaded.wasm" in names
     assert "measuring.onnx" not in names
-
-
-def test_the_camera_is_measured_without_onnx_runtime_too(open_player: Open, tmp_path: Path) -> None:
-    contract = write_web_formed(tmp_path / "own.onnx", seed=2)
-    content = json.loads(contract.read_text())
-    network = (ROOT / "weights/bundled/estimator.onnx").read_bytes()
-    content["estimator"] = estimator_content(network, FRAME, unpack_picture(content["golden"]["input"]))
-    contract.write_text(json.dumps(content))
-    page = open_player([contract], settings=ALONE)
-    names = asked_for(page)
-    open_picture(page, FRAME)
-    expect(page.locator(".dials .camera")).to_contain_text("(blur ")
-    found = [float(number) for number in re.findall(r" (\d\.\d\d)", page.locator(".dials .camera").inner_text())]
-    assert np.abs(np.subtract(found, pythons_dials(contract, FRAME))).max() < 0.011  # rounded here and there
-    until(lambda: np.array_equal(shown(page), pythons_web(contract, FRAME, Dials(*found))))
-    assert "estimator.wasm" in names
-    assert not [name for name in names if "ort" in name or name.endswith(".onnx")]
-
-
-def pythons_dials(contract: Path, frame: Frame) -> Dials:
-    estimator = read_contract(contract).estimator
-    assert estimator
-    return estimator.estimate([frame])
 
 
 def truncated(contract: Path) -> None:
