@@ -143,7 +143,7 @@ def _readme() -> str:
     named = "\n".join(f"    {name}: {value}" for name, value in headers().items())
     return (
         "sharpcam's live page. Serve this folder from any static host over https (`python -m http.server` will do on\n"
-        "this machine). It can be installed, and works without a network once it was opened. Without the headers below\n"
+        "this machine). It can be installed, and works without a network once it was opened. Without these headers\n"
         "browsers give it one thread at first, and several when it is opened again; with them it has several at once.\n"
         f"Hosts that read `_headers` send them:\n\n{named}\n"
     )

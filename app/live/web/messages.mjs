@@ -56,6 +56,7 @@ export function runningSentences({ engine, source, models, refused, students, pa
     return [
         ...refused,
         refused.length > 0 ? `${engine.backend} is used.` : null,
+        engine.note,
         engine.threads === 1 && !crossOriginIsolated ? "Without its two headers this page has one thread." : null,
         models.some(({ checked }) => !checked) ? "Without https the model's hash cannot be checked here." : null,
         students.rung > 0 ? `${students.ladder[0].title} would show too few frames here, ${models[0].title} shows more.` : null,

@@ -36,7 +36,7 @@ const calls = {
         for (const student of students) {
             await backend.check(student, (frame, geometry) => enhance(asFrame(frame), geometry, SINGLE, [student]));
         }
-        return { backend: backend.name, threads: backend.threads, measures: Boolean(estimating()) };
+        return { backend: backend.name, threads: backend.threads, note: backend.note, measures: Boolean(estimating()) };
     },
 
     /** Load what measures the camera, of the `file` of its network. */
