@@ -1,4 +1,4 @@
-"""A Firefox that is driven by WebDriver BiDi (w3c.github.io/webdriver-bidi): Playwright drives a build of its own only."""
+"""A Firefox that is driven by WebDriver BiDi (w3c.github.io/webdriver-bidi): Playwright drives only its own build."""
 
 import json
 import re
