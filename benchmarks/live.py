@@ -192,8 +192,8 @@ def document() -> str:
     """What stands above the long table."""
     return (
         "# The live page's engines in a browser\n\n"
-        "Written by `python -m benchmarks.live --all > docs/live.md`: frames a second of the page in headless Chromium\n"
-        "on the processor, unthrottled, from the camera's frame to the canvas, fused through time (Calm at 1). Engines\n"
+        "Written by `python -m benchmarks.live --all > docs/live.md`: frames a second of the page in Chromium\n"
+        "on the processor, unthrottled, from the camera's frame to the canvas, fused through time (Calm 1). Engines\n"
         "take turns in one run: on a machine that has other work too, as this one had, only ratios in a run bind.\n"
         f"`student_l` has no web form, so ONNX Runtime alone runs it. The machine has {os.cpu_count()} cores.\n\n"
     )

@@ -59,7 +59,7 @@ export function runningSentences({ engine, source, models, refused, students, pa
         engine.note,
         engine.threads === 1 && !crossOriginIsolated ? "Without its two headers this page has one thread." : null,
         models.some(({ checked }) => !checked) ? "Without https the model's hash cannot be checked here." : null,
-        students.rung > 0 ? `${students.ladder[0].title} would show too few frames here, ${models[0].title} shows more.` : null,
+        students.rung > 0 ? `${students.ladder[0].title} would show too few frames here, so ${models[0].title} runs.` : null,
         settings.inputSize === "auto" ? shareSentence(pace.step.share) : null,
         sizeSentence(source.size, models[0].contract),
     ]
@@ -70,7 +70,7 @@ export function runningSentences({ engine, source, models, refused, students, pa
 /** What is said where the student reads less than there is, as even that takes long; or null. */
 function shareSentence(share) {
     if (share === 1) return null;
-    return `This machine is too slow for the full picture: the student reads it at ${percent(share)} of its sides, which may show less than the camera gives.`;
+    return `The full picture takes too long: it is read at ${percent(share)} of its sides, and may show less than the camera.`;
 }
 
 /** A share of a side, for people. */

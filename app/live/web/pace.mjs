@@ -8,6 +8,7 @@ export const LEAST_FPS = 6; // a full picture that comes more rarely is worse th
 const FRAMES = 12; // to judge by
 const WARM_UP = 2; // frames after a change that say nothing
 const TOO_SLOW = 1.1; // of the time a frame may take
+const SURELY = 2; // times too slow: then even a guess may make the input smaller
 const ROOM = 0.8; // what takes longer is tried where it would take less than this
 const PATIENCE_MS = 8000; // before it is tried; doubled each time that it was too slow
 const LONGEST_PATIENCE_MS = 120_000;
@@ -35,11 +36,12 @@ export class Pace {
         return this.steps[this.at];
     }
 
-    /** Begin with the first step that is fast enough, where a frame of that `student` takes `fullMs` at full size. */
+    /** Begin with the first step that is likely to be fast enough, where a frame of that `student` takes `fullMs` at full size. */
     begin({ student, fullMs }, now) {
         const measured = this.steps.find((step) => step.student === student) ?? this.step;
         const unit = fullMs / measured.cost;
-        const first = this.steps.findIndex(({ cost }, at) => cost * unit <= this.#budget(at));
+        const isEnough = ({ cost }, at) => cost * unit <= this.#budget(at) * (this.#isBeforeSmaller(at) ? SURELY : 1);
+        const first = this.steps.findIndex(isEnough);
         this.#become(first < 0 ? this.steps.length - 1 : first, now);
     }
 
@@ -56,8 +58,11 @@ export class Pace {
 
     /** Milliseconds that a frame may take before the next step is better. */
     #budget(at) {
-        const isSmaller = this.steps[at + 1]?.share < 1;
-        return 1000 / (isSmaller ? Math.min(LEAST_FPS, this.targetFps) : this.targetFps);
+        return 1000 / (this.#isBeforeSmaller(at) ? Math.min(LEAST_FPS, this.targetFps) : this.targetFps);
+    }
+
+    #isBeforeSmaller(at) {
+        return this.steps[at + 1]?.share < 1;
     }
 
     #hasRoom(median) {

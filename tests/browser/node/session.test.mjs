@@ -185,7 +185,7 @@ test("where a student is too slow a lighter one runs in its place, in words, unt
     const { session } = made;
     const runs = () => [session.state, session.models[0].title, session.pace.step.share, made.running().length];
     assert.deepEqual(runs(), ["running", "light", 1, 1]);
-    assert.match(session.notes, /^first would show too few frames here, light shows more\./);
+    assert.match(session.notes, /^first would show too few frames here, so light runs\./);
     made.choose({ inputSize: "1" });
     await settle();
     assert.deepEqual(runs(), ["running", "first", 1, 1]);
@@ -208,17 +208,14 @@ test("where a student is too slow a lighter one runs in its place, in words, unt
 
 test("a picture of which less is read says so", async () => {
     const made = await started({ slow: { first: 400 } });
-    assert.equal(made.session.pace.step.share, 1 / 2);
-    assert.match(
-        made.session.notes,
-        /too slow for the full picture: the student reads it at 50 % of its sides, which may show less/,
-    );
+    assert.equal(made.session.pace.step.share, 3 / 4);
+    assert.match(made.session.notes, /^The full picture takes too long: it is read at 75 % of its sides, and may show less/);
     made.show();
     await settle();
-    assert.equal(made.running()[0].args.share, 1 / 2);
-    made.choose({ inputSize: "0.75" });
+    assert.equal(made.running()[0].args.share, 3 / 4);
+    made.choose({ inputSize: "0.5" });
     await settle();
-    assert.deepEqual([made.session.pace.step.share, made.session.notes], [3 / 4, ""], "that was asked for");
+    assert.deepEqual([made.session.pace.step.share, made.session.notes], [1 / 2, ""], "that was asked for");
 });
 
 test("frames of one source are fused with each other alone, as strongly as is set, and a photograph is not", async () => {
