@@ -1,7 +1,7 @@
 # sharpcam. Needed beforehand: Python 3.11 to 3.13, git, make.
 PYTHON ?= python3
 VENV := .venv
-BROWSER := app/static/engine/estimator.wasm
+BROWSER := app/static/engine/calm.wasm
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true

@@ -30,6 +30,7 @@ APP = Path(__file__).parents[1]
 WASM = APP / "live" / "wasm"
 ENGINE = APP / "static" / "engine"
 TIERS = {"relaxed": ("simd", "relaxed-simd"), "simd": ("simd",)}  # what the kernels' builds ask of a browser
+APART = ("calm", "estimator")  # kernels that every engine of the page goes with
 SHARED = ("--enable", "threads", "--sharedMemory", "--maximumMemory", "16384")  # pages: those that browsers allow
 INTO = browser_runtime()
 PACKAGE = "onnxruntime-web"
@@ -58,14 +59,15 @@ def fetch(*, root: Path = ROOT, into: Path = INTO) -> None:
 def compile_kernels(*, root: Path = ROOT, into: Path = ENGINE, tiers: Mapping[str, Sequence[str]] = TIERS) -> None:
     """Compile our own engine's kernels: each tier for memory that threads share, and for memory that they do not.
 
-    Those of the estimator have one tier and one thread. Raises SharpcamError where the compiler that `fetch`
+    Those that are apart have one tier and one thread. Raises SharpcamError where the compiler that `fetch`
     installs fails.
     """
     into.mkdir(parents=True, exist_ok=True)
     for tier, features in tiers.items():
         for name, sharing in ((f"layers-{tier}.wasm", ()), (f"layers-{tier}-shared.wasm", SHARED)):
             _compile("layers.ts", into / name, features, *sharing, root=root)
-    _compile("estimator.ts", into / "estimator.wasm", TIERS["simd"], root=root)
+    for name in APART:
+        _compile(f"{name}.ts", into / f"{name}.wasm", TIERS["simd"], root=root)
 
 
 def _compile(source: str, into: Path, features: Sequence[str], *more: str, root: Path) -> None:

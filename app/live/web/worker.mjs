@@ -20,7 +20,7 @@ let backend;
 let students; // [{title, contract, ...}], as the backend loaded them: the one that is shown, and perhaps the one it is compared with
 let kernels; // the folder of our own ones
 let estimator = null; // of the camera's dials, where a student brings one
-const calm = new Calm();
+let calm = null; // where frames are fused
 let stream; // that the frames before this one are of
 let fitted = ""; // what the backend's buffers were made for
 let frames = 0;
@@ -30,13 +30,20 @@ const calls = {
     async open({ engine, models, ...options }) {
         kernels = options.layers;
         backend = await (await BACKENDS[engine]()).open(options);
+        const notes = [backend.note];
+        calm = await Calm.open(kernels).catch((error) => void notes.push(sentence(error)));
         students = [];
         for (const model of models) students.push(await backend.load(model));
         await backend.begin?.(() => postMessage({ lost: `${backend.name} was lost.` }));
         for (const student of students) {
             await backend.check(student, (frame, geometry) => enhance(asFrame(frame), geometry, SINGLE, [student]));
         }
-        return { backend: backend.name, threads: backend.threads, note: backend.note, measures: Boolean(estimating()) };
+        return {
+            backend: backend.name,
+            threads: backend.threads,
+            note: notes.filter(Boolean).join(" "),
+            measures: Boolean(estimating()),
+        };
     },
 
     /** Load what measures the camera, of the `file` of its network. */
@@ -48,7 +55,7 @@ const calls = {
     /** Set the dials of every student that has any; the sessions before run until the new ones are checked. */
     async turn({ setting }) {
         for (const student of students) await backend.turn(student, setting);
-        calm.noise = setting[DIALS.indexOf("noise")];
+        if (calm) calm.noise = setting[DIALS.indexOf("noise")];
     },
 
     /** Look at the last frame's camera: how many windows there are to `read`, and ms that it took. */
@@ -72,7 +79,7 @@ const calls = {
     async frame({ frame, share, view, calm: { stream: its, strength } }) {
         const geometry = kept(geometryFor(share), sizeOf(frame), students[0].contract.multiple);
         const running = view.strength > 0 ? students : [];
-        if (its !== stream) calm.reset();
+        if (its !== stream) calm?.reset();
         stream = its;
         const parts = await enhance(frame, geometry, view, running, strength);
         if (frames % CHECK_EVERY === 0) await backend.guard(running);
@@ -138,8 +145,8 @@ async function enhance(frame, geometry, view, running, strength = 0) {
 }
 
 function fusing(strength) {
-    if (strength > 0) return (picture) => calm.fuse(picture, strength);
-    calm.reset();
+    if (strength > 0 && calm) return (picture) => calm.fuse(picture, strength);
+    calm?.reset();
     return null;
 }
 
@@ -147,7 +154,7 @@ function fit(size, geometry) {
     const wanted = JSON.stringify([size, geometry]);
     if (wanted === fitted) return;
     backend.fit(size, geometry);
-    calm.reset(); // the same size may be another part of the frame
+    calm?.reset(); // the same size may be another part of the frame
     fitted = wanted;
 }
 
