@@ -132,7 +132,8 @@ def site_of(folder: Path, student: Path, setup: Setup) -> Path:
         site = build_site(folder / engine, [student], settings=settings)
         (site / "engine").unlink()
         (site / "engine").mkdir()
-        for file in assets.ENGINE.glob(f"layers-{tier}*.wasm"):
+        names = (f"layers-{tier}*", *assets.APART)
+        for file in (file for name in names for file in assets.ENGINE.glob(f"{name}.wasm")):
             (site / "engine" / file.name).symlink_to(file)
     return folder
 

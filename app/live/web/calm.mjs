@@ -25,7 +25,8 @@ export class Calm {
     /** With the kernels from `folder`. Throws UserError where they are not there. */
     static async open(folder, fetching = fetch) {
         const answer = await fetching(`${folder}calm.wasm`);
-        if (!answer.ok) throw new UserError("Frames are not fused through time: the page's kernels are not there.");
+        if (!answer.ok)
+            throw new UserError('Frames are not fused through time: the page\'s kernels are missing (run "make setup").');
         return new Calm(await WebAssembly.compile(await answer.arrayBuffer()));
     }
 
@@ -88,9 +89,7 @@ class Memory {
             sums.map((name) => [name, view(Int16Array, name, name === "signed" ? blocks + columns : blocks)]),
         );
         this.motion = new Motion({ columns, rows, ...read }, noise);
-        view(Int32Array, "stream", STREAM.length).set(
-            STREAM.map((field) => place[field] ?? this[field]),
-        );
+        view(Int32Array, "stream", STREAM.length).set(STREAM.map((field) => place[field] ?? this[field]));
         this.#read(frame);
         this.#begin(frame);
     }

@@ -30,7 +30,7 @@ const calls = {
     async open({ engine, models, ...options }) {
         kernels = options.layers;
         backend = await (await BACKENDS[engine]()).open(options);
-        const notes = [backend.note];
+        const notes = [];
         calm = await Calm.open(kernels).catch((error) => void notes.push(sentence(error)));
         students = [];
         for (const model of models) students.push(await backend.load(model));
@@ -41,7 +41,7 @@ const calls = {
         return {
             backend: backend.name,
             threads: backend.threads,
-            note: notes.filter(Boolean).join(" "),
+            note: [backend.note, ...notes].filter(Boolean).join(" "),
             measures: Boolean(estimating()),
         };
     },

@@ -154,4 +154,5 @@ def test_without_the_engines_files_onnx_runtime_goes_on(open_player: Open, plain
     page = open_player([plain], settings=ALONE, base=base)
     open_picture(page, FRAME)
     expect(page.locator(".notes")).to_contain_text("ONNX Runtime WASM is used.")
+    expect(page.locator(".notes")).to_contain_text("Frames are not fused through time")
     assert not said(page)
