@@ -1,7 +1,7 @@
 # sharpcam. Needed beforehand: Python 3.11 to 3.13, git, make.
 PYTHON ?= python3
 VENV := .venv
-BROWSER := app/static/engine/layers-simd.wasm
+BROWSER := app/static/engine/calm.wasm
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -22,7 +22,7 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 	$(VENV)/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r requirements-dev.txt
 	@touch $@
 
-$(BROWSER): package-lock.json app/live/wasm/layers.ts | $(VENV)/.installed
+$(BROWSER): package-lock.json $(wildcard app/live/wasm/*.ts) | $(VENV)/.installed
 	python -m app.live.assets
 	@touch $@
 

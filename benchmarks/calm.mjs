@@ -1,8 +1,12 @@
 // Milliseconds of the calm of a frame in V8: node benchmarks/calm.mjs [WIDTHxHEIGHT] [FRAMES]
 
+import { readFileSync } from "node:fs";
+
 import { Calm } from "../app/live/web/calm.mjs";
 import { picture } from "../app/live/web/pixels.mjs";
 
+const folder = String(new URL("../app/static/engine/", import.meta.url));
+const fromDisk = async (address) => ({ ok: true, arrayBuffer: async () => readFileSync(new URL(address)) });
 const [width, height] = (process.argv[2] ?? "640x480").split("x").map(Number);
 const count = Number(process.argv[3] ?? 300);
 const NOISE = 6;
@@ -41,7 +45,7 @@ function frameOf(scene, t) {
 
 for (const [name, scene] of Object.entries(scenes)) {
     const frames = Array.from({ length: 2 * KEPT }, (_, t) => frameOf(scene, t));
-    const calm = new Calm();
+    const calm = await Calm.open(folder, fromDisk);
     const times = [];
     for (let t = 0; t < count; t += 1) {
         const place = t % (4 * KEPT - 2); // to and fro: no cut between the last and the first

@@ -9,6 +9,7 @@ run, so that their ratios hold on a machine that is busy now and then.
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from pipeline.student.catalogue import browser_files, find, read_contract
 from tests.support.chromium import launch
 
 ENGINES = {"onnxruntime-web": None, "wasm-relaxed": "relaxed", "wasm-simd": "simd"}  # the build that the page finds
+RIVAL = "onnxruntime-web"
 STUDENTS = ("student_s", "student_m", "student_l")
 SIZES = ((320, 240), (640, 480), (1280, 720))  # of the camera, and of what the student reads
 DEFAULT_SIZE = (640, 480)
@@ -74,6 +76,7 @@ class Figures:
     threads: int
     split: bool
     fps: float
+    ratio: float | None  # of its frames a second to those of ONNX Runtime in the same run
     p50_ms: float
     least_ms: float
     parts: dict[str, float]  # ms, medians
@@ -81,21 +84,23 @@ class Figures:
     def __str__(self) -> str:
         parts = ", ".join(f"{part} {ms:.1f}" for part, ms in self.parts.items())
         view = "split" if self.split else "whole"
+        ratio = "-" if self.ratio is None else f"{self.ratio:.1f}"
         return (
-            f"| {self.engine} | {self.student} | {self.size} | {self.threads} | {view} | {self.fps:.1f} |"
+            f"| {self.engine} | {self.student} | {self.size} | {self.threads} | {view} | {self.fps:.1f} | {ratio} |"
             f" {self.p50_ms:.0f} | {self.least_ms:.0f} | {parts} |"
         )
 
 
 HEAD = (
-    "| engine | student | size | threads | view | frames/s | p50 ms | least ms | parts, ms |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| engine | student | size | threads | view | frames/s | times ORT | p50 ms | least ms | parts, ms |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
 def measure(setup: Setup, *, seconds: float) -> list[Figures]:
-    """Each engine with that setup, `seconds` in all for each. Raises SharpcamError where one of them does not run."""
+    """Each engine that can run the student, `seconds` in all for each. Raises SharpcamError where one does not run."""
     model = find(setup.student, Paths())
+    engines = [engine for engine, tier in ENGINES.items() if tier is None or "web" in read_contract(model.contract)]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         width, height = setup.size
@@ -103,12 +108,13 @@ def measure(setup: Setup, *, seconds: float) -> list[Figures]:
         camera = write_camera(folder / "camera.y4m", size=setup.size)
         with served(site_of(folder / "site", student, setup)) as address, sync_playwright() as playwright:
             browser = launch(playwright, camera=camera)
-            pages = {engine: opened(browser, f"{address}/{engine}/", engine) for engine in ENGINES}
-            runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in ENGINES}
+            pages = {engine: opened(browser, f"{address}/{engine}/", engine) for engine in engines}
+            runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
             for _, (engine, page) in product(range(ROUNDS), pages.items()):
                 runs[engine].append(page.evaluate(DRIVE, [seconds / ROUNDS, setup.split]))
             browser.close()
-    return [figures(engine, setup, of_engine) for engine, of_engine in runs.items()]
+    rival = fps_of(runs[RIVAL])
+    return [figures(engine, setup, of_engine, rival_fps=rival) for engine, of_engine in runs.items()]
 
 
 def site_of(folder: Path, student: Path, setup: Setup) -> Path:
@@ -126,7 +132,8 @@ def site_of(folder: Path, student: Path, setup: Setup) -> Path:
         site = build_site(folder / engine, [student], settings=settings)
         (site / "engine").unlink()
         (site / "engine").mkdir()
-        for file in assets.ENGINE.glob(f"layers-{tier}*.wasm"):
+        names = (f"layers-{tier}*", *assets.APART)
+        for file in (file for name in names for file in assets.ENGINE.glob(f"{name}.wasm")):
             (site / "engine" / file.name).symlink_to(file)
     return folder
 
@@ -158,7 +165,13 @@ def opened(browser: Browser, address: str, engine: str) -> Page:
     return page
 
 
-def figures(engine: str, setup: Setup, runs: list[dict[str, Any]]) -> Figures:
+def fps_of(runs: list[dict[str, Any]]) -> float:
+    """Frames a second of several runs together."""
+    spent_ms = float(sum(run["spent"] for run in runs))
+    return 1000 * sum(len(run["totals"]) for run in runs) / spent_ms
+
+
+def figures(engine: str, setup: Setup, runs: list[dict[str, Any]], *, rival_fps: float) -> Figures:
     """What several runs say together."""
     totals = [total for run in runs for total in run["totals"]]
     parts = [each for run in runs for each in run["parts"]]
@@ -168,10 +181,22 @@ def figures(engine: str, setup: Setup, runs: list[dict[str, Any]]) -> Figures:
         size=f"{setup.size[0]}x{setup.size[1]}",
         threads=setup.threads,
         split=setup.split,
-        fps=1000 * len(totals) / sum(run["spent"] for run in runs),
+        fps=fps_of(runs),
+        ratio=None if engine == RIVAL else fps_of(runs) / rival_fps,
         p50_ms=statistics.median(totals),
         least_ms=min(totals),
         parts={part: statistics.median(each[part] for each in parts) for part in parts[0]},
+    )
+
+
+def document() -> str:
+    """What stands above the long table."""
+    return (
+        "# The live page's engines in a browser\n\n"
+        "Written by `python -m benchmarks.live --all > docs/live.md`: frames a second of the page in Chromium\n"
+        "on the processor, unthrottled, from the camera's frame to the canvas, fused through time (Calm 1). Engines\n"
+        "take turns in one run: on a machine that has other work too, as this one had, only ratios in a run bind.\n"
+        f"`student_l` has no web form, so ONNX Runtime alone runs it. The machine has {os.cpu_count()} cores.\n\n"
     )
 
 
@@ -192,11 +217,12 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     options = parser.parse_args()
     try:
-        print(HEAD, flush=True)
+        print(document() + HEAD if options.all else HEAD, flush=True)
         found = []
         for setup in setups(options):
-            found += measure(setup, seconds=options.seconds)
-            print(*found[-len(ENGINES) :], sep="\n", flush=True)
+            of_setup = measure(setup, seconds=options.seconds)
+            print(*of_setup, sep="\n", flush=True)
+            found += of_setup
     except SharpcamError as error:
         print(f"live: {error}", file=sys.stderr)
         return 1

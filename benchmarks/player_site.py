@@ -64,9 +64,11 @@ def _add_student(folder: Path, contract: Path) -> dict[str, str]:
 
 
 @contextmanager
-def served(folder: Path, *, headers: dict[str, str] = ISOLATION) -> Iterator[str]:
-    """The folder's address on this machine while the body runs."""
-    handler = type("Handler", (_Handler,), {"more": headers})
+def served(
+    folder: Path, *, headers: dict[str, str] = ISOLATION, sent: list[tuple[str, int]] | None = None
+) -> Iterator[str]:
+    """The folder's address on this machine while the body runs. `sent` gets each path with the bytes that were sent."""
+    handler = type("Handler", (_Handler,), {"more": headers, "sent": [] if sent is None else sent})
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -80,6 +82,7 @@ def served(folder: Path, *, headers: dict[str, str] = ISOLATION) -> Iterator[str
 
 class _Handler(SimpleHTTPRequestHandler):
     more: dict[str, str]
+    sent: list[tuple[str, int]]
     extensions_map = SimpleHTTPRequestHandler.extensions_map | TYPES
 
     def end_headers(self) -> None:
@@ -87,6 +90,11 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Cache-Control", "no-cache")
         super().end_headers()
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        data = source.read()
+        self.sent.append((self.path, len(data)))
+        outputfile.write(data)
 
     def log_message(self, *_: object) -> None:
         """Nothing: benchmarks and tests say what they have to say."""

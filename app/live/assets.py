@@ -27,9 +27,10 @@ from pipeline.core.paths import IS_INSTALLED, SHIPPED, browser_runtime
 
 ROOT = SHIPPED  # of package.json and its lock file
 APP = Path(__file__).parents[1]
-LAYERS = APP / "live" / "wasm" / "layers.ts"
+WASM = APP / "live" / "wasm"
 ENGINE = APP / "static" / "engine"
 TIERS = {"relaxed": ("simd", "relaxed-simd"), "simd": ("simd",)}  # what the kernels' builds ask of a browser
+APART = ("calm", "estimator")  # kernels that every engine of the page goes with
 SHARED = ("--enable", "threads", "--sharedMemory", "--maximumMemory", "16384")  # pages: those that browsers allow
 INTO = browser_runtime()
 PACKAGE = "onnxruntime-web"
@@ -55,19 +56,26 @@ def fetch(*, root: Path = ROOT, into: Path = INTO) -> None:
     _lay_out(lambda name: (root / "node_modules" / PACKAGE / "dist" / name).read_bytes(), into)
 
 
-def compile_layers(*, root: Path = ROOT, into: Path = ENGINE, tiers: Mapping[str, Sequence[str]] = TIERS) -> None:
+def compile_kernels(*, root: Path = ROOT, into: Path = ENGINE, tiers: Mapping[str, Sequence[str]] = TIERS) -> None:
     """Compile our own engine's kernels: each tier for memory that threads share, and for memory that they do not.
 
-    Raises SharpcamError where the compiler that `fetch` installs fails.
+    Those that are apart have one tier and one thread. Raises SharpcamError where the compiler that `fetch`
+    installs fails.
     """
     into.mkdir(parents=True, exist_ok=True)
     for tier, features in tiers.items():
         for name, sharing in ((f"layers-{tier}.wasm", ()), (f"layers-{tier}-shared.wasm", SHARED)):
-            asked = [word for feature in features for word in ("--enable", feature)]
-            out = ("--outFile", str(into / name), "--importMemory", "--noExportMemory", "--initialMemory", "1")
-            how = ("--runtime", "stub", "-O3", "--noAssert")
-            if reason := _node(root / ASC, str(LAYERS), *out, *how, *asked, *sharing):
-                raise SharpcamError(f'The page\'s own engine could not be compiled ({reason}). Run "make setup" again.')
+            _compile("layers.ts", into / name, features, *sharing, root=root)
+    for name in APART:
+        _compile(f"{name}.ts", into / f"{name}.wasm", TIERS["simd"], root=root)
+
+
+def _compile(source: str, into: Path, features: Sequence[str], *more: str, root: Path) -> None:
+    asked = [word for feature in features for word in ("--enable", feature)]
+    out = ("--outFile", str(into), "--importMemory", "--noExportMemory", "--initialMemory", "1")
+    how = ("--runtime", "stub", "-O3", "--noAssert")
+    if reason := _node(root / ASC, str(WASM / source), *out, *how, *asked, *more):
+        raise SharpcamError(f'The page\'s own engine could not be compiled ({reason}). Run "make setup" again.')
 
 
 def fetch_archive(*, into: Path = INTO) -> None:
@@ -144,7 +152,7 @@ def _lay_out(read: Callable[[str], bytes], into: Path) -> None:
 def main() -> int:
     try:
         fetch()
-        compile_layers()
+        compile_kernels()
     except (SharpcamError, OSError) as error:
         print(f"sharpcam: {error}", file=sys.stderr)
         return 1

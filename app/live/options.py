@@ -1,6 +1,7 @@
 """What the player is told: which models there are at which address, and what the page allows."""
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +21,36 @@ BICUBIC = "bicubic"
 VERSIONS = 6  # of the registry that are laid out unasked; each may take seconds
 
 
-def describe(model: Model, paths: Paths, *, root: str = REGISTRY) -> dict[str, str]:
+def describe(model: Model, paths: Paths, *, root: str = REGISTRY) -> dict[str, Any]:
     """The model as the player knows it, laid out under a hash. Raises SharpcamError where its files do not fit.
 
-    A version may get another contract, and browsers keep files for ever: its address holds its hash too.
+    A version may get another contract, and browsers keep files for ever: its address holds its hash too. Of two
+    students with dials the one of less `weight`, bytes of its float file, is the faster one.
     """
     file = materialize(model, paths) / model.contract.name
     contract = read_contract(file)
     address = f"{root}/{file.parent.name}"
-    return _entry(model, address, float_sha256(contract), onnx=float_file(contract), mark=sha256(file))
+    entry = _entry(model, address, float_sha256(contract), onnx=float_file(contract), mark=sha256(file))
+    return entry | {"weight": file.with_name(float_file(contract)).stat().st_size}
 
 
-def announce(model: Model, paths: Paths) -> dict[str, str]:
+def light(models: Sequence[dict[str, Any]]) -> str | None:
+    """The model to begin with on a machine without a graphics processor: the lightest, if the first one ships.
+
+    Who trained one for a camera begins with that everywhere.
+    """
+    if not models or not models[0]["name"].startswith("bundled:"):
+        return None
+    return str(min(models, key=lambda model: model.get("weight", math.inf))["name"])
+
+
+def announce(model: Model, paths: Paths) -> dict[str, Any]:
     """The same of a version that is laid out only when its files are asked for: nobody waits for it before."""
     hashed = model.contract.parent.name
     return _entry(model, f"{REGISTRY}/{hashed}", hashed, onnx=paths.student_onnx.name, mark=f"version={model.version}")
 
 
-def _entry(model: Model, address: str, hashed: str, *, onnx: str, mark: str) -> dict[str, str]:
+def _entry(model: Model, address: str, hashed: str, *, onnx: str, mark: str) -> dict[str, Any]:
     return {
         "name": model.name,
         "title": model.title,
@@ -47,7 +60,7 @@ def _entry(model: Model, address: str, hashed: str, *, onnx: str, mark: str) -> 
     } | ({"version": f"version:{model.version}"} if model.version else {})
 
 
-def models(paths: Paths, *, asked: Collection[str]) -> tuple[list[dict[str, str]], list[str]]:
+def models(paths: Paths, *, asked: Collection[str]) -> tuple[list[dict[str, Any]], list[str]]:
     """The models that the player may run, and sentences on those that cannot be. Fetching takes seconds.
 
     Of the registry the first versions, and those that are `asked` for by name, are laid out; others are when chosen.
@@ -72,7 +85,7 @@ def fetch(hashed: str, paths: Paths) -> None:
             return
 
 
-def named(settings: dict[str, Any], models: list[dict[str, str]]) -> tuple[dict[str, Any], list[str]]:
+def named(settings: dict[str, Any], models: list[dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:
     """The settings with each model by the name that it has now (version:3 may be the champion), without those that
     are not there; and sentences on these."""
     known = {name: model["name"] for model in models for name in (model.get("version"), model["name"]) if name}

@@ -60,7 +60,8 @@ def what_is_there() -> dict[str, Any]:
         "base": options.BASE | {"web": f"{WEB}/"},
         "sample": options.sample(PATHS),
         "capture": None,
-        "settings": {"model": models[0]["name"], "compareWith": None} if models else {},
+        "light": options.light(models),
+        "settings": {},
     }
 
 

@@ -80,12 +80,13 @@ def settings() -> dict[str, Any]:
 
 
 @st.fragment
-def show_player(paths: Paths, models: list[dict[str, str]], asked: dict[str, Any]) -> None:
+def show_player(paths: Paths, models: list[dict[str, Any]], asked: dict[str, Any]) -> None:
     """The player and its figures. Runs again with each report, and the camera stays on."""
     data = {
         "player": options.PLAYER,
         "options": {
             "models": models,
+            "light": options.light(models),
             "base": options.BASE,
             "sample": options.sample(paths),
             "capture": options.capture(session_token(), INBOX.limits) if may_capture() else None,

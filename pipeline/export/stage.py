@@ -20,6 +20,7 @@ from pipeline.core.params import GeometryParams, Params
 from pipeline.core.paths import Paths
 from pipeline.core.provenance import data_versions
 from pipeline.core.split_file import read_split
+from pipeline.export.estimator_form import plain_form
 from pipeline.export.exported import (
     STRONG,
     THREADS,
@@ -40,7 +41,7 @@ from pipeline.student.clip_dials import evenly_spread
 from pipeline.student.contract import INT8_SUFFIX, TORCH_MOST, pack_picture
 from pipeline.student.dials import Dials, DialSection
 from pipeline.student.engines import OnnxRuntime, to_batch, to_frame
-from pipeline.student.estimator import estimator_section
+from pipeline.student.estimator import EstimatorSection, estimator_section
 from pipeline.student.web_form import WEB_SUFFIX
 from training import checkpoints
 from training.models.dials import NEUTRAL
@@ -128,13 +129,20 @@ def export_student(
         content["dials"] = made.dials
         content["golden"]["strong"] = strong_answers(made, golden)
         content["int8"]["worst"] = worst_loss(made, frames.parity, val_psnr=val_psnr)
-        content |= {"estimator": estimator_section(estimator, frames.parity[0])} if estimator else {}
+        content |= {"estimator": estimator_content(estimator, frames.parity[0], golden)} if estimator else {}
     content |= {"web": made.web.section} if made.web else {}
     files = files_of(contract_file, made)
     for file, data_of_file in files.items():
         write_bytes(file, data_of_file)
     write_json(contract_file, content | {"files": {file.name: sha256(file) for file in files}})
     return described(content, made, frames=len(frames.parity))
+
+
+def estimator_content(estimator: bytes, frame: Frame, golden: Frame) -> dict[str, Any]:
+    """The contract's `estimator`. Raises SharpcamError for a network that does not read `frame`."""
+    section = estimator_section(estimator, frame)
+    plain = plain_form(EstimatorSection.model_validate(section).estimator(Dials(*NEUTRAL)), golden)
+    return section | ({"plain": plain} if plain else {})
 
 
 def files_of(contract_file: Path, made: Built) -> dict[Path, bytes]:

@@ -119,6 +119,11 @@ def browser_files(contract: dict[str, Any]) -> list[str]:
     return [str(name) for name in contract["files"] if form_of(name) in ("float", "web")]
 
 
+def web_file(contract: dict[str, Any]) -> str:
+    """The name of the web form's file among them, of a student that has one."""
+    return next(str(name) for name in contract["files"] if form_of(name) == "web")
+
+
 def float_sha256(contract: dict[str, Any]) -> str:
     """The hash of the float ONNX file: what a student is known by."""
     return str(contract["files"][float_file(contract)])

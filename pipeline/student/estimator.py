@@ -114,6 +114,12 @@ class Estimator:
         return np.where(weights > 0, values / np.maximum(weights, 1e-12), self.neutral)
 
     def _reading(self, window: Frame) -> Readings:
+        values, weights = self.answer(window)
+        sure = np.where(np.isfinite(values) & np.isfinite(weights), np.maximum(weights, 0), 0)
+        return Readings(sure, sure * np.nan_to_num(values))
+
+    def answer(self, window: Frame) -> tuple[Array, Array]:
+        """What the network says of a window: values and weights, each (4,). Raises what `read` raises."""
         batch = np.ascontiguousarray(window.transpose(2, 0, 1)[None], np.float32) / np.float32(
             np.iinfo(window.dtype).max
         )
@@ -125,8 +131,7 @@ class Estimator:
                 f'The contract\'s estimator cannot read a frame ({reason}). Run "dvc repro export" again.'
             ) from None
         values, weights = (np.asarray(each, np.float64).reshape(-1) for each in (values, weights))
-        sure = np.where(np.isfinite(values) & np.isfinite(weights), np.maximum(weights, 0), 0)
-        return Readings(sure, sure * np.nan_to_num(values))
+        return values, weights
 
     def dials(self, readings: Readings) -> Dials:
         """The setting for the frames that were read; neutral where none told anything."""

@@ -1,13 +1,16 @@
-"""The stand-alone page from any static host, with the two headers and without."""
+"""The stand-alone page from any static host: with the two headers and without, small, and without a network."""
 
+import shutil
 from pathlib import Path
 
 import pytest
-from making import Project
-from player import difference, pythons, random_student, snapshot, start_camera, write_student
+from making import ROOT, Project
+from player import PHOTO, difference, frames_come, open_picture, pythons, random_student, snapshot, write_student
 from playwright.sync_api import Page, expect
 
+from app.live.offline import MANIFEST
 from app.standalone import headers as recommended
+from app.standalone import write_standalone
 from benchmarks.player_site import served
 
 
@@ -32,10 +35,59 @@ def test_it_runs_with_the_headers_and_without(
         page.get_by_label("Input size").select_option("1")
         if not headers:
             page.get_by_label("Engine").select_option("wasm")
-        start_camera(page)
+        open_picture(page, PHOTO)
         expect(page.locator(".figures")).to_contain_text("WASM, 1 thread " if not headers else "WASM")
-        page.get_by_role("slider", name="Calm").fill("0")
-        page.wait_for_timeout(2000)  # of the next frames on
         pictures = snapshot(page)
         expected = pythons(project.paths.bundled / "student_s.json", pictures["raw.png"])
         assert difference(pictures["student.png"], expected) <= 1
+
+
+MOST_BYTES = 400_000  # before the first picture
+LATER = ("estimator.onnx", "estimator.wasm", "box.webm")  # fetched after it; the sample clip
+
+
+@pytest.fixture
+def bundled(project: Project) -> Path:
+    """The folder with students that ship, and the sample."""
+    for file in [*ROOT.glob("weights/bundled/student_[sm].json"), *ROOT.glob("weights/bundled/student_[sm]*.???*")]:
+        project.paths.bundled.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, project.paths.bundled)
+    project.paths.demo_clip.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "data/demo/box.webm", project.paths.demo_clip.parent)
+    target = project.root / "dist"
+    write_standalone(target, [], project.paths)
+    return target
+
+
+def play(page: Page) -> None:
+    page.get_by_role("button", name="Play the sample").click()
+    frames_come(page)
+    expect(page.locator(".figures")).to_contain_text("student_s")
+
+
+def test_the_first_picture_is_small_and_later_ones_need_no_network(bundled: Path, page: Page) -> None:
+    sent: list[tuple[str, int]] = []
+    with served(bundled.parent, headers={}, sent=sent) as address:
+        page.goto(f"{address}/{bundled.name}/")
+        play(page)
+        first = {path: size for path, size in sent if not path.endswith(LATER)}
+        expect(page.locator(".dials .camera")).to_contain_text("(blur ")
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        assert not [path for path, _ in sent if "/ort/" in path or path.endswith("/student_s.onnx")]
+    assert sum(first.values()) < MOST_BYTES, first
+    page.reload()  # nobody answers any more
+    play(page)
+    expect(page.locator(".dials .camera")).to_contain_text("(blur ")
+    assert page.evaluate("crossOriginIsolated"), "what was kept has the headers that the host did not send"
+
+
+def test_it_can_be_installed(bundled: Path, page: Page) -> None:
+    with served(bundled) as address:
+        page.goto(address)
+        expect(page.get_by_role("button", name="Start the camera")).to_be_visible()
+        devtools = page.context.new_cdp_session(page)
+        found = devtools.send("Page.getAppManifest")
+        wrong = devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    assert found["url"].endswith(MANIFEST)
+    assert found["errors"] == []
+    assert [error["errorId"] for error in wrong] == ["in-incognito"]  # as the pages of tests are

@@ -1,27 +1,40 @@
 // Calm: what a camera's frames say together, before a student sees them. The same bytes as pipeline/student/calm.py,
 // which says why. Pictures are {width, height, data}: RGBA, one byte each.
 //
-// Two channels, or two pixels, are worked on as one integer, one in its lower and one in its upper half. In what is done
-// for every pixel, numbers are written out and integers kept to 32 bits: that is twice as fast.
+// What is done for every pixel is in app/live/wasm/calm.ts, what is done for every block of 4x4 pixels is here.
 
-import { compareColours, compareLuma, pixelsOf } from "./changes.mjs";
 import { roundHalfEven } from "./geometry.mjs";
+import { UserError } from "./messages.mjs";
 import { BLOCK, Motion } from "./motion.mjs";
-import { picture } from "./pixels.mjs";
 import { ONE } from "./shares.mjs";
 
 const SMALLEST_PX = 32; // of a side: smaller frames pass as they are
 const LEAST = 32; // gain, of ONE, where nothing ever moved
+const PAGE = 2 ** 16; // bytes of a page of memory
+const ALIGNED = 16; // bytes, and so many behind each array: the kernels load whole vectors
+const WORD = 4;
+const SHORT = 2;
+const SCRATCH = 64; // bytes
+const STREAM = "width height columns rows stride pixels shown redBlue green luma gain tall line scratch".split(" "); // of calm.ts
 
 /** The gain of a mean over one frame more, by that of the mean so far; both of ONE. */
 const ONE_MORE = Int32Array.from({ length: ONE + 1 }, (_, gain) => Math.max(Math.floor((ONE * gain) / (ONE + gain)), LEAST));
 
 /** One stream of frames on its way to a student. */
 export class Calm {
+    /** With the kernels from `folder`. Throws UserError where they are not there. */
+    static async open(folder, fetching = fetch) {
+        const answer = await fetching(`${folder}calm.wasm`);
+        if (!answer.ok)
+            throw new UserError('Frames are not fused through time: the page\'s kernels are missing (run "make setup").');
+        return new Calm(await WebAssembly.compile(await answer.arrayBuffer()));
+    }
+
     /** `noise` is the dial: what the noise is taken for until frames have told. */
-    constructor(noise = 0.25) {
-        this.noise = noise;
-        this.memory = null;
+    constructor(module, noise = 0.25) {
+        const buffer = new WebAssembly.Memory({ initial: 1 });
+        const { exports } = new WebAssembly.Instance(module, { env: { memory: buffer } });
+        Object.assign(this, { kernels: exports, buffer, noise, memory: null });
     }
 
     /** Forget the frames: the next one is another stream's. */
@@ -41,7 +54,7 @@ export class Calm {
             return frame;
         }
         if (this.memory?.shown.width !== width || this.memory.shown.height !== height) {
-            this.memory = new Memory(frame, this.noise);
+            this.memory = new Memory(frame, this);
             return this.memory.shown;
         }
         return this.memory.add(frame, roundHalfEven(ONE * strength));
@@ -50,62 +63,70 @@ export class Calm {
 
 /** What is kept of a stream; begun with its first frame. */
 class Memory {
-    constructor(frame, noise) {
+    constructor(frame, { kernels, buffer, noise }) {
         const { width, height } = frame;
         const [columns, rows] = [Math.floor(width / BLOCK), Math.floor(height / BLOCK)];
-        this.redBlue = new Int32Array(width * height); // in 1/128 levels
-        this.green = new Int16Array(width * height);
-        this.shown = picture(width, height); // the same in levels
-        this.stride = BLOCK * Math.ceil(width / BLOCK); // of the two planes of luma
-        this.luma = new Uint8Array(this.stride * height); // of `shown`
-        this.newest = new Uint8Array(this.stride * height); // of the last frame
-        this.gain = new Int32Array(columns * rows); // of each block, of ONE
-        this.tall = new Int32Array(columns + 2); // eight times the gains of blocks at a row of pixels, the border repeated
-        this.line = new Uint8Array(width); // the gains of its pixels, of 32
-        this.motion = new Motion({ columns, rows }, noise);
+        const [count, blocks] = [width * height, columns * rows];
+        const stride = BLOCK * Math.ceil(width / BLOCK); // of the two planes of luma
+        const place = placesIn(buffer, {
+            ...{ stream: WORD * STREAM.length, scratch: SCRATCH },
+            ...{ pixels: WORD * count, shown: WORD * count, redBlue: WORD * count, green: SHORT * count }, // see calm.ts
+            ...{ luma: stride * height, newest: stride * height }, // of `shown`, and of the last frame
+            ...{ gain: WORD * blocks, tall: WORD * (columns + 2), line: width }, // of blocks, and of a row's pixels
+            ...{ before: SHORT * blocks, signed: SHORT * (blocks + columns), size: SHORT * blocks, colour: SHORT * blocks },
+        });
+        const view = (Type, name, length) => new Type(buffer.buffer, place[name], length);
+        Object.assign(this, { kernels, place, width, height, columns, rows, stride });
+        this.pixels = view(Uint8ClampedArray, "pixels", WORD * count);
+        this.redBlue = view(Int32Array, "redBlue", count);
+        this.green = view(Int16Array, "green", count);
+        this.shown = { width, height, data: view(Uint8ClampedArray, "shown", WORD * count) };
+        this.luma = view(Uint8Array, "luma", stride * height);
+        this.newest = view(Uint8Array, "newest", stride * height);
+        this.gain = view(Int32Array, "gain", blocks); // of ONE
+        const sums = ["before", "signed", "size", "colour"];
+        const read = Object.fromEntries(
+            sums.map((name) => [name, view(Int16Array, name, name === "signed" ? blocks + columns : blocks)]),
+        );
+        this.motion = new Motion({ columns, rows, ...read }, noise);
+        view(Int32Array, "stream", STREAM.length).set(STREAM.map((field) => place[field] ?? this[field]));
         this.#read(frame);
         this.#begin(frame);
     }
 
     add(frame, strength) {
-        const { motion } = this;
+        const { motion, kernels, place, columns, rows } = this;
         if (!this.#read(frame)) return this.shown;
-        compareLuma(this, motion);
-        compareColours(frame, this.shown, motion);
+        const { before, signed, size, colour } = place;
+        kernels.compareLuma(place.luma, place.newest, this.stride, columns, rows, before, signed, size);
+        kernels.compareColours(place.shown, place.pixels, this.width, columns, rows, colour);
         if (motion.isCut()) {
             motion.noise.beginScene();
             this.#begin(frame);
         } else {
             motion.find();
             this.#nextGain(strength);
-            this.#blend(frame);
+            kernels.blend(place.stream);
         }
         return this.shown;
     }
 
-    #begin(frame) {
-        pixelsOf(frame).forEach((pixel, i) => {
+    #begin({ data }) {
+        const pixels = new Int32Array(data.buffer, data.byteOffset, data.length / WORD);
+        pixels.forEach((pixel, i) => {
             this.redBlue[i] = (pixel & 0xff00ff) << 7;
             this.green[i] = (pixel & 0xff00) >> 1;
         });
-        this.shown.data.set(frame.data);
+        this.shown.data.set(data);
         this.luma.set(this.newest);
         this.gain.fill(ONE);
     }
 
     /** Whether the frame's luma, which is kept, is another one than the last one's. */
-    #read(frame) {
-        const [pixels, { newest, stride }] = [pixelsOf(frame), this];
-        const { width, height } = frame;
-        let differs = 0;
-        for (let row = 0, i = 0; row < height; row += 1) {
-            for (let at = row * stride; at < row * stride + width; at += 1, i += 1) {
-                const luma = lumaOf(pixels[i]);
-                differs |= luma ^ newest[at];
-                newest[at] = luma;
-            }
-        }
-        return differs !== 0;
+    #read({ data }) {
+        const { kernels, place, stride, width, height } = this;
+        this.pixels.set(data);
+        return kernels.readLuma(place.pixels, place.newest, stride, width, height) !== 0;
     }
 
     /** The gain of a mean over one frame more, up to 1 as surely as something moved. */
@@ -117,57 +138,18 @@ class Memory {
             gain[i] = ONE - (((ONE - full) * strength) >> 8);
         }
     }
-
-    /** The picture goes towards the frame by each pixel's gain. */
-    #blend(frame) {
-        const { line, redBlue, green, luma, stride } = this;
-        const { width, height } = frame;
-        const [pixels, shown] = [pixelsOf(frame), pixelsOf(this.shown)];
-        for (let row = 0, i = 0; row < height; row += 1) {
-            this.#findLine(row);
-            for (let column = 0, at = row * stride; column < width; column += 1, at += 1, i += 1) {
-                const pixel = pixels[i];
-                const gain = line[column];
-                const pair = redBlue[i];
-                const single = green[i];
-                const steps = ((((pixel & 0xff00ff) << 7) - pair - 0x7fef7ff0) >>> 5) & 0x07ff07ff; // 1024 more in each half
-                const nextPair = (pair + Math.imul(steps - 0x04000400, gain)) | 0;
-                const nextSingle = single + Math.imul((((pixel & 0xff00) >> 1) - single + 16) >> 5, gain);
-                redBlue[i] = nextPair;
-                green[i] = nextSingle;
-                const fused = (((nextSingle + 64) << 1) & 0xff00) | (((nextPair + 0x400040) >>> 7) & 0xff00ff);
-                shown[i] = (pixel & 0xff000000) | fused;
-                luma[at] = lumaOf(fused);
-            }
-        }
-    }
-
-    /** The gains of a row's pixels: linear between the blocks' middles; beyond the last whole block as at its end. */
-    #findLine(row) {
-        const { line, tall, gain, motion } = this;
-        const { columns, rows } = motion;
-        const [block, within] = row < BLOCK * rows ? [row >> 2, row % BLOCK] : [rows - 1, BLOCK - 1];
-        const other = Math.min(Math.max(block + (within < BLOCK / 2 ? -1 : 1), 0), rows - 1);
-        const share = within === 0 || within === BLOCK - 1 ? 3 : 1; // eighths of the other one
-        for (let i = 0, here = block * columns, there = other * columns; i < columns; i += 1) {
-            tall[i + 1] = (8 - share) * gain[here + i] + share * gain[there + i];
-        }
-        [tall[0], tall[columns + 1]] = [tall[1], tall[columns]];
-        for (let i = 1, at = 0; i <= columns; i += 1, at += 4) {
-            const before = tall[i - 1];
-            const here = tall[i];
-            const after = tall[i + 1];
-            line[at] = (3 * before + 5 * here + 256) >> 9; // 512 are a step, half of that rounds
-            line[at + 1] = (before + 7 * here + 256) >> 9;
-            line[at + 2] = (7 * here + after + 256) >> 9;
-            line[at + 3] = (5 * here + 3 * after + 256) >> 9;
-        }
-        line.fill(line[BLOCK * columns - 1], BLOCK * columns);
-    }
 }
 
-/** OpenCV's luma of a pixel. */
-function lumaOf(pixel) {
-    const redBlue = Math.imul(pixel & 255, 9798) + Math.imul((pixel >>> 16) & 255, 3735);
-    return (redBlue + Math.imul((pixel >>> 8) & 255, 19235) + 16384) >> 15;
+/** Where arrays of so many bytes lie from the memory's beginning, all of them zero. */
+function placesIn(memory, lengths) {
+    let end = 0;
+    const places = Object.entries(lengths).map(([name, length]) => {
+        const at = end;
+        end += ALIGNED * Math.ceil(length / ALIGNED) + ALIGNED;
+        return [name, at];
+    });
+    const missing = end - memory.buffer.byteLength;
+    if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+    new Uint8Array(memory.buffer, 0, end).fill(0);
+    return Object.fromEntries(places);
 }

@@ -3,6 +3,7 @@
 import { DIALS, fitsFile, invalid, isSetting, readDials } from "./dials.mjs";
 import { UserError } from "./messages.mjs";
 import { unpackPicture } from "./pixels.mjs";
+import { readPlain } from "./plain_form.mjs";
 import { readWeb } from "./web_form.mjs";
 
 const FORMATS = [1, 2]; // 2: with dials
@@ -22,9 +23,14 @@ export function readContract(json, title) {
         output: json.output.name,
         geometry: { ...json.geometry, scale: json.scale },
         sha256: json.files[file],
-        golden: { input: unpackPicture(json.golden.input), output: unpackPicture(json.golden.output) },
+        golden: { input: unpackPicture(json.golden.input), output: known(json.golden.output) },
         ...(json.format === 1 ? { dials: null, strong: null, estimator: null, web: null } : readFormat2(json, title)),
     };
+}
+
+/** A known answer of the ONNX file; a brief contract has none. */
+function known(packed) {
+    return packed ? unpackPicture(packed) : null;
 }
 
 /**
@@ -34,10 +40,11 @@ export function readContract(json, title) {
 function readFormat2(json, title) {
     const dials = readDials(json, title);
     const strong = json.golden.strong;
-    if (!isSetting(strong?.dials) || !strong.output) throw invalid(title, "golden.strong must hold dials and their output");
+    if (!isSetting(strong?.dials) || !(strong.output ?? strong.output_web))
+        throw invalid(title, "golden.strong must hold dials and their output");
     return {
         dials,
-        strong: { setting: strong.dials, output: unpackPicture(strong.output) },
+        strong: { setting: strong.dials, output: known(strong.output) },
         estimator: json.estimator ? readEstimator(json.estimator, title) : null,
         web: readKnownWeb(json, title),
     };
@@ -49,24 +56,27 @@ function readKnownWeb(json, title) {
     return web && { ...web, known: { neutral, strong: strong.output_web } };
 }
 
-function readEstimator({ onnx, prior_weights: prior }, title) {
+/** {file: its ONNX file or null, sha256, prior, plain}; `onnx` holds the file's bytes where it does not lie beside the contract. */
+function readEstimator({ onnx, file, sha256, plain, prior_weights: prior }, title) {
     const isPrior = Array.isArray(prior) && prior.length === DIALS.length && prior.every((weight) => weight >= 0);
     if (!isPrior) throw invalid(title, `estimator.prior_weights must be ${DIALS.length} numbers from 0`);
     try {
-        return { onnx: Uint8Array.from(atob(onnx), (character) => character.charCodeAt(0)), prior };
+        const bytes = file ? null : Uint8Array.from(atob(onnx), (character) => character.charCodeAt(0)).buffer;
+        return { bytes, file, sha256, prior, plain: readPlain(plain, title) };
     } catch {
         throw invalid(title, "estimator.onnx must be base64");
     }
 }
 
 /**
- * A model of the page's list with its contract: {name, title, contract, checked, file}. `file` fetches the float ONNX
- * file ("onnx") or the one of the web form ("web"), which is kept, and is what the contract says. `checked` is false
- * where the browser cannot compute hashes, which it does only for https and for this machine.
+ * A model of the page's list with its contract, the brief one where there is one: {name, title, contract, checked, file}.
+ * `file` fetches the float ONNX file ("onnx"), the one of the web form ("web"), the estimator's ("estimator"), or the whole
+ * contract ("contract"); what it fetched is kept, and is what the contract says. `checked` is false where the browser cannot
+ * compute hashes, which it does only for https and for this machine.
  */
 export async function loadModel(model, fetching = fetch, digest = globalThis.crypto?.subtle) {
-    const { name, title } = model;
-    const contract = readContract(await get(model.contract, title, fetching, (answer) => answer.json()), title);
+    const { name, title, brief } = model;
+    const contract = await fetchContract(brief ?? model.contract, title, fetching);
     const fetched = {};
     const file = (form) => {
         fetched[form] ??= fetchForm[form](model, contract, { fetching, digest });
@@ -78,8 +88,12 @@ export async function loadModel(model, fetching = fetch, digest = globalThis.cry
 
 /** The models as an engine takes them: {title, contract, bytes}, of the file that it runs. */
 export function withFiles(models, engine) {
-    const form = engine === "integers" ? "web" : "onnx";
-    return Promise.all(models.map(async ({ title, contract, file }) => ({ title, contract, bytes: await file(form) })));
+    if (engine === "integers") {
+        return Promise.all(models.map(async ({ title, contract, file }) => ({ title, contract, bytes: await file("web") })));
+    }
+    return Promise.all(
+        models.map(async ({ title, file }) => ({ title, contract: await file("contract"), bytes: await file("onnx") })),
+    );
 }
 
 const fetchForm = {
@@ -91,11 +105,25 @@ const fetchForm = {
         return bytes;
     },
 
-    web(model, { web }, how) {
-        const address = model.contract.replace(/[^/]*$/, web.file); // it lies beside the contract
-        return fetchChecked(address, model, web.sha256, how);
+    web: (model, { web }, how) => fetchChecked(beside(model, web.file), model, web.sha256, how),
+
+    async estimator(model, { estimator: { bytes, file, sha256 } }, how) {
+        return bytes ?? fetchChecked(beside(model, file), model, sha256, how);
+    },
+
+    async contract(model, contract, { fetching }) {
+        return model.brief ? fetchContract(model.contract, model.title, fetching) : contract;
     },
 };
+
+async function fetchContract(address, title, fetching) {
+    return readContract(await get(address, title, fetching, (answer) => answer.json()), title);
+}
+
+/** The address of a file that lies beside the contract. */
+function beside({ contract }, file) {
+    return contract.replace(/[^/]*$/, file);
+}
 
 async function fetchChecked(address, { title, sha256, onnx }, expected, { fetching, digest }) {
     const bytes = await get(address, title, fetching, (answer) => answer.arrayBuffer());

@@ -65,7 +65,7 @@ export class Thread {
             const done = Atomics.load(board, DONE);
             if (done >= count) return;
             if (Atomics.wait(board, DONE, done, PATIENCE_MS) === "timed-out" && Atomics.load(board, DONE) === done) {
-                throw new UserError("A thread of the engine stopped.");
+                throw new UserError("A thread of the page's own engine stopped.");
             }
         }
     }
@@ -88,11 +88,19 @@ export class Crew {
      * @param {WebAssembly.Module} module
      * @param {WebAssembly.Memory} memory shared where there are helpers; its beginning, as `crewBytes` says, is the crew's
      * @param {number} threads
-     * @param {(thread: object) => Promise<{terminate: Function}>} startHelper starts `new Thread(thread).help()` elsewhere
+     * @param {(thread: object) => Promise<{terminate: Function}>} startHelper rejects, or starts `new Thread(thread).help()` elsewhere
      */
     static async open({ module, memory, threads, startHelper }) {
         const starting = Array.from({ length: threads - 1 }, (_, index) => startHelper({ module, memory, index: index + 1 }));
-        return new Crew(new Thread({ module, memory, index: 0 }), await Promise.all(starting));
+        const helpers = await Promise.allSettled(starting);
+        const crew = new Crew(
+            new Thread({ module, memory, index: 0 }),
+            helpers.flatMap(({ value }) => value ?? []),
+        );
+        const refused = helpers.find(({ status }) => status === "rejected");
+        if (!refused) return crew;
+        crew.close();
+        throw refused.reason;
     }
 
     constructor(thread, helpers) {

@@ -25,12 +25,13 @@ export class DialControl {
 
     /** An engine was opened with `models`, its dials at neutral. What is known of the camera stays known. */
     attach(engine, models) {
-        const contracts = models.map(({ contract }) => contract).filter(({ dials }) => dials);
-        const contract = contracts.find(({ estimator }) => estimator) ?? contracts[0];
+        const dialled = models.filter(({ contract: { dials } }) => dials);
+        const model = dialled.find(({ contract: { estimator } }) => estimator) ?? dialled[0];
+        const contract = model?.contract;
         const rest = contract && { neutral: contract.dials.neutral, prior: contract.estimator?.prior ?? DIALS.map(() => 0) };
         if (JSON.stringify(rest) !== JSON.stringify(this.rest)) this.reading = rest && new CameraReading(rest);
         this.rest = rest;
-        this.run = { engine, setting: rest?.neutral, due: 0, blind: null, ready: false, looking: false, turning: false };
+        this.run = { engine, model, setting: rest?.neutral, due: 0, blind: null, ready: false, looking: false, turning: false };
         this.apply();
     }
 
@@ -111,7 +112,7 @@ export class DialControl {
         const { source } = this;
         run.looking = true;
         try {
-            if (!run.ready) await run.engine.call("prepare");
+            if (!run.ready) await run.engine.call("prepare", { file: await run.model.file("estimator") });
             run.ready = true;
             const { readings, spentMs } = await readingsOf(run.engine);
             if (run !== this.run || source !== this.source) return;

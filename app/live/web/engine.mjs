@@ -13,7 +13,7 @@ export class Engine {
         const opened = new Engine(worker, parts.canvas ?? document.createElement("canvas"));
         const canvas = opened.canvas.transferControlToOffscreen();
         try {
-            const [ort, layers] = [base.ort, base.engine].map((folder) => String(new URL(folder, base.web)));
+            const { ort, engine: layers } = base;
             const about = await opened.call("open", { engine, models, automatic, threads, canvas, ort, layers }, [canvas]);
             return Object.assign(opened, { engine, ...about });
         } catch (error) {
@@ -76,9 +76,10 @@ export class Engine {
 
 /**
  * The engines to try for these models, the most promising first. "integers" is our own in WebAssembly, for students in
- * their web form; "wasm" is ONNX Runtime, for all of them.
+ * their web form; "wasm" is ONNX Runtime, for all of them; a page without its `runtime` has neither that nor WebGPU.
  */
-export function candidates(wanted, models) {
+export function candidates(wanted, models, runtime = true) {
+    if (!runtime) return ["integers"];
     const processor = models.every(({ contract }) => contract.web) ? ["integers", "wasm"] : ["wasm"];
     return wanted === "wasm" ? [...processor, "webgpu"] : ["webgpu", ...processor];
 }

@@ -1,41 +1,52 @@
 // Students in whole numbers on our own engine: several times as fast as ONNX Runtime, and a hundredth of its size.
 
 import { IntegerEngine } from "./integer_engine.mjs";
-import { UserError, wrong } from "./messages.mjs";
+import { UserError, firstLine, wrong } from "./messages.mjs";
 import { blendPicture, copy } from "./pixels.mjs";
 import { Processor, possibleThreads } from "./processor.mjs";
 import { answersRightly, fastestTier, usableTiers } from "./tiers.mjs";
-import { loadRuntime } from "./wasm.mjs";
 import { WebForm } from "./web_form.mjs";
 
 export class IntegersBackend extends Processor {
     static async open({ layers, ort, threads, canvas }) {
-        const shared = Boolean(self.crossOriginIsolated);
-        const tiers = await usableTiers(layers, shared);
-        return new IntegersBackend({ tiers, ort, shared, threads: possibleThreads(threads) }, canvas);
+        return new IntegersBackend({ layers, ort, threads: possibleThreads(threads) }, canvas);
     }
 
     constructor(about, canvas) {
         super(canvas);
-        Object.assign(this, about, { name: "WASM", engine: null, isApart: true });
+        Object.assign(this, about, { name: "WASM", engine: null, isApart: true, note: null });
     }
 
     /** ONNX Runtime for the estimator, on one thread, fetched when it is first asked for: frames flow meanwhile. */
     runtime() {
-        this.loading ??= loadRuntime(this.ort, 1);
+        this.loading ??= import("./wasm.mjs").then(({ loadRuntime }) => loadRuntime(this.ort, 1));
         return this.loading;
     }
 
     /** Take a student in. The first one decides how is multiplied. Throws UserError where it cannot be trusted here. */
     async load({ title, contract, bytes }) {
         const form = new WebForm({ title, contract, bytes });
-        if (!this.engine) {
-            const { threads, shared } = this;
-            const tier = await fastestTier(this.tiers, { form, title, contract, shared });
-            this.engine = await IntegerEngine.open({ ...tier, threads, shared, startHelper });
-            this.name = `WASM ${tier.name}`;
-        }
+        if (!this.engine) await this.#start({ form, title, contract });
         return { title, contract, network: this.engine.add(form) };
+    }
+
+    /** With threads where they are to be had: a browser may refuse the memory that they share, or to start them. */
+    async #start(about) {
+        if (!self.crossOriginIsolated) return this.#open(about, false);
+        try {
+            await this.#open(about, true);
+        } catch (error) {
+            this.threads = 1;
+            await this.#open(about, false);
+            this.note = `Threads do not start here (${firstLine(error)}), so there is one.`;
+        }
+    }
+
+    async #open(about, shared) {
+        const { layers, threads } = this;
+        const tier = await fastestTier(await usableTiers(layers, shared), { ...about, shared });
+        this.engine = await IntegerEngine.open({ ...tier, threads, shared, startHelper });
+        this.name = `WASM ${tier.name}`;
     }
 
     /** Hold a student to its known answers, now with all threads. */
@@ -86,7 +97,7 @@ function startHelper(thread) {
     const worker = new Worker(new URL("helper.mjs", import.meta.url), { type: "module" });
     return new Promise((resolve, reject) => {
         worker.onmessage = () => resolve(worker);
-        worker.onerror = () => reject(new UserError("A thread of the page's own engine did not start."));
+        worker.onerror = () => reject(new UserError("a worker was refused"));
         worker.postMessage(thread);
     });
 }

@@ -35,9 +35,9 @@ const MARKUP = `
 <div class="kept" data-name="kept"></div>
 <div class="settings">
   <div class="presets" role="group" aria-label="Quality" data-name="presets">
-    <button type="button" value="fast" title="30 frames a second: the picture is made smaller where that takes it">Fast</button>
-    <button type="button" value="balanced" title="15 frames a second: made smaller where that takes it">Balanced</button>
-    <button type="button" value="best" title="The full picture, however long a frame takes">Best</button>
+    <button type="button" value="fast" title="30 frames a second: a lighter student runs where that takes it">Fast</button>
+    <button type="button" value="balanced" title="15 frames a second, by a lighter student where that takes it">Balanced</button>
+    <button type="button" value="best" title="The student that is chosen, however long a frame takes">Best</button>
   </div>
   <label>Student <select data-name="model"></select></label>
   <label>Compared with <select data-name="compareWith"></select></label>

@@ -51,17 +51,31 @@ export const LOADING = "The student is being loaded and tested…";
 export const NO_PICTURE = "There is no picture yet: the student is being loaded. Try again when it shows one.";
 
 /** What is said while students run: what was refused, what is missing, and how the source fits. */
-export function runningSentences({ engine, source, models, refused }) {
+export function runningSentences({ engine, source, models, refused, students, pace, settings }) {
     const { crossOriginIsolated } = globalThis;
     return [
         ...refused,
         refused.length > 0 ? `${engine.backend} is used.` : null,
+        engine.note,
         engine.threads === 1 && !crossOriginIsolated ? "Without its two headers this page has one thread." : null,
         models.some(({ checked }) => !checked) ? "Without https the model's hash cannot be checked here." : null,
+        students.rung > 0 ? `${students.ladder[0].title} would show too few frames here, so ${models[0].title} runs.` : null,
+        settings.inputSize === "auto" ? shareSentence(pace.step.share) : null,
         sizeSentence(source.size, models[0].contract),
     ]
         .filter(Boolean)
         .join(" ");
+}
+
+/** What is said where the student reads less than there is, as even that takes long; or null. */
+function shareSentence(share) {
+    if (share === 1) return null;
+    return `The full picture takes too long: it is read at ${percent(share)} of its sides, and may show less than the camera.`;
+}
+
+/** A share of a side, for people. */
+export function percent(share) {
+    return `${Math.round(100 * share)} %`;
 }
 
 /** What is said of a camera or file that gives far less than the student learned, or far more than it reads; or null. */

@@ -24,16 +24,16 @@ const WINDOW = 2 * REACH + 1;
 
 const SUMS = 9; // of slopes across (x) and down (y) and of change (d): xx, xy, yy, xd, yd, dd, x, y, d
 
-/** The blocks of a stream's frames. Whoever has a new frame fills `before`, `signed`, `size` and `colour`. */
+/**
+ * The blocks of a stream's frames. Whoever has a new frame fills, an Int16Array each, `before` with sums of luma of the picture so far,
+ * `signed` with those of the change since (a row of zeros lies behind), `size` with those of its absolute values, and `colour` with
+ * how far the colours of one row of each changed.
+ */
 export class Motion {
     /** `dial` is what the noise is taken for as long as no frames have told. */
-    constructor({ columns, rows }, dial) {
+    constructor({ columns, rows, before, signed, size, colour }, dial) {
         const blocks = columns * rows;
-        Object.assign(this, { columns, rows, blocks });
-        this.before = new Int16Array(blocks); // sums of luma: of the picture so far,
-        this.signed = new Int16Array(blocks + columns); // of the change since, and a row of zeros,
-        this.size = new Int16Array(blocks); // and of the change's absolute values
-        this.colour = new Int16Array(blocks); // how far the colours of one row of each changed
+        Object.assign(this, { columns, rows, blocks, before, signed, size, colour });
         this.moved = new Int32Array(blocks); // what `find` found: how surely each block moved, 0..ONE
         this.rests = new Uint8Array(blocks); // whether nothing but the size of its change speaks for a block's movement
         this.noise = new Noise(dial, blocks);

@@ -7,6 +7,7 @@ import { Divider } from "./divider.mjs";
 import { Engine } from "./engine.mjs";
 import { Lens } from "./lens.mjs";
 import { build, setText } from "./markup.mjs";
+import { percent } from "./messages.mjs";
 import { SettingsPanel } from "./panel.mjs";
 import { Recorder } from "./recorder.mjs";
 import { Reporter } from "./reporter.mjs";
@@ -14,6 +15,7 @@ import { Session } from "./session.mjs";
 import { DEFAULTS, given } from "./settings.mjs";
 import { openCamera, openFile, openSample } from "./source.mjs";
 import { Students } from "./students.mjs";
+import { requireAdapter } from "./webgpu_adapter.mjs";
 
 /**
  * A player inside `parent`. `report` is told every 2 s at most how it goes.
@@ -40,6 +42,7 @@ class Player {
         this.#addParts(this.gone.signal);
         this.#listen();
         this.#showOptions();
+        this.#preferLight();
         const { session, chosen, gone } = this;
         this.reporter = new Reporter(this.ui, { session, chosen, report, signal: gone.signal });
     }
@@ -68,9 +71,18 @@ class Player {
         return new Session({
             settings,
             students,
+            runtime: Boolean(base.ort),
             openCamera: () => openCamera(settings),
-            openEngine: async ({ engine, models, automatic }) =>
-                Engine.open({ engine, automatic, base, threads: settings.threads, models: await withFiles(models, engine) }),
+            openEngine: async ({ engine, models, automatic }) => {
+                if (engine === "webgpu") await requireAdapter(automatic); // its files are large
+                return Engine.open({
+                    engine,
+                    automatic,
+                    base,
+                    threads: settings.threads,
+                    models: await withFiles(models, engine),
+                });
+            },
             isSeen: () => document.visibilityState === "visible",
             on: {
                 changed: () => this.#show(),
@@ -120,6 +132,17 @@ class Player {
     }
 
     // -- settings
+
+    /** Without a graphics processor begin with the lightest student, unless another one is chosen. */
+    async #preferLight() {
+        const { light, settings } = this.options;
+        if (!light || given(settings).model) return;
+        const hasGpu = await requireAdapter(true).then(
+            () => this.settings.engine !== "wasm",
+            () => false,
+        );
+        if (!hasGpu && !this.chosen.model) this.#choose({ model: light });
+    }
 
     #choose(changes) {
         const { targetFps } = changes;
@@ -187,7 +210,8 @@ class Player {
         ui.leftTag.hidden = !(session.isShowing && settings.view !== "single");
         if (!session.isShowing) return;
         ui.leftTag.textContent = session.models[1]?.title ?? "Bicubic";
-        ui.rightTag.textContent = session.models[0].title;
+        const share = session.pace?.step.share ?? 1;
+        ui.rightTag.textContent = session.models[0].title + (share < 1 ? `, reading ${percent(share)}` : "");
     }
 
     #showFrame() {
@@ -199,8 +223,8 @@ class Player {
     }
 }
 
-/** Addresses of folders as a worker needs them: whole, with a slash at the end. */
+/** Addresses of folders as a worker needs them: whole, with a slash at the end. A page may have no ONNX Runtime. */
 function absolute(base) {
     const whole = (url) => String(new URL(url.endsWith("/") ? url : `${url}/`, document.baseURI));
-    return Object.fromEntries(Object.entries(base).map(([name, url]) => [name, whole(url)]));
+    return Object.fromEntries(Object.entries(base).map(([name, url]) => [name, url && whole(url)]));
 }

@@ -9,23 +9,25 @@ import { candidates, choose } from "./engine.mjs";
 import { JobQueue } from "./job_queue.mjs";
 import { LOADING, runningSentences, sentence } from "./messages.mjs";
 import { Playback } from "./playback.mjs";
-import { NEW_CAMERA, NEW_PACE, viewOf } from "./settings.mjs";
+import { Pace, SHARES, stepsOf } from "./pace.mjs";
+import { NEW_CAMERA, NEW_PACE, NEW_STUDENT, viewOf } from "./settings.mjs";
 import { Window } from "./timing.mjs";
 
 export class Session {
     /**
      * @param {object} settings of the viewer, read whenever they matter
-     * @param {object} students {addresses, load}: see students.mjs
+     * @param {object} students {addresses, load, ladder, rung}: see students.mjs
+     * @param {boolean} runtime whether the page has ONNX Runtime
      * @param {() => Promise<object>} openCamera as the settings ask for it
      * @param {(about: {engine: string, models: object[], automatic: boolean}) => Promise<object>} openEngine
      * @param {() => boolean} isSeen whether anyone can see the picture
      * @param {object} on {changed: there is something else to show; drawn: a frame is on the canvas; dials: they changed;
      *     source: one was opened, and its engine waits for this}
      */
-    constructor({ settings, students, openCamera, openEngine, isSeen, on }) {
-        Object.assign(this, { settings, students, openCamera, openEngine, isSeen, on });
+    constructor({ settings, students, runtime = true, openCamera, openEngine, isSeen, on }) {
+        Object.assign(this, { settings, students, runtime, openCamera, openEngine, isSeen, on });
         Object.assign(this, { state: "idle", busy: false, paused: false, error: "", notes: "" });
-        Object.assign(this, { source: null, engine: null, playback: null });
+        Object.assign(this, { source: null, engine: null, playback: null, pace: null });
         this.window = new Window();
         this.jobs = new JobQueue({
             busy: (busy) => this.say(busy ? { busy, error: "" } : { busy }),
@@ -80,12 +82,28 @@ export class Session {
 
     /** Settings of these `names` have changed. */
     follow(names) {
+        if (names.some((name) => NEW_STUDENT.has(name))) this.#chooseAnew();
+        if (names.some((name) => NEW_PACE.has(name))) this.#paceAnew();
         if (this.state === "idle") return;
         if (names.some((name) => NEW_CAMERA.has(name)) && this.source?.kind === "camera") this.play(this.openCamera);
-        if (names.some((name) => NEW_PACE.has(name))) this.playback?.newPace();
         this.renew();
         this.dials.apply();
         this.redraw();
+    }
+
+    /** What was chosen runs, whatever was too slow before. */
+    #chooseAnew() {
+        this.pace = null;
+        this.students.rung = 0;
+    }
+
+    /** The same students are to be as fast as is asked for now. */
+    #paceAnew() {
+        this.pace = this.playback ? this.#newPace() : null;
+        if (!this.playback) return;
+        this.playback.pace = this.pace;
+        this.window.clear();
+        this.#stepped();
     }
 
     /** Take another engine where another one is asked for, or other students. */
@@ -151,7 +169,7 @@ export class Session {
         this.say({ notes: LOADING });
         this.opened = this.#wanted;
         const models = await this.students.load();
-        const names = engines ?? candidates(this.settings.engine, models);
+        const names = engines ?? candidates(this.settings.engine, models, this.runtime);
         const automatic = this.settings.engine === "auto";
         const open = (engine) => this.openEngine({ engine, models, automatic });
         const enoughMs = automatic ? 1000 / this.settings.targetFps : Infinity; // what is asked for by name need not be fast
@@ -168,12 +186,37 @@ export class Session {
         const { source, engine, settings, window } = this;
         const view = () => viewOf(settings, this.mirrored);
         const drawn = (now) => this.#drawn(now);
+        const stepped = () => this.#stepped();
         const failed = (error) => this.#fallBack(sentence(error));
-        this.playback = new Playback({ source, engine, settings, window, view, drawn, failed });
+        this.pace ??= this.#newPace();
+        const { pace } = this;
+        this.playback = new Playback({ source, engine, settings, pace, window, view, drawn, stepped, failed });
         this.state = "running";
         this.flow();
         this.refresh(); // by the new engine
+        this.#stepped();
+    }
+
+    /** How large the input is and which student runs, by what the engine's one took when it was opened. */
+    #newPace() {
+        const { engine, settings, students } = this;
+        const { inputSize, targetFps } = settings;
+        const now = performance.now();
+        if (inputSize !== "auto") {
+            const share = SHARES.find((each) => each === Number(inputSize)) ?? 1;
+            return new Pace({ steps: [{ student: 0, share, cost: 1 }], targetFps, now });
+        }
+        const pace = new Pace({ steps: stepsOf(students.ladder), targetFps, now });
+        pace.begin({ student: students.rung, fullMs: engine.fullMs }, now);
+        return pace;
+    }
+
+    /** The pace has a step: another student may have to be opened. */
+    #stepped() {
+        if (!this.pace) return; // another student was chosen
+        this.students.rung = this.pace.step.student;
         this.say({ notes: runningSentences(this) });
+        this.renew();
     }
 
     #drawn(now) {

@@ -28,6 +28,7 @@ export const PRESETS = {
 };
 export const NEW_CAMERA = new Set(["camera", "resolution"]);
 export const NEW_PACE = new Set(["inputSize", "targetFps"]);
+export const NEW_STUDENT = new Set(["model", "compareWith", "engine"]); // the pace begins anew as well
 
 /** The settings that say something: what comes from Python may hold nulls. */
 export function given(settings) {

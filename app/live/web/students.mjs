@@ -7,7 +7,8 @@ export class Students {
     /** @param {object} settings of the viewer, read whenever it matters: {model, compareWith} */
     constructor(settings) {
         this.settings = settings;
-        this.offered = []; // {name, title, contract, onnx, sha256}
+        this.rung = 0; // of the ladder: which of its students runs
+        this.offered = []; // {name, title, contract, onnx, sha256, weight}
         this.loaded = new Map(); // by the address of the contract
     }
 
@@ -16,12 +17,25 @@ export class Students {
         return this.#named.map((name) => this.#offer(name)?.contract).join(" ");
     }
 
+    /** The student that was chosen, and where there is one the lightest, to run in its place where it is too slow. */
+    get ladder() {
+        const [chosen, compared] = this.#chosen.map((name) => this.#offer(name));
+        const lighter = this.offered
+            .filter(({ weight }) => weight < chosen?.weight)
+            .sort((one, other) => one.weight - other.weight);
+        return compared || lighter.length === 0 ? [chosen ?? {}] : [chosen, lighter[0]];
+    }
+
     /** Those named, the one that is shown first. Throws UserError where one is missing or cannot be used. */
     load() {
         return Promise.all(this.#named.map((name) => this.#load(name)));
     }
 
     get #named() {
+        return this.rung > 0 && this.ladder[this.rung] ? [this.ladder[this.rung].name] : this.#chosen;
+    }
+
+    get #chosen() {
         const { model, compareWith } = this.settings;
         return compareWith === "bicubic" || compareWith === model ? [model] : [model, compareWith];
     }

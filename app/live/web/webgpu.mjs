@@ -2,18 +2,14 @@
 
 import { cropBox, layout, resizing, studentInput } from "./geometry.mjs";
 import { answersOf, checkStudent, guard, openStudent, setDials } from "./inference.mjs";
-import { UserError } from "./messages.mjs";
+import { requireAdapter } from "./webgpu_adapter.mjs";
 import { WebgpuDevice } from "./webgpu_device.mjs";
 
 const UNTOUCHED = new Uint32Array([0x7f7fffff, 0, 0, 0]); // a Sample before anything was looked at
 
 export class WebgpuBackend {
     static async open({ ort: folder, automatic, canvas }) {
-        const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-        if (!adapter) throw new UserError("This browser offers no WebGPU to this page.");
-        if (automatic && (adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter)) {
-            throw new UserError("WebGPU is only emulated by the processor here.");
-        }
+        await requireAdapter(automatic); // a worker may have none where the page has one
         const ort = await import(`${folder}ort.webgpu.bundle.min.mjs`);
         ort.env.wasm.wasmPaths = { wasm: `${folder}ort-wasm-simd-threaded.asyncify.wasm` };
         ort.env.wasm.numThreads = 1;

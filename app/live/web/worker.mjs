@@ -3,23 +3,24 @@
 
 import { Calm } from "./calm.mjs";
 import { DIALS } from "./dials.mjs";
-import { Estimator } from "./estimator.mjs";
 import { kept, stepped, studentInput } from "./geometry.mjs";
-import { IntegersBackend } from "./integers.mjs";
 import { sentence } from "./messages.mjs";
 import { picture } from "./pixels.mjs";
 import { quantile } from "./timing.mjs";
-import { WasmBackend } from "./wasm.mjs";
-import { WebgpuBackend } from "./webgpu.mjs";
 
-const BACKENDS = { integers: IntegersBackend, wasm: WasmBackend, webgpu: WebgpuBackend };
+const BACKENDS = {
+    integers: async () => (await import("./integers.mjs")).IntegersBackend,
+    wasm: async () => (await import("./wasm.mjs")).WasmBackend,
+    webgpu: async () => (await import("./webgpu.mjs")).WebgpuBackend,
+};
 const CHECK_EVERY = 30; // frames
 const SINGLE = { view: "single", split: 0, mirror: false, strength: 1 };
 
 let backend;
 let students; // [{title, contract, ...}], as the backend loaded them: the one that is shown, and perhaps the one it is compared with
+let kernels; // the folder of our own ones
 let estimator = null; // of the camera's dials, where a student brings one
-const calm = new Calm();
+let calm = null; // where frames are fused
 let stream; // that the frames before this one are of
 let fitted = ""; // what the backend's buffers were made for
 let frames = 0;
@@ -27,25 +28,34 @@ let frames = 0;
 const calls = {
     /** Open the backend, load the models, hold each to its known answer. */
     async open({ engine, models, ...options }) {
-        backend = await BACKENDS[engine].open(options);
+        kernels = options.layers;
+        backend = await (await BACKENDS[engine]()).open(options);
+        const notes = [];
+        calm = await Calm.open(kernels).catch((error) => void notes.push(sentence(error)));
         students = [];
         for (const model of models) students.push(await backend.load(model));
         await backend.begin?.(() => postMessage({ lost: `${backend.name} was lost.` }));
         for (const student of students) {
             await backend.check(student, (frame, geometry) => enhance(asFrame(frame), geometry, SINGLE, [student]));
         }
-        return { backend: backend.name, threads: backend.threads, measures: Boolean(estimating()) };
+        return {
+            backend: backend.name,
+            threads: backend.threads,
+            note: [backend.note, ...notes].filter(Boolean).join(" "),
+            measures: Boolean(estimating()),
+        };
     },
 
-    /** Load what measures the camera. */
-    async prepare() {
-        estimator = await Estimator.open(backend, estimating());
+    /** Load what measures the camera, of the `file` of its network. */
+    async prepare({ file }) {
+        const { Estimator } = await import("./estimator.mjs");
+        estimator = await Estimator.open(backend, { contract: estimating(), file, folder: kernels });
     },
 
     /** Set the dials of every student that has any; the sessions before run until the new ones are checked. */
     async turn({ setting }) {
         for (const student of students) await backend.turn(student, setting);
-        calm.noise = setting[DIALS.indexOf("noise")];
+        if (calm) calm.noise = setting[DIALS.indexOf("noise")];
     },
 
     /** Look at the last frame's camera: how many windows there are to `read`, and ms that it took. */
@@ -69,7 +79,7 @@ const calls = {
     async frame({ frame, share, view, calm: { stream: its, strength } }) {
         const geometry = kept(geometryFor(share), sizeOf(frame), students[0].contract.multiple);
         const running = view.strength > 0 ? students : [];
-        if (its !== stream) calm.reset();
+        if (its !== stream) calm?.reset();
         stream = its;
         const parts = await enhance(frame, geometry, view, running, strength);
         if (frames % CHECK_EVERY === 0) await backend.guard(running);
@@ -99,13 +109,13 @@ self.onmessage = ({ data: { id, call, args } }) => {
             postMessage({ id, error: sentence(error) });
         }
     };
-    if (call === "prepare" && backend.isApart) answer();
+    if (call === "prepare" && (backend.isApart || estimating().estimator.plain)) answer();
     else turn = turn.then(answer);
 };
 
-/** The network that measures the camera, where a student brings one. */
+/** The contract that knows how the camera is measured, where there is one. */
 function estimating() {
-    return students.find(({ contract }) => contract.estimator)?.contract.estimator.onnx;
+    return students.find(({ contract }) => contract.estimator)?.contract;
 }
 
 function geometryFor(share) {
@@ -135,8 +145,8 @@ async function enhance(frame, geometry, view, running, strength = 0) {
 }
 
 function fusing(strength) {
-    if (strength > 0) return (picture) => calm.fuse(picture, strength);
-    calm.reset();
+    if (strength > 0 && calm) return (picture) => calm.fuse(picture, strength);
+    calm?.reset();
     return null;
 }
 
@@ -144,7 +154,7 @@ function fit(size, geometry) {
     const wanted = JSON.stringify([size, geometry]);
     if (wanted === fitted) return;
     backend.fit(size, geometry);
-    calm.reset(); // the same size may be another part of the frame
+    calm?.reset(); // the same size may be another part of the frame
     fitted = wanted;
 }
 

@@ -59,7 +59,7 @@ def test_all_that_the_page_asks_for_is_there_and_ctrl_c_ends_it(
     assert b"options.json" in get("/")
     options = json.loads(get("/options.json"))
     assert [model["name"] for model in options["models"]] == [f"bundled:student_{size}" for size in "mls"]
-    assert options["settings"]["model"] == "bundled:student_m"
+    assert (options["models"][0]["name"], options["light"]) == ("bundled:student_m", "bundled:student_s")
     assert options["capture"] is None
     wanted = [f"{options['base']['web']}worker.mjs", "/web/player.mjs", options["sample"]["url"]]
     wanted += [f"{options['base']['ort']}{name}" for name in assets.FILES]

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { Calm } from "../../../app/live/web/calm.mjs";
 import { largestDifference, picture, unpackPicture } from "../../../app/live/web/pixels.mjs";
 
+const module = new WebAssembly.Module(readFileSync(new URL("../../../app/static/engine/calm.wasm", import.meta.url)));
 const streams = JSON.parse(readFileSync(process.env.PYTHONS_CALM, "utf8"));
 
 /** The hash of a picture's levels without its alpha. */
@@ -18,7 +19,7 @@ function hashed({ data }) {
 
 for (const { name, noise, steps } of streams) {
     test(`the bytes are Python's: ${name}`, () => {
-        const calm = new Calm(noise);
+        const calm = new Calm(module, noise);
         const odd = steps.filter(({ frame, strength, fused }) => hashed(calm.fuse(unpackPicture(frame), strength)) !== fused);
         assert.equal(odd.length, 0, `first at frame ${steps.indexOf(odd[0])} of ${steps.length}`);
     });
@@ -38,7 +39,7 @@ function noise(width, height, seed) {
 }
 
 test("frames and their alpha stay as they are, and so does what is shown", () => {
-    const calm = new Calm();
+    const calm = new Calm(module);
     const frames = Array.from({ length: 4 }, (_, seed) => noise(160, 120, seed));
     frames[3].data[3] = 7;
     const before = frames.map(({ data }) => data.slice());
@@ -53,7 +54,7 @@ test("frames and their alpha stay as they are, and so does what is shown", () =>
 });
 
 test("at strength 0 the frames themselves pass, and what was known is forgotten", () => {
-    const [calm, other] = [new Calm(), new Calm()];
+    const [calm, other] = [new Calm(module), new Calm(module)];
     const frames = Array.from({ length: 6 }, (_, seed) => noise(160, 120, seed));
     calm.fuse(frames[0], 1);
     assert.equal(calm.fuse(frames[1], 0), frames[1]);
@@ -61,7 +62,7 @@ test("at strength 0 the frames themselves pass, and what was known is forgotten"
 });
 
 test("another stream of the same size begins again", () => {
-    const [calm, other] = [new Calm(), new Calm()];
+    const [calm, other] = [new Calm(module), new Calm(module)];
     calm.fuse(noise(160, 120, 1), 1);
     calm.fuse(noise(160, 120, 2), 1);
     calm.reset();
@@ -72,7 +73,7 @@ test("another stream of the same size begins again", () => {
 });
 
 test("two hundred frames make nothing grow", () => {
-    const calm = new Calm();
+    const calm = new Calm(module);
     const frames = Array.from({ length: 8 }, (_, seed) => noise(160, 120, seed));
     calm.fuse(frames[0], 1);
     const { memory } = calm;

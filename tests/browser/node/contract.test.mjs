@@ -68,8 +68,8 @@ test("formats 1 and 2 are read, with dials and estimator in the second", () => {
     assert.equal(second.dials.layers[0].name, "head");
     assert.deepEqual([second.strong.setting, second.strong.output.width, second.estimator], [[1, 1, 1, 1], 8, null]);
     const estimator = { onnx: btoa("network"), prior_weights: [1, 0, 2, 3] };
-    const { onnx, prior } = readContract({ ...dialled, estimator }, "s").estimator;
-    assert.deepEqual([Buffer.from(onnx).toString(), prior], ["network", [1, 0, 2, 3]]);
+    const { bytes: network, prior, plain } = readContract({ ...dialled, estimator }, "s").estimator;
+    assert.deepEqual([Buffer.from(network).toString(), prior, plain], ["network", [1, 0, 2, 3], null]);
 });
 
 test("what is wrong with dials is a sentence with the student's name", async () => {

@@ -5,7 +5,7 @@ import { DialControl } from "../../../app/live/web/dial_control.mjs";
 import { UserError } from "../../../app/live/web/messages.mjs";
 
 const neutral = [0.25, 0.25, 0.15, 0.25];
-const model = { contract: { dials: { neutral }, estimator: { prior: [1, 1, 1, 1] } } };
+const model = { contract: { dials: { neutral }, estimator: { prior: [1, 1, 1, 1] } }, file: async (form) => form };
 const old = { contract: { dials: null, estimator: null } };
 const camera = [0.5, 0.8, 0.15, 0.25];
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { AdaptiveSize, firstShare } from "../../../app/live/web/adaptive_size.mjs";
 import { candidates, choose } from "../../../app/live/web/engine.mjs";
 import { FrameLoop } from "../../../app/live/web/frame_loop.mjs";
 import { UserError } from "../../../app/live/web/messages.mjs";
+import { Pace, stepsOf } from "../../../app/live/web/pace.mjs";
 import { Window, quantile } from "../../../app/live/web/timing.mjs";
 
 const parts = { capture: 1, before: 2, run: 30, after: 4, draw: 1 };
@@ -23,49 +23,69 @@ test("quantiles of few", () => {
     assert.deepEqual([quantile([], 0.5), quantile([3], 0.95), quantile([1, 2, 3, 4], 0.5)], [null, 3, 2]);
 });
 
-/** Frames of `fullMs` at full input, for `spanMs`: the shares that were used. */
-function run(size, fullMs, spanMs, start = 0) {
-    const shares = [];
-    let now = start;
-    while (now < start + spanMs) {
-        const ms = fullMs(now) * size.share ** 2;
-        now += ms;
-        shares.push(size.add(ms, now));
-    }
-    return shares;
+const LADDER = [
+    { name: "m", weight: 300 },
+    { name: "s", weight: 100 },
+];
+
+function paceOf({ targetFps = 15, ladder = LADDER } = {}) {
+    return new Pace({ steps: stepsOf(ladder), targetFps });
 }
 
-test("too slow a network gets a smaller input, and no smaller than needed", () => {
-    const shares = run(new AdaptiveSize({ targetFps: 15 }), () => 100, 60_000);
-    assert.equal(shares.at(-1), 3 / 4);
-    assert.ok(shares.indexOf(3 / 4) < 20);
+/** Frames for `spanMs`, of which one of m takes `fullMs` at full input: the steps that were taken, as "student share". */
+function run(pace, fullMs, spanMs, start = 0) {
+    const steps = [];
+    let now = start;
+    while (now < start + spanMs) {
+        const ms = (fullMs(now) * pace.step.cost) / pace.steps[0].cost;
+        now += ms;
+        const { student, share } = pace.add(ms, now);
+        steps.push(`${student} ${share}`);
+    }
+    return steps;
+}
+
+test("what is too slow gets a lighter student first, at full size", () => {
+    const steps = run(paceOf(), () => 150, 60_000);
+    assert.deepEqual([...new Set(steps)], ["0 1", "1 1"]);
+    assert.ok(steps.indexOf("1 1") < 20);
 });
 
-test("what is too slow for every size stays at the smallest", () => {
-    assert.equal(run(new AdaptiveSize({ targetFps: 30 }), () => 400, 60_000).at(-1), 1 / 2);
+test("then frames may be fewer, and only then the input is made smaller", () => {
+    assert.equal(run(paceOf(), () => 450, 60_000).at(-1), "1 1", "6.7 frames a second of the full picture");
+    assert.equal(run(paceOf(), () => 600, 60_000).at(-1), "1 0.75");
+    assert.equal(run(paceOf(), () => 1200, 60_000).at(-1), "1 0.5", "what is too slow for every size");
+    assert.equal(run(paceOf({ targetFps: 30, ladder: [{}] }), () => 140, 60_000).at(-1), "0 1", "one student alone");
+    assert.equal(run(paceOf({ ladder: [{}] }), () => 200, 60_000).at(-1), "0 0.75");
 });
 
-test("a larger input comes back when there is room for it", () => {
-    const size = new AdaptiveSize({ targetFps: 15 });
-    run(size, () => 200, 10_000);
-    assert.equal(size.share, 1 / 2);
-    run(size, () => 20, 60_000, 10_000);
-    assert.equal(size.share, 1);
+test("what was left for its time comes back when there is room for it", () => {
+    const pace = paceOf();
+    run(pace, () => 1200, 60_000);
+    assert.equal(pace.step.share, 1 / 2);
+    run(pace, () => 20, 60_000, 60_000);
+    assert.deepEqual([pace.step.student, pace.step.share], [0, 1]);
 });
 
 test("on the edge it does not swing to and fro", () => {
-    for (const fullMs of [60, 66, 70, 74, 80, 100, 118, 130]) {
-        const shares = run(new AdaptiveSize({ targetFps: 15 }), (now) => fullMs * (1 + 0.1 * Math.sin(now / 700)), 120_000);
-        const changes = shares.filter((share, index) => index > 0 && share !== shares[index - 1]).length;
+    for (const fullMs of [60, 66, 70, 74, 80, 160, 200, 240, 450, 520, 600, 900]) {
+        const steps = run(paceOf(), (now) => fullMs * (1 + 0.1 * Math.sin(now / 700)), 120_000);
+        const changes = steps.filter((step, index) => index > 0 && step !== steps[index - 1]).length;
         assert.ok(changes <= 4, `${changes} changes in two minutes at ${fullMs} ms`);
     }
 });
 
-test("the first share is the largest that keeps the rate", () => {
+test("it begins with the first step that is fast enough, by what the student that is open takes", () => {
+    const begun = (student, fullMs) => {
+        const pace = paceOf();
+        pace.begin({ student, fullMs }, 0);
+        return `${pace.step.student} ${pace.step.share}`;
+    };
     assert.deepEqual(
-        [20, 100, 200, 2000].map((ms) => firstShare(ms, 15)),
-        [1, 3 / 4, 1 / 2, 1 / 2],
+        [20, 100, 450, 600, 9000].map((ms) => begun(0, ms)),
+        ["0 1", "1 1", "1 1", "1 1", "1 0.5"],
     );
+    assert.deepEqual([begun(1, 20), begun(1, 30)], ["0 1", "1 1"]);
 });
 
 function source() {

@@ -64,19 +64,27 @@ class FakeSource {
     }
 }
 
-/** A session with fakes around it, and everything that was begun in it. `broken`: by engine, what fails how. */
-function world({ settings = {}, broken = {}, web = null } = {}) {
+/**
+ * A session with fakes around it, and everything that was begun in it. `broken`: by engine, what fails how; `slow`: by student,
+ * what a frame takes; `lighter`: the student that may run in place of the one that is chosen.
+ */
+function world({ settings = {}, broken = {}, web = null, slow = {}, lighter = null } = {}) {
     const made = { workers: [], sources: [], frames: [], states: ["idle"], drawn: 0, seen: true, broken };
     const known = { ...DEFAULTS, model: "first", ...settings };
     const contract = { dials: null, estimator: null, web, geometry: { width: 640, height: 512, scale: 2 } };
     const students = {
+        rung: 0,
+        get ladder() {
+            const chosen = { title: known.model, weight: 3 };
+            return lighter ? [chosen, { title: lighter, weight: 1 }] : [chosen];
+        },
         get addresses() {
-            return known.model;
+            return this.ladder[this.rung].title;
         },
         load: async () => {
             await turnOfTheLoop();
             if (known.model === "missing") throw new UserError("There is no such student.");
-            return [{ title: known.model, contract, checked: true }];
+            return [{ title: students.addresses, contract, checked: true }];
         },
     };
     made.openSource = async (kind = "camera") => {
@@ -89,7 +97,7 @@ function world({ settings = {}, broken = {}, web = null } = {}) {
         const name = about.engine;
         const answers = {
             open: () => ({ backend: name, threads: 2, measures: false }),
-            measure: () => 20,
+            measure: () => slow[about.models[0].title] ?? 20,
             frame: () => ({ parts: { capture: 1, before: 1, run: 1, after: 1, draw: 1 }, input: [320, 256], output: [640, 512] }),
         };
         const worker = Object.assign(new FakeWorker({ ...answers, ...made.broken[name] }), { name });
@@ -170,6 +178,44 @@ test("a start opens the source, then an engine, and frames flow", async () => {
     assert.equal(made.drawn, 1);
     assert.deepEqual(session.engine.last.output, [640, 512]);
     assert.ok(made.frames.every(({ closed }) => closed));
+});
+
+test("where a student is too slow a lighter one runs in its place, in words, until the full one is asked for", async () => {
+    const made = await started({ slow: { first: 200 }, lighter: "light" });
+    const { session } = made;
+    const runs = () => [session.state, session.models[0].title, session.pace.step.share, made.running().length];
+    assert.deepEqual(runs(), ["running", "light", 1, 1]);
+    assert.match(session.notes, /^first would show too few frames here, so light runs\./);
+    made.choose({ inputSize: "1" });
+    await settle();
+    assert.deepEqual(runs(), ["running", "first", 1, 1]);
+    assert.equal(session.notes, "");
+    made.choose({ inputSize: "auto" });
+    await settle();
+    assert.deepEqual(runs(), ["running", "light", 1, 1]);
+    made.start("file");
+    await settle();
+    assert.deepEqual(runs(), ["running", "light", 1, 1]);
+    made.choose({ model: "second" });
+    await settle();
+    assert.deepEqual(runs(), ["running", "second", 1, 1]);
+    made.session.stop();
+    made.choose({ model: "first" });
+    made.start();
+    await settle();
+    assert.deepEqual(runs(), ["running", "light", 1, 1]);
+});
+
+test("a picture of which less is read says so", async () => {
+    const made = await started({ slow: { first: 400 } });
+    assert.equal(made.session.pace.step.share, 3 / 4);
+    assert.match(made.session.notes, /^The full picture takes too long: it is read at 75 % of its sides, and may show less/);
+    made.show();
+    await settle();
+    assert.equal(made.running()[0].args.share, 3 / 4);
+    made.choose({ inputSize: "0.5" });
+    await settle();
+    assert.deepEqual([made.session.pace.step.share, made.session.notes], [1 / 2, ""], "that was asked for");
 });
 
 test("frames of one source are fused with each other alone, as strongly as is set, and a photograph is not", async () => {

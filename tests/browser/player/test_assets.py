@@ -21,17 +21,18 @@ def test_the_runtime_is_laid_out_and_its_wasm_packed() -> None:
 
 def test_the_kernels_are_those_of_their_source(tmp_path: Path) -> None:
     there = {file.name: file.read_bytes() for file in assets.ENGINE.iterdir()}
-    assert set(there) == {f"layers-{tier}{end}.wasm" for tier in assets.TIERS for end in ("", "-shared")}
+    layers = {f"layers-{tier}{end}.wasm" for tier in assets.TIERS for end in ("", "-shared")}
+    assert set(there) == {*layers, "calm.wasm", "estimator.wasm"}
     assert sum(map(len, there.values())) < 30_000
-    assets.compile_layers(into=tmp_path, tiers={"relaxed": assets.TIERS["relaxed"]})
+    assets.compile_kernels(into=tmp_path, tiers={"relaxed": assets.TIERS["relaxed"]})
     made = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    assert len(made) == 2
+    assert len(made) == 4
     assert made.items() <= there.items(), 'run "make setup"'
 
 
 def test_a_compiler_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SharpcamError, match=r'could not be compiled .* "make setup"'):
-        assets.compile_layers(root=tmp_path, into=tmp_path / "engine")
+        assets.compile_kernels(root=tmp_path, into=tmp_path / "engine")
 
 
 def test_the_lock_file_pins_every_package_and_names_no_host() -> None:

@@ -2,18 +2,30 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dialled import pythons_at
-from making import photo, until
-from player import ALONE, GEOMETRY, Open, difference, open_picture, said, shown, snapshot, start_camera
+from making import ROOT, photo, until
+from player import (
+    ALONE,
+    GEOMETRY,
+    Open,
+    difference,
+    open_picture,
+    own_geometry,
+    said,
+    shown,
+    snapshot,
+    start_camera,
+)
 from playwright.sync_api import Page, expect
 from web_formed import pythons_web, write_web_formed
 
-from pipeline.core.geometry import enlarge
+from pipeline.core.geometry import Frame, enlarge, fit
 from pipeline.student.dials import Dials
 from pipeline.student.web_form import WEB_SUFFIX
 from training.models.dials import NEUTRAL
@@ -34,6 +46,11 @@ def measuring(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_web_formed(tmp_path_factory.mktemp("measuring") / "measuring.onnx", seed=2)
 
 
+def fitted(frame: Frame) -> Frame:
+    """What the student reads of a frame."""
+    return fit(frame, geometry=own_geometry(frame, GEOMETRY))
+
+
 def asked_for(page: Page) -> list[str]:
     """The names of the files that the page and its workers ask for, as they do."""
     names: list[str] = []
@@ -47,6 +64,10 @@ def test_the_picture_is_pythons_and_onnx_runtime_is_not_fetched(open_player: Ope
     open_picture(page, FRAME)
     expect(page.locator(".figures")).to_contain_text(OWN)
     assert np.array_equal(snapshot(page)["student.png"], pythons_web(plain, FRAME, Dials(*NEUTRAL)))
+    odd = photo(75, 101, seed=5)  # of neither side a multiple
+    open_picture(page, odd)
+    until(lambda: np.array_equal(shown(page), pythons_web(plain, fitted(odd), Dials(*NEUTRAL))))
+    open_picture(page, FRAME)
     page.get_by_role("slider", name="Denoise").fill("0.9")
     turned = pythons_web(plain, FRAME, Dials(*NEUTRAL)._replace(noise=0.9))
     until(lambda: np.array_equal(shown(page), turned))
@@ -74,7 +95,18 @@ def test_without_the_two_headers_there_is_one_thread_and_the_same_picture(open_p
     until(lambda: np.array_equal(shown(page), pythons_web(plain, FRAME, Dials(*NEUTRAL))))
 
 
-def test_onnx_runtime_is_fetched_after_the_first_picture_to_measure_the_camera(
+def test_where_threads_do_not_start_there_is_one(open_player: Open, plain: Path, tmp_path: Path) -> None:
+    page = open_player([plain], settings=ALONE)
+    modules = tmp_path / "site-0" / "web"
+    modules.unlink()
+    shutil.copytree(ROOT / "app/live/web", modules, ignore=shutil.ignore_patterns("helper.mjs"))
+    open_picture(page, FRAME)
+    expect(page.locator(".notes")).to_contain_text("Threads do not start here (a worker was refused), so there is one.")
+    expect(page.locator(".figures")).to_contain_text(re.compile("WASM (relaxed|simd), 1 thread"))
+    until(lambda: np.array_equal(shown(page), pythons_web(plain, FRAME, Dials(*NEUTRAL))))
+
+
+def test_onnx_runtime_is_fetched_after_the_first_picture_for_an_estimator_of_other_origin(
     open_player: Open, measuring: Path
 ) -> None:
     page = open_player([measuring], settings=ALONE)
@@ -122,4 +154,5 @@ def test_without_the_engines_files_onnx_runtime_goes_on(open_player: Open, plain
     page = open_player([plain], settings=ALONE, base=base)
     open_picture(page, FRAME)
     expect(page.locator(".notes")).to_contain_text("ONNX Runtime WASM is used.")
+    expect(page.locator(".notes")).to_contain_text("Frames are not fused through time")
     assert not said(page)

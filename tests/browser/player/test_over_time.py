@@ -123,11 +123,13 @@ def test_a_hidden_page_rests(open_player: Open, student: Path) -> None:
     page.wait_for_function("states.at(-1)?.fps > 0")
 
 
-def test_a_network_too_slow_for_the_rate_reads_a_smaller_frame(open_player: Open, student: Path) -> None:
-    huge = resized(student, "huge", 1920, 1536)
+def test_a_network_too_slow_for_any_rate_reads_a_smaller_frame_and_says_so(open_player: Open, student: Path) -> None:
+    huge = resized(student, "huge", 2560, 2048)
     page = open_player([huge], settings=WASM | {"inputSize": "auto", "targetFps": 30})
     start_camera(page)
-    page.wait_for_function("states.at(-1)?.input?.[0] < 960")
+    page.wait_for_function("states.at(-1)?.input?.[0] < 1280")
+    expect(page.locator(".tag.right")).to_have_text(re.compile(r"^huge, reading \d\d %$"))
+    expect(page.locator(".notes")).to_contain_text("may show less than the camera")
     assert page.evaluate("states.every(({fps}, i) => i === 0 || fps !== undefined)")
 
 
