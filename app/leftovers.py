@@ -20,7 +20,8 @@ PATIENCE_S = 10
 
 def remember(name: str, server: int) -> None:
     """Note that this process has started the `server`, by number."""
-    write_json(_note(name), {"launcher": _identity(os.getpid()), "server": _identity(server)}, synced=False)
+    known = {"launcher": _identity(os.getpid()), "server": _identity(server), "folder": _folder()}
+    write_json(_note(name), known, synced=False)
 
 
 def forget(name: str) -> None:
@@ -29,15 +30,19 @@ def forget(name: str) -> None:
 
 
 def end_leftovers(name: str) -> bool:
-    """End what is left of servers of that name whose launchers are gone; gives whether there was something."""
+    """End what is left of servers of that name whose launchers are gone; gives whether there was something.
+
+    A copied project has the notes of the original, whose servers are none of its business.
+    """
     found = False
     for note in NOTES.glob(f"{name}-*{SUFFIX}"):
         try:
             known = recall_json(note)
             launcher, (leader, born) = known["launcher"], known["server"]
-            if not process_is_gone(*launcher):
-                continue
-            found |= not _is_anothers(leader, born) and end_group(leader)
+            if known["folder"] == _folder():
+                if not process_is_gone(*launcher):
+                    continue
+                found |= not _is_anothers(leader, born) and end_group(leader)
         except (KeyError, TypeError, ValueError):
             pass  # half a note, or another version's
         note.unlink(missing_ok=True)
@@ -73,6 +78,12 @@ def _is_anothers(leader: int, born: float) -> bool:
 
 def _identity(pid: int) -> tuple[int, float]:
     return pid, psutil.Process(pid).create_time()
+
+
+def _folder() -> list[int]:
+    """What tells the folder of the notes from a copy of it, and stays where it is moved."""
+    known = NOTES.stat()
+    return [known.st_dev, known.st_ino]
 
 
 def _note(name: str) -> Path:

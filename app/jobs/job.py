@@ -2,8 +2,12 @@
 
 request.json (what was asked for) and keeper.json (which process keeps it) are written once by `start`, state.json only
 by the keeper, and the empty files `stop` and `kill` by who cancels. So no file has two writers.
+
+`lock` is the standard input of the keeper, and of all that it starts: it is locked as long as one of them works, also
+where the keeper was killed. A lock cannot be copied: in a copy of the project the job is over, and cannot be reached.
 """
 
+import fcntl
 import json
 import re
 import time
@@ -15,6 +19,7 @@ from typing import Any, Literal
 
 from app.jobs import commands
 from app.jobs.progress import Standing, read_standing
+from app.jobs.screen import what_is_left
 from pipeline.core.command import process_is_gone
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json
@@ -28,9 +33,10 @@ SENTENCES: dict[State, str] = {
     "failed": "failed",
     "cancelled": "was stopped; what was done is kept",
     "killed": "was killed; what was done until then is kept",
-    "vanished": "vanished: its process is gone and left no exit status (the machine was restarted, or its memory was "
-    "full). What was done is kept; run it again",
+    "vanished": "vanished: it left no exit status (its processes were killed, the machine was restarted, or its memory "
+    "was full). What was done is kept; run it again",
 }
+LOCK = "lock"
 TAIL_BYTES = 64_000
 
 
@@ -50,7 +56,8 @@ class Job:
     status: int | None = None  # exit status; below 0: killed by that signal
     stop_asked: bool = False
     kill_asked: bool = False
-    gone: bool = False  # neither keeper nor command is there any more
+    gone: bool = False  # nobody works at it any more
+    orphaned: bool = False  # the command works on, and its keeper was killed
 
     @property
     def number(self) -> int:
@@ -84,13 +91,15 @@ class Job:
     @property
     def state(self) -> State:
         """In one word what became of it."""
-        if self.ended is None:
-            return "vanished" if self.gone else "running" if self.started else "queued"
+        if not self.over:
+            return "running" if self.started else "queued"
         if self.status == 0:
             return "done"
         if self.kill_asked and self.started:
             return "killed"
-        return "cancelled" if self.stop_asked else "failed"
+        if self.stop_asked:
+            return "cancelled"
+        return "vanished" if self.ended is None else "failed"
 
     @property
     def seconds(self) -> float:
@@ -103,7 +112,7 @@ class Job:
         return self.log.stat().st_mtime if self.log.exists() else self.started or 0.0
 
     def tail(self, *, limit_bytes: int = TAIL_BYTES) -> str:
-        """The end of the log, whole lines, with its ANSI colours."""
+        """The end of the log as a terminal would show it, whole lines, with its ANSI colours."""
         try:
             with self.log.open("rb") as log:
                 size = log.seek(0, 2)
@@ -111,7 +120,7 @@ class Job:
                 end = log.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
-        return end if size <= limit_bytes else end.partition("\n")[2]
+        return what_is_left(end if size <= limit_bytes else end.partition("\n")[2] or end)
 
 
 def folder_of(paths: Paths) -> Path:
@@ -124,9 +133,8 @@ def read(folder: Path) -> Job:
     try:
         request = recall_json(folder / "request.json")
         keeper = _pair(_optional(folder / "keeper.json").get("process"))
-        keeper_gone = _gone(keeper)  # asked before the state is read: a keeper's last word is its state
+        works = is_held(folder / LOCK)  # asked before the state is read: a keeper's last word is its state
         state = _optional(folder / "state.json")
-        process = _pair(state.get("process"))
         known = {key: state[key] for key in ("started", "ended", "status") if state.get(key) is not None}
         job = Job(
             folder,
@@ -135,10 +143,11 @@ def read(folder: Path) -> Job:
             request["lane"],
             request["asked"],
             keeper,
-            process,
+            _pair(state.get("process")),
             stop_asked=(folder / "stop").exists(),
             kill_asked=(folder / "kill").exists(),
-            gone=keeper_gone and _gone(process),
+            gone=not works,
+            orphaned=works and (keeper is None or process_is_gone(*keeper)),
             **known,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -158,8 +167,16 @@ def _pair(numbers: Any) -> tuple[int, float] | None:
     return None if numbers is None else (int(numbers[0]), float(numbers[1]))
 
 
-def _gone(process: tuple[int, float] | None) -> bool:
-    return process is None or process_is_gone(*process)
+def is_held(lock: Path) -> bool:
+    """Whether a process holds that lock file."""
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is none, or it cannot be read
+        return False
+    return False
 
 
 def jobs(paths: Paths) -> list[Job]:
