@@ -8,21 +8,21 @@ where the keeper was killed. A lock cannot be copied: in a copy of the project t
 """
 
 import fcntl
-import json
 import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import BaseModel
 
 from app.jobs import commands
 from app.jobs.progress import Standing, read_standing
 from app.jobs.screen import what_is_left
-from pipeline.core.command import process_is_gone
+from pipeline.core.command import Identity, Seconds, process_is_gone
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import recall_json
 from pipeline.core.paths import Paths
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "killed", "vanished"]
@@ -40,6 +40,30 @@ LOCK = "lock"
 TAIL_BYTES = 64_000
 
 
+class Request(BaseModel, frozen=True):
+    """request.json."""
+
+    command: str
+    arguments: tuple[str, ...]
+    lane: str
+    asked: Seconds
+
+
+class Keeper(BaseModel, frozen=True):
+    """keeper.json: which process, and when it was born."""
+
+    process: Identity | None = None
+
+
+class Known(BaseModel, frozen=True):
+    """state.json."""
+
+    process: Identity | None = None  # the command itself, leader of its process group
+    started: Seconds | None = None
+    ended: Seconds | None = None
+    status: int | None = None
+
+
 @dataclass(frozen=True)
 class Job:
     """One command that was asked for, as it stood when its folder was read."""
@@ -48,7 +72,7 @@ class Job:
     command: str
     arguments: tuple[str, ...]
     lane: str
-    asked: float  # seconds since 1970, as all times here
+    asked: float
     keeper: tuple[int, float] | None  # (process number, time of birth)
     process: tuple[int, float] | None = None  # the command itself, leader of its process group
     started: float | None = None
@@ -131,40 +155,27 @@ def folder_of(paths: Paths) -> Path:
 def read(folder: Path) -> Job:
     """The job in `folder`. Raises SharpcamError where its files are broken."""
     try:
-        request = recall_json(folder / "request.json")
-        keeper = _pair(_optional(folder / "keeper.json").get("process"))
+        request = Request.model_validate_json((folder / "request.json").read_bytes())
+        keeper = Keeper.model_validate_json(_optional(folder / "keeper.json")).process
         works = is_held(folder / LOCK)  # asked before the state is read: a keeper's last word is its state
-        state = _optional(folder / "state.json")
-        known = {key: state[key] for key in ("started", "ended", "status") if state.get(key) is not None}
+        state = Known.model_validate_json(_optional(folder / "state.json"))
         job = Job(
             folder,
-            request["command"],
-            tuple(request["arguments"]),
-            request["lane"],
-            request["asked"],
-            keeper,
-            _pair(state.get("process")),
+            **dict(request),
+            keeper=keeper,
+            **dict(state),
             stop_asked=(folder / "stop").exists(),
             kill_asked=(folder / "kill").exists(),
             gone=not works,
             orphaned=works and (keeper is None or process_is_gone(*keeper)),
-            **known,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError):  # a ValidationError is one
         raise SharpcamError(f"{folder} is no job that can be read. Remove that folder.") from None
     return job
 
 
-def _optional(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return dict(content)
-
-
-def _pair(numbers: Any) -> tuple[int, float] | None:
-    return None if numbers is None else (int(numbers[0]), float(numbers[1]))
+def _optional(file: Path) -> bytes:
+    return file.read_bytes() if file.exists() else b"{}"
 
 
 def is_held(lock: Path) -> bool:

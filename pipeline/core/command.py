@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import psutil
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json
@@ -20,6 +22,9 @@ from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
 from pipeline.core.progress import Bar, report
 from pipeline.core.stop import stop_if_asked
+
+Seconds = Annotated[float, Field(ge=0, le=2**33)]  # since 1970; finite
+Identity = tuple[Annotated[int, Field(ge=1, lt=2**31)], Seconds]  # of a process: its number, and when it was born
 
 FAILED = 1
 INTERRUPTED = 130
@@ -86,12 +91,21 @@ def _complain(sentence: str) -> int:
     return FAILED
 
 
+class Holder(BaseModel, frozen=True):
+    """Who holds a stage's lock: processes, each with its time of birth."""
+
+    process: Identity | None = None
+    watchers: list[Identity] = []
+    orphan: bool = False  # its dvc was gone before it took the lock
+
+
 @contextmanager
 def only_once(name: str, *, paths: Paths) -> Iterator[None]:
     """Hold the lock of stage `name`.
 
-    A killed `dvc` leaves its stage running: such an orphan is waited for. A run that somebody still watches is not:
-    SharpcamError. The lock is the operating system's and goes with its process, however that ends.
+    A killed `dvc` leaves its stage running, and a killed stage its workers: such orphans are waited for. A run that
+    somebody still watches is not: SharpcamError. The lock is the operating system's and goes with its processes,
+    however they end.
     """
     folder = paths.cache / "locks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,9 +116,13 @@ def only_once(name: str, *, paths: Paths) -> Iterator[None]:
     except Timeout:
         _wait_for_orphan(lock, name=name, holder=holder)
     try:
-        write_json(holder, {"pid": os.getpid(), "watchers": _watchers(), "orphan": _outlived_dvc()}, synced=False)
+        this = (os.getpid(), psutil.Process().create_time())
+        write_json(
+            holder, Holder(process=this, watchers=_watchers(), orphan=_outlived_dvc()).model_dump(), synced=False
+        )
         yield
     finally:
+        holder.unlink(missing_ok=True)
         lock.release()
 
 
@@ -123,17 +141,23 @@ def none_runs(names: Iterable[str], *, paths: Paths) -> Iterator[None]:
 
 
 def _wait_for_orphan(lock: FileLock, *, name: str, holder: Path) -> None:
-    held_by = recall_json(holder)
-    number, watchers = held_by.get("pid", "unknown"), held_by.get("watchers", [])
-    if not held_by.get("orphan") and all(_alive(pid, born) for pid, born in watchers):
+    try:
+        held_by = Holder.model_validate(recall_json(holder))
+    except ValidationError:
+        held_by = Holder()
+    number = held_by.process[0] if held_by.process else "unknown"
+    if held_by.process and not _alive(*held_by.process):  # it shares its lock with those that it forked
+        print(f"{name}: process {number} was killed, and what it had started ends; waiting for that.", flush=True)
+    elif held_by.orphan or not all(_alive(*watcher) for watcher in held_by.watchers):
+        print(f"{name}: process {number} outlived its dvc and still works; waiting for it.", flush=True)
+    else:
         raise SharpcamError(
             f'The stage "{name}" already runs as process {number}. Wait for it, or stop it, and run again.'
         )
-    print(f"{name}: process {number} outlived its dvc and still works; waiting for it.", flush=True)
     lock.acquire()
 
 
-def _watchers() -> list[tuple[int, float]]:
+def _watchers() -> list[Identity]:
     """The parent and grandparent of this process, each with its time of birth: dvc, and the shell between."""
     return [(parent.pid, parent.create_time()) for parent in psutil.Process().parents()[:2]]
 

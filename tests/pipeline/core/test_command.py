@@ -112,6 +112,34 @@ def test_an_orphan_whose_dvc_died_before_it_took_the_lock_is_waited_for(tmp_path
     process.wait()
 
 
+FORK = """
+import os, time
+from pathlib import Path
+from pipeline.core.command import only_once
+from pipeline.core.paths import Paths
+with only_once("teacher", paths=Paths()):
+    if not os.fork():
+        Path("held").touch()
+        while not Path("let-go").exists():
+            time.sleep(0.01)
+        os._exit(0)
+    time.sleep(60)
+"""
+
+
+def test_workers_of_a_killed_stage_are_waited_for(tmp_path, capsys):
+    process = python(tmp_path, FORK)
+    until((tmp_path / "held").exists)
+    process.kill()
+    process.wait()
+    release = threading.Timer(0.3, (tmp_path / "let-go").touch)
+    release.start()
+    with only_once("teacher", paths=Paths(tmp_path)):
+        assert (tmp_path / "let-go").exists()
+    assert f"process {process.pid} was killed" in capsys.readouterr().out
+    release.join()
+
+
 def test_the_lock_is_let_go_after_an_error(tmp_path):
     for _ in range(2):
         with pytest.raises(ZeroDivisionError), only_once("teacher", paths=Paths(tmp_path)):
