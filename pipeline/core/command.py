@@ -103,9 +103,9 @@ class Holder(BaseModel, frozen=True):
 def only_once(name: str, *, paths: Paths) -> Iterator[None]:
     """Hold the lock of stage `name`.
 
-    A killed `dvc` leaves its stage running, and a killed stage its workers: such orphans are waited for. A run that
-    somebody still watches is not: SharpcamError. The lock is the operating system's and goes with its processes,
-    however they end.
+    A killed `dvc` leaves its stage running: such an orphan is waited for, as is what was killed and still holds the
+    lock. A run that somebody still watches is not: SharpcamError. The lock is the operating system's and goes with its
+    process, however that ends.
     """
     folder = paths.cache / "locks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,13 +141,10 @@ def none_runs(names: Iterable[str], *, paths: Paths) -> Iterator[None]:
 
 
 def _wait_for_orphan(lock: FileLock, *, name: str, holder: Path) -> None:
-    try:
-        held_by = Holder.model_validate(recall_json(holder))
-    except ValidationError:
-        held_by = Holder()
+    held_by = _read_holder(holder)
     number = held_by.process[0] if held_by.process else "unknown"
-    if held_by.process and not _alive(*held_by.process):  # it shares its lock with those that it forked
-        print(f"{name}: process {number} was killed, and what it had started ends; waiting for that.", flush=True)
+    if held_by.process and not _alive(*held_by.process):  # one of its threads may take a moment longer than it
+        print(f"{name}: process {number} was killed and is about to end; waiting for it.", flush=True)
     elif held_by.orphan or not all(_alive(*watcher) for watcher in held_by.watchers):
         print(f"{name}: process {number} outlived its dvc and still works; waiting for it.", flush=True)
     else:
@@ -155,6 +152,22 @@ def _wait_for_orphan(lock: FileLock, *, name: str, holder: Path) -> None:
             f'The stage "{name}" already runs as process {number}. Wait for it, or stop it, and run again.'
         )
     lock.acquire()
+
+
+def runs_here(name: str, *, paths: Paths) -> bool:
+    """Whether a process runs the stage `name` in this project: a copy of it has the notes of the original's."""
+    process = _read_holder(paths.cache / "locks" / f"{name}.json").process
+    try:
+        return bool(process and _alive(*process) and Path(psutil.Process(process[0]).cwd()).samefile(paths.root))
+    except (OSError, psutil.Error):
+        return False
+
+
+def _read_holder(note: Path) -> Holder:
+    try:
+        return Holder.model_validate(recall_json(note))
+    except ValidationError:
+        return Holder()
 
 
 def _watchers() -> list[Identity]:

@@ -8,12 +8,14 @@ import sys
 import threading
 import time
 
+import psutil
 import pytest
 from filelock import FileLock
 from making import kill, until
 
 from pipeline.core.command import none_runs, only_once, process_is_gone, run_command
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_json
 from pipeline.core.paths import Paths
 
 HOLD = """
@@ -112,31 +114,16 @@ def test_an_orphan_whose_dvc_died_before_it_took_the_lock_is_waited_for(tmp_path
     process.wait()
 
 
-FORK = """
-import os, time
-from pathlib import Path
-from pipeline.core.command import only_once
-from pipeline.core.paths import Paths
-with only_once("teacher", paths=Paths()):
-    if not os.fork():
-        Path("held").touch()
-        while not Path("let-go").exists():
-            time.sleep(0.01)
-        os._exit(0)
-    time.sleep(60)
-"""
-
-
-def test_workers_of_a_killed_stage_are_waited_for(tmp_path, capsys):
-    process = python(tmp_path, FORK)
-    until((tmp_path / "held").exists)
-    process.kill()
-    process.wait()
+def test_a_killed_stage_that_holds_the_lock_a_moment_longer_is_waited_for(tmp_path, holder, capsys):
+    dead = python(tmp_path, "input()")
+    born = psutil.Process(dead.pid).create_time()
+    dead.wait()
+    write_json(tmp_path / ".cache/locks/teacher.json", {"process": [dead.pid, born], "watchers": []})
     release = threading.Timer(0.3, (tmp_path / "let-go").touch)
     release.start()
     with only_once("teacher", paths=Paths(tmp_path)):
         assert (tmp_path / "let-go").exists()
-    assert f"process {process.pid} was killed" in capsys.readouterr().out
+    assert f"process {dead.pid} was killed" in capsys.readouterr().out
     release.join()
 
 
