@@ -1,6 +1,6 @@
 """Inputs for fuzzing: valid files and records in which something is changed, and the fence that nothing may leave.
 
-How many are tried is SHARPCAM_FUZZ (`python -m tests.fuzz --inputs 20000` sets it); without it a few, always the same.
+How many are tried is SHARPCAM_FUZZ (`python -m tests.fuzz --each 500` sets it); without it a few, always the same.
 """
 
 import copy
