@@ -20,7 +20,7 @@ import psutil
 
 from app.jobs import commands
 from app.jobs.job import Job, read, unfinished
-from app.jobs.other_dvc import other_dvc
+from app.jobs.other_dvc import forget_half_a_note, other_dvc
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_json
 from pipeline.core.paths import Paths
@@ -39,6 +39,7 @@ def keep(folder: Path) -> None:
     status = None
     if wait_for_turn(job, paths):
         state["started"] = time.time()
+        forget_half_a_note(paths)
         with job.log.open("wb", buffering=0) as log:
             try:
                 for argv in commands.steps(job.command, job.arguments, paths):

@@ -71,6 +71,7 @@ def check(victim: Victim, root: Path, chances: random.Random) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", range(KILLS))
 def test_many_kills_are_survived(tmp_path: Path, number: int) -> None:
     chances = random.Random(f"{SEED} {number}")

@@ -118,9 +118,9 @@ class Enhance(Module):
 
     def make(self, root: Path) -> Project:
         project = super().make(root)
-        for number in range(6):
+        for number in range(4):
             write_frame(project.root / f"album/{number}.png", photo(*SIZE, seed=number))
-        make_video(project.root / "album/clip.mkv", [np.roll(photo(*SIZE), step, axis=1) for step in range(40)])
+        make_video(project.root / "album/clip.mkv", [np.roll(photo(*SIZE), step, axis=1) for step in range(12)])
         return project
 
     def outcome(self, project: Project) -> Any:

@@ -201,6 +201,15 @@ def test_a_job_waits_for_a_dvc_that_somebody_runs_in_a_terminal(paths: Paths) ->
     assert "Waits for dvc" not in over.tail()
 
 
+@pytest.mark.parametrize("text", ["", '{"read": {"a'])
+def test_a_note_that_a_killed_dvc_wrote_by_half_stops_nobody(paths: Paths, text: str) -> None:
+    notes = paths.root / ".dvc/tmp"
+    notes.mkdir()
+    (notes / "rwlock").write_text(text)
+    job = ended(start("repro", ["--single-item", "capture"], paths=paths), paths)
+    assert job.state == "done", job.tail()
+
+
 @pytest.mark.parametrize(("file", "text"), [("lock", "no number"), ("rwlock", "[]"), ("rwlock", '{"write": {"a": 3}}')])
 def test_what_dvc_left_behind_makes_nobody_wait(paths: Paths, file: str, text: str) -> None:
     notes = paths.root / ".dvc/tmp"
