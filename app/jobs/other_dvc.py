@@ -1,6 +1,6 @@
 """Whether somebody runs dvc in this project, in a terminal: DVC refuses to run twice at once, so a job waits for it.
 
-Read from what DVC notes of itself in .dvc/tmp. Of that only a note goes that a killed dvc has written by half: DVC itself
+Read from what DVC notes of itself in .dvc/tmp. Of that only a note goes that a killed dvc has written by half: DVC
 would refuse to run from then on.
 
 python -m app.jobs.other_dvc     remove such a note, before dvc is run in a terminal
@@ -16,7 +16,6 @@ import psutil
 
 from pipeline.core.files import recall_json
 from pipeline.core.paths import Paths
-
 
 NOTES = ".dvc/tmp"
 
@@ -60,7 +59,7 @@ def _is_dvc(number: int) -> bool:
     """Whether that process is there and is a dvc: the system may have given its number to another one."""
     try:
         return any(Path(word).name == "dvc" for word in psutil.Process(number).cmdline())
-    except psutil.Error:
+    except (psutil.Error, ValueError):  # a ValueError: it is no number of a process
         return False
 
 

@@ -16,20 +16,26 @@ from mangled import FENCE, Change, as_json, fuzzed, mangled_bytes, mangled_recor
 from app import dvc_files, evaluation
 from app.data import clips
 from app.jobs import job
+from app.jobs.other_dvc import other_dvc
 from app.jobs.progress import read_standing
-from pipeline import cleanup, forecast
+from app.leftovers import end_leftovers
+from app.stages import _last_done
+from pipeline import checks, cleanup, forecast
 from pipeline.core.clip_hashes import changed_files, noted_hashes
+from pipeline.core.command import runs_here
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_json
 from pipeline.core.params import load_params
 from pipeline.core.split_file import read_split
+from pipeline.doctor import damage
 from pipeline.student import catalogue, contract
+from pipeline.teacher.statuses import read_statuses
 from pipeline.tracking import past_runs, registry, student_notes
 from pipeline.train.trainer import RunDirectory
 
 A_CLIP = {"source": "camera", "frames": 2, "fps_reached": 9.5, "size": [40, 30]}
 HASHED = {"000000.png": "ab" * 32, "clip.json": "cd" * 32}
-CHAIN = {"frames": {"000000": ["ab" * 32, "cd" * 32]}, "chain": [], "engine": {"torch": "2"}}
+CHAIN = {"frames": {"000000": ["ab" * 32, "cd" * 32]}, "kept_out": {"000000": ["flicker"]}, "chain": []}
 SPLIT = {
     "rule": {"share": 0.2, "gap_frames": 1, "seed": 7},
     "training": {"one": ["000000", "000001"]},
@@ -38,6 +44,11 @@ SPLIT = {
 JOB = {"command": "repro", "arguments": ["train"], "lane": "pipeline", "asked": 1.5}
 STATE = {"started": 2.5, "process": [12, 3.5], "ended": 4.5, "status": 0}
 PROGRESS = {"stage": "train", "status": None, "what": "epochs", "done": 2, "total": 3, "left_s": 1.5}
+DONE = {"frame": "two/000000", "key": "ab", "output": "cd", "glitches": ["flicker"], "seconds": 0.5}
+RWLOCK = {"write": {"a": {"pid": 2**30, "cmd": "dvc"}}, "read": {"b": [{"pid": 2**30, "cmd": "dvc"}]}}
+HOLDER = {"process": [2**30, 3.5], "watchers": [[2**30, 3.5]], "orphan": False}
+SERVER = {"launcher": [2**30, 3.5], "server": [2**30, 3.5], "folder": [1, 2]}
+TOOK = {"stage": "train", "started": 1.5, "seconds": 2.5, "status": "done"}
 JUDGED = {
     "methods": {"student": {"teacher": {"psnr": 31.5}}},
     "verdict": ["good", "why"],
@@ -46,7 +57,23 @@ JUDGED = {
 READERS: dict[str, tuple[str, Any, Callable[[Project], Any]]] = {
     "a clip": ("data/raw/one/clip.json", A_CLIP, lambda p: clips.all_clips(p.paths)),
     "hashes": ("data/raw/one/hashes.json", HASHED, lambda p: changed_files(p.paths.raw / "one")),
-    "a teacher's clip": ("data/raw/one/chain.json", CHAIN, lambda p: noted_hashes(p.paths.raw / "one")),
+    "a teacher's clip": ("data/teacher/two/chain.json", CHAIN, lambda p: noted_hashes(p.paths.teacher / "two")),
+    "what the teacher did": ("data/teacher/two/chain.json", CHAIN, lambda p: read_statuses(p.paths)),
+    "the teacher's log": ("logs/teacher.jsonl", DONE, lambda p: read_statuses(p.paths)),
+    "what dvc notes": (".dvc/tmp/rwlock", RWLOCK, lambda p: other_dvc(p.paths)),
+    "who holds a stage": (".cache/locks/train.json", HOLDER, lambda p: runs_here("train", paths=p.paths)),
+    "the last verification": (
+        ".cache/verify.json",
+        {"at": 1.5, "findings": 0, "files": 3},
+        lambda p: [*damage(p.paths)],
+    ),
+    "a server's note": ("logs/mlflow-1.pid.json", SERVER, lambda _: end_leftovers("mlflow")),
+    "measures of pairs": (
+        ".cache/checks/one.json",
+        {"state": "x", "frames": []},
+        lambda p: checks.known_measures(p.paths.raw / "one", p.paths, p.params.geometry),
+    ),
+    "how long stages took": ("logs/durations.jsonl", TOOK, lambda p: _last_done(p.paths)),
     "the split": ("data/split.json", SPLIT, lambda p: read_split(p.paths)),
     "the split on a page": ("data/split.json", SPLIT, lambda p: clips.parts(p.paths)),
     "a job": ("logs/jobs/000001/request.json", JOB, lambda p: [each.title for each in job.jobs(p.paths)]),
@@ -100,8 +127,9 @@ def desk(begun_once: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_no_record_raises_anything_but_a_sentence(desk: Project, reader: str) -> None:
+def test_no_record_raises_anything_but_a_sentence(desk: Project, reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
     valid = READERS[reader][1]
+    monkeypatch.chdir(desk.root)
 
     @fuzzed
     @given(several_values)

@@ -2,6 +2,7 @@
 outside of its folder; and the headers on each answer."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import streamlit as st
@@ -79,7 +80,7 @@ def test_no_request_breaks_the_server(browser: TestClient, project: Project) -> 
     def try_request(method: str, place: str, headers: dict[str, str], body: bytes) -> None:
         with FENCE.around(project.root):
             request = browser.build_request(method, OWN, headers=headers, content=body)
-            request.url = request.url.copy_with(raw_path=place.encode())
+            request.url = request.url.copy_with(raw_path=quote(place, safe="/%?.:").encode())
             check(browser.send(request))
 
     try_request()
