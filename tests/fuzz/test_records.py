@@ -28,6 +28,7 @@ from pipeline.core.files import write_json
 from pipeline.core.params import load_params
 from pipeline.core.split_file import read_split
 from pipeline.doctor import damage
+from pipeline.enhance.batch import MANIFEST, Manifest, Task
 from pipeline.student import catalogue, contract
 from pipeline.teacher.statuses import read_statuses
 from pipeline.tracking import past_runs, registry, student_notes
@@ -49,6 +50,8 @@ RWLOCK = {"write": {"a": {"pid": 2**30, "cmd": "dvc"}}, "read": {"b": [{"pid": 2
 HOLDER = {"process": [2**30, 3.5], "watchers": [[2**30, 3.5]], "orphan": False}
 SERVER = {"launcher": [2**30, 3.5], "server": [2**30, 3.5], "folder": [1, 2]}
 TOOK = {"stage": "train", "started": 1.5, "seconds": 2.5, "status": "done"}
+MADE = {"file": "a.png", "key": "ab", "enhanced_bytes": 2}
+TASK = Task(Path("a.png"), Path("out/a.png"), "a.png")
 JUDGED = {
     "methods": {"student": {"teacher": {"psnr": 31.5}}},
     "verdict": ["good", "why"],
@@ -73,6 +76,7 @@ READERS: dict[str, tuple[str, Any, Callable[[Project], Any]]] = {
         {"state": "x", "frames": []},
         lambda p: checks.known_measures(p.paths.raw / "one", p.paths, p.params.geometry),
     ),
+    "what enhance made": (f"out/{MANIFEST}", MADE, lambda p: Manifest(p.root / "out").is_done(TASK, "x")),
     "how long stages took": ("logs/durations.jsonl", TOOK, lambda p: _last_done(p.paths)),
     "the split": ("data/split.json", SPLIT, lambda p: read_split(p.paths)),
     "the split on a page": ("data/split.json", SPLIT, lambda p: clips.parts(p.paths)),
