@@ -33,6 +33,7 @@ run: repro ## everything: set up, run the pipeline, start the dashboard and the 
 repro: setup ## run every stage of the pipeline that is not up to date
 	@git rev-parse --verify --quiet HEAD >/dev/null \
 		|| { echo 'sharpcam: DVC and MLflow tie every result to a git commit, and there is none here. Run "git init && git add -A && git commit -m start" and try again.'; exit 1; }
+	python -m app.jobs.other_dvc
 	python -m dvc repro
 	python -m pipeline.register
 

@@ -31,7 +31,8 @@ EVERYWHERE = {"0.0.0.0", ""}
 FIRST_PORTS = {"dashboard": 8501, "mlflow": 5000}
 TITLES = {"dashboard": "Dashboard", "mlflow": "MLflow UI"}
 PORTS_TRIED = 50
-QUIET = ("--server.headless=true", "--browser.gatherUsageStats=false")  # also where there is no .streamlit/config.toml
+# Also where there is no .streamlit/config.toml. Watching its own code takes Streamlit as much time as all else.
+QUIET = ("--server.headless=true", "--browser.gatherUsageStats=false", "--server.fileWatcherType=none")
 START_S = 90
 STOP_S = 10
 HTTPS_HINT = (
@@ -107,7 +108,7 @@ def command(name: str, port: int, reach: Reach) -> list[str]:
         arguments = [f"--server.port={port}", *QUIET, *reach.arguments()]
         return [sys.executable, "-m", "streamlit", "run", str(server), *arguments]
     arguments = ["--backend-store-uri", tracking_uri(), "--host", HOST, "--port", str(port), "--workers", "1"]
-    return [sys.executable, "-m", "mlflow", "server", *arguments]
+    return [sys.executable, "-m", "pipeline.tracking.server", *arguments]
 
 
 def start(name: str, port: int, reach: Reach) -> subprocess.Popen[bytes]:

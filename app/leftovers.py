@@ -10,17 +10,27 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from pydantic import BaseModel, ValidationError
 
-from pipeline.core.command import process_is_gone
+from pipeline.core.command import Identity, process_is_gone
 from pipeline.core.files import recall_json, write_json
 
 NOTES, SUFFIX = Path("logs"), ".pid.json"
 PATIENCE_S = 10
 
 
+class Note(BaseModel, frozen=True):
+    """Who started a server, which one, and the folder of the note."""
+
+    launcher: Identity
+    server: Identity
+    folder: tuple[int, int]
+
+
 def remember(name: str, server: int) -> None:
     """Note that this process has started the `server`, by number."""
-    write_json(_note(name), {"launcher": _identity(os.getpid()), "server": _identity(server)}, synced=False)
+    known = Note(launcher=_identity(os.getpid()), server=_identity(server), folder=_folder())
+    write_json(_note(name), known.model_dump(), synced=False)
 
 
 def forget(name: str) -> None:
@@ -29,17 +39,18 @@ def forget(name: str) -> None:
 
 
 def end_leftovers(name: str) -> bool:
-    """End what is left of servers of that name whose launchers are gone; gives whether there was something."""
+    """End what is left of servers of that name whose launchers are gone; gives whether there was something.
+
+    A copied project has the notes of the original, whose servers are none of its business.
+    """
     found = False
     for note in NOTES.glob(f"{name}-*{SUFFIX}"):
-        try:
-            known = recall_json(note)
-            launcher, (leader, born) = known["launcher"], known["server"]
-            if not process_is_gone(*launcher):
-                continue
-            found |= not _is_anothers(leader, born) and end_group(leader)
-        except (KeyError, TypeError, ValueError):
-            pass  # half a note, or another version's
+        with suppress(ValidationError):  # half a note, or another version's
+            known = Note.model_validate(recall_json(note))
+            if known.folder == _folder():
+                if not process_is_gone(*known.launcher):
+                    continue
+                found |= not _is_anothers(*known.server) and end_group(known.server[0])
         note.unlink(missing_ok=True)
     return found
 
@@ -71,8 +82,14 @@ def _is_anothers(leader: int, born: float) -> bool:
     return psutil.pid_exists(leader) and process_is_gone(leader, born)
 
 
-def _identity(pid: int) -> tuple[int, float]:
+def _identity(pid: int) -> Identity:
     return pid, psutil.Process(pid).create_time()
+
+
+def _folder() -> tuple[int, int]:
+    """What tells the folder of the notes from a copy of it, and stays where it is moved."""
+    known = NOTES.stat()
+    return known.st_dev, known.st_ino
 
 
 def _note(name: str) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.watcher import polling_path_watcher
 
 from app.home import before_after
 from app.hosts import OnlyKnownHosts, is_loopback, known_names
@@ -20,6 +21,8 @@ from pipeline.core.paths import Paths
 
 # Else a new server's first visitor who comes by a page's own address gets that file alone, without main.py around it.
 PagesManager.uses_pages_directory = False
+# Streamlit looks for a changed config.toml in three places, five times a second: half of what idling takes.
+vars(polling_path_watcher)["_POLLING_PERIOD_SECS"] = 5.0
 
 
 def names() -> set[str]:

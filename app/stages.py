@@ -10,15 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
-
 from app.changed_files import latest
 from app.dvc_files import last_runs, outputs, recipes
 from app.jobs.job import Job, newest
 from app.jobs.progress import Progress
 from app.last_run import differences
+from pipeline.core.command import runs_here
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import recall_json
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import in_hours
@@ -226,22 +224,12 @@ def _as_jobs_left_it(
 
 def _running(known: dict[str, Any], recent: list[Job], paths: Paths) -> dict[str, Job | None]:
     """The stages that run, each with its job; None where it was started in a terminal."""
-    found: dict[str, Job | None] = {name: None for name in known if _holds_its_lock(name, paths)}
+    found: dict[str, Job | None] = {name: None for name in known if runs_here(name, paths=paths)}
     for job in recent:
         stage = job.standing.running if job.state == "running" else None
         if stage in known:
             found[stage] = job
     return found
-
-
-def _holds_its_lock(name: str, paths: Paths) -> bool:
-    """Whether the process that last wrote down that it holds the stage's lock still is that stage."""
-    holder = paths.cache / "locks" / f"{name}.json"
-    try:
-        process = psutil.Process(recall_json(holder)["pid"])
-        return f"pipeline.{name}" in process.cmdline() and process.create_time() <= holder.stat().st_mtime
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
-        return False
 
 
 def _last_done(paths: Paths) -> dict[str, tuple[float, float]]:

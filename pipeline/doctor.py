@@ -30,6 +30,7 @@ from pipeline.teacher.network_steps import NetworkStep
 
 PYTHONS = ((3, 11), (3, 13))
 FREE_GB = 5.0  # packages, the demo's frames and their cache
+LATEST_S = 2**33  # since 1970; calendars end somewhere
 PORTS = {8501: "the dashboard", 5000: "the MLflow UI"}
 ENGINE_FIXES = {
     "cpu": "Nothing to do where the processor lacks it; a missing library comes with: make setup",
@@ -216,10 +217,10 @@ def damage(paths: Paths) -> Iterator[Finding]:
         return
     last = recall_json(paths.verified)
     fix = "To look at every file, run: python -m pipeline.verify"
-    if not isinstance(last.get("at"), int | float):
+    if not isinstance(at := last.get("at"), int | float) or not 0 <= at < LATEST_S:
         yield Finding("damage", "never looked for", fix, needed=False)
         return
-    day, found = time.strftime("%Y-%m-%d", time.localtime(last["at"])), last.get("findings")
+    day, found = time.strftime("%Y-%m-%d", time.localtime(at)), last.get("findings")
     yield Finding("damage", f"{found or 'none'} found on {day}", fix if found else "", needed=bool(found))
 
 

@@ -36,8 +36,10 @@ def whole_file(path: Path, *, synced: bool = True) -> Iterator[Path]:
         temporary.replace(path)
         if synced:
             sync(path.parent)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a write to a full disk names no file
         raise
     finally:
         os.close(handle)

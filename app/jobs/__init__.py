@@ -3,8 +3,8 @@
 `start("repro", ["train"])` gives a Job; `jobs()` lists them, `find(number)` finds one; app.jobs.show draws it.
 
 dvc-task, which DVC brings along, was looked at first. Its queue needs Celery and a worker of its own; its process
-manager alone knows a process by its number only (which the system gives to another one day), keeps neither times nor a
-queue, and redirects to a file, where no bar and no colour appears. So a job here has a keeper of a hundred lines.
+manager alone knows a process by its number only (which the system gives to another one day), and keeps neither times
+nor a queue. So a job here has a keeper of a hundred lines.
 """
 
 from app.jobs.job import Job, find, jobs, unfinished

@@ -2,22 +2,27 @@
 
 request.json (what was asked for) and keeper.json (which process keeps it) are written once by `start`, state.json only
 by the keeper, and the empty files `stop` and `kill` by who cancels. So no file has two writers.
+
+`lock` is the standard input of the keeper, and of all that it starts: it is locked as long as one of them works, also
+where the keeper was killed. A lock cannot be copied: in a copy of the project the job is over, and cannot be reached.
 """
 
-import json
+import fcntl
 import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import BaseModel
 
 from app.jobs import commands
 from app.jobs.progress import Standing, read_standing
-from pipeline.core.command import process_is_gone
+from app.jobs.screen import what_is_left
+from pipeline.core.command import Identity, Seconds, process_is_gone
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import recall_json
 from pipeline.core.paths import Paths
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "killed", "vanished"]
@@ -28,10 +33,35 @@ SENTENCES: dict[State, str] = {
     "failed": "failed",
     "cancelled": "was stopped; what was done is kept",
     "killed": "was killed; what was done until then is kept",
-    "vanished": "vanished: its process is gone and left no exit status (the machine was restarted, or its memory was "
-    "full). What was done is kept; run it again",
+    "vanished": "vanished: it left no exit status (its processes were killed, the machine was restarted, or its memory "
+    "was full). What was done is kept; run it again",
 }
+LOCK = "lock"
 TAIL_BYTES = 64_000
+
+
+class Request(BaseModel, frozen=True):
+    """request.json."""
+
+    command: str
+    arguments: tuple[str, ...]
+    lane: str
+    asked: Seconds
+
+
+class Keeper(BaseModel, frozen=True):
+    """keeper.json: which process, and when it was born."""
+
+    process: Identity | None = None
+
+
+class Known(BaseModel, frozen=True):
+    """state.json."""
+
+    process: Identity | None = None  # the command itself, leader of its process group
+    started: Seconds | None = None
+    ended: Seconds | None = None
+    status: int | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +72,7 @@ class Job:
     command: str
     arguments: tuple[str, ...]
     lane: str
-    asked: float  # seconds since 1970, as all times here
+    asked: float
     keeper: tuple[int, float] | None  # (process number, time of birth)
     process: tuple[int, float] | None = None  # the command itself, leader of its process group
     started: float | None = None
@@ -50,7 +80,8 @@ class Job:
     status: int | None = None  # exit status; below 0: killed by that signal
     stop_asked: bool = False
     kill_asked: bool = False
-    gone: bool = False  # neither keeper nor command is there any more
+    gone: bool = False  # nobody works at it any more
+    orphaned: bool = False  # the command works on, and its keeper was killed
 
     @property
     def number(self) -> int:
@@ -84,13 +115,15 @@ class Job:
     @property
     def state(self) -> State:
         """In one word what became of it."""
-        if self.ended is None:
-            return "vanished" if self.gone else "running" if self.started else "queued"
+        if not self.over:
+            return "running" if self.started else "queued"
         if self.status == 0:
             return "done"
         if self.kill_asked and self.started:
             return "killed"
-        return "cancelled" if self.stop_asked else "failed"
+        if self.stop_asked:
+            return "cancelled"
+        return "vanished" if self.ended is None else "failed"
 
     @property
     def seconds(self) -> float:
@@ -103,7 +136,7 @@ class Job:
         return self.log.stat().st_mtime if self.log.exists() else self.started or 0.0
 
     def tail(self, *, limit_bytes: int = TAIL_BYTES) -> str:
-        """The end of the log, whole lines, with its ANSI colours."""
+        """The end of the log as a terminal would show it, whole lines, with its ANSI colours."""
         try:
             with self.log.open("rb") as log:
                 size = log.seek(0, 2)
@@ -111,7 +144,7 @@ class Job:
                 end = log.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
-        return end if size <= limit_bytes else end.partition("\n")[2]
+        return what_is_left(end if size <= limit_bytes else end.partition("\n")[2] or end)
 
 
 def folder_of(paths: Paths) -> Path:
@@ -122,44 +155,39 @@ def folder_of(paths: Paths) -> Path:
 def read(folder: Path) -> Job:
     """The job in `folder`. Raises SharpcamError where its files are broken."""
     try:
-        request = recall_json(folder / "request.json")
-        keeper = _pair(_optional(folder / "keeper.json").get("process"))
-        keeper_gone = _gone(keeper)  # asked before the state is read: a keeper's last word is its state
-        state = _optional(folder / "state.json")
-        process = _pair(state.get("process"))
-        known = {key: state[key] for key in ("started", "ended", "status") if state.get(key) is not None}
+        request = Request.model_validate_json((folder / "request.json").read_bytes())
+        keeper = Keeper.model_validate_json(_optional(folder / "keeper.json")).process
+        works = is_held(folder / LOCK)  # asked before the state is read: a keeper's last word is its state
+        state = Known.model_validate_json(_optional(folder / "state.json"))
         job = Job(
             folder,
-            request["command"],
-            tuple(request["arguments"]),
-            request["lane"],
-            request["asked"],
-            keeper,
-            process,
+            **dict(request),
+            keeper=keeper,
+            **dict(state),
             stop_asked=(folder / "stop").exists(),
             kill_asked=(folder / "kill").exists(),
-            gone=keeper_gone and _gone(process),
-            **known,
+            gone=not works,
+            orphaned=works and (keeper is None or process_is_gone(*keeper)),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError):  # a ValidationError is one
         raise SharpcamError(f"{folder} is no job that can be read. Remove that folder.") from None
     return job
 
 
-def _optional(file: Path) -> dict[str, Any]:
+def _optional(file: Path) -> bytes:
+    return file.read_bytes() if file.exists() else b"{}"
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a process holds that lock file."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return dict(content)
-
-
-def _pair(numbers: Any) -> tuple[int, float] | None:
-    return None if numbers is None else (int(numbers[0]), float(numbers[1]))
-
-
-def _gone(process: tuple[int, float] | None) -> bool:
-    return process is None or process_is_gone(*process)
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is none, or it cannot be read
+        return False
+    return False
 
 
 def jobs(paths: Paths) -> list[Job]:

@@ -119,7 +119,7 @@ def _whole(job: Job) -> None:
     st.write(f"{_standing(job).capitalize()}.")
     show_log(job.tail())
     if job.log.exists():
-        data = job.log.read_bytes()
+        whole = job.tail(limit_bytes=job.log.stat().st_size)
         st.download_button(
-            "Whole log", data, f"job-{job.number}.log", "text/plain", key=f"log-{job.number}", on_click="ignore"
+            "Whole log", whole, f"job-{job.number}.log", "text/plain", key=f"log-{job.number}", on_click="ignore"
         )

@@ -95,7 +95,7 @@ def show_benchmark(paths: Paths) -> None:
         st.dataframe([point | {"frames/s": round(1e3 / point["ms"], 1)} for point in points], hide_index=True)
         size, threads = as_text(f"{width}x{height}"), as_text(report["threads"])
         st.caption(f"{size} in, on {threads} threads; measured against the {reference}.")
-    except (SharpcamError, KeyError, TypeError, ValueError):
+    except (SharpcamError, KeyError, TypeError, ValueError, ArithmeticError):
         st.error(f'{file} is no benchmark. Run "make bench" to write it again.')
 
 

@@ -30,7 +30,11 @@ def noted_hashes(clip: Path) -> dict[str, str]:
             return noted
         raise SharpcamError(f"{clip / HASHES} is damaged. {restore_or_accept(clip)}")
     frames = recall_json(clip / "chain.json").get("frames")
-    return {f"{stem}.png": hashed for stem, (_, hashed) in frames.items()} if isinstance(frames, dict) else {}
+    try:
+        return {f"{stem}.png": str(hashed) for stem, (_, hashed) in frames.items()} if frames else {}
+    except (AttributeError, TypeError, ValueError):
+        again = 'Run "dvc repro --single-item --force teacher" to write it again.'
+        raise SharpcamError(f"{clip / 'chain.json'} is damaged. {again}") from None
 
 
 def require_unchanged(file: Path, data: bytes, noted: Mapping[str, str]) -> None:

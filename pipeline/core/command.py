@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import psutil
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json
@@ -22,6 +24,10 @@ from pipeline.core.progress import Bar, report
 from pipeline.core.stop import stop_if_asked
 
 CLIP_STAGES = ("capture", "teacher", "split", "train", "export", "evaluate")  # that read or write clips
+
+Seconds = Annotated[float, Field(ge=0, le=2**33)]  # since 1970; finite
+Identity = tuple[Annotated[int, Field(ge=1, lt=2**31)], Seconds]  # of a process: its number, and when it was born
+
 FAILED = 1
 INTERRUPTED = 130
 TERMINATED = 143
@@ -87,12 +93,21 @@ def _complain(sentence: str) -> int:
     return FAILED
 
 
+class Holder(BaseModel, frozen=True):
+    """Who holds a stage's lock: processes, each with its time of birth."""
+
+    process: Identity | None = None
+    watchers: list[Identity] = []
+    orphan: bool = False  # its dvc was gone before it took the lock
+
+
 @contextmanager
 def only_once(name: str, *, paths: Paths) -> Iterator[None]:
     """Hold the lock of stage `name`.
 
-    A killed `dvc` leaves its stage running: such an orphan is waited for. A run that somebody still watches is not:
-    SharpcamError. The lock is the operating system's and goes with its process, however that ends.
+    A killed `dvc` leaves its stage running: such an orphan is waited for, as is what was killed and still holds the
+    lock. A run that somebody still watches is not: SharpcamError. The lock is the operating system's and goes with its
+    process, however that ends.
     """
     folder = paths.cache / "locks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,9 +118,13 @@ def only_once(name: str, *, paths: Paths) -> Iterator[None]:
     except Timeout:
         _wait_for_orphan(lock, name=name, holder=holder)
     try:
-        write_json(holder, {"pid": os.getpid(), "watchers": _watchers(), "orphan": _outlived_dvc()}, synced=False)
+        this = (os.getpid(), psutil.Process().create_time())
+        write_json(
+            holder, Holder(process=this, watchers=_watchers(), orphan=_outlived_dvc()).model_dump(), synced=False
+        )
         yield
     finally:
+        holder.unlink(missing_ok=True)
         lock.release()
 
 
@@ -124,17 +143,36 @@ def no_stage_runs(paths: Paths) -> Iterator[None]:
 
 
 def _wait_for_orphan(lock: FileLock, *, name: str, holder: Path) -> None:
-    held_by = recall_json(holder)
-    number, watchers = held_by.get("pid", "unknown"), held_by.get("watchers", [])
-    if not held_by.get("orphan") and all(_alive(pid, born) for pid, born in watchers):
+    held_by = _read_holder(holder)
+    number = held_by.process[0] if held_by.process else "unknown"
+    if held_by.process and not _alive(*held_by.process):  # one of its threads may take a moment longer than it
+        print(f"{name}: process {number} was killed and is about to end; waiting for it.", flush=True)
+    elif held_by.orphan or not all(_alive(*watcher) for watcher in held_by.watchers):
+        print(f"{name}: process {number} outlived its dvc and still works; waiting for it.", flush=True)
+    else:
         raise SharpcamError(
             f'The stage "{name}" already runs as process {number}. Wait for it, or stop it, and run again.'
         )
-    print(f"{name}: process {number} outlived its dvc and still works; waiting for it.", flush=True)
     lock.acquire()
 
 
-def _watchers() -> list[tuple[int, float]]:
+def runs_here(name: str, *, paths: Paths) -> bool:
+    """Whether a process runs the stage `name` in this project: a copy of it has the notes of the original's."""
+    process = _read_holder(paths.cache / "locks" / f"{name}.json").process
+    try:
+        return bool(process and _alive(*process) and Path(psutil.Process(process[0]).cwd()).samefile(paths.root))
+    except (OSError, psutil.Error):
+        return False
+
+
+def _read_holder(note: Path) -> Holder:
+    try:
+        return Holder.model_validate(recall_json(note))
+    except ValidationError:
+        return Holder()
+
+
+def _watchers() -> list[Identity]:
     """The parent and grandparent of this process, each with its time of birth: dvc, and the shell between."""
     return [(parent.pid, parent.create_time()) for parent in psutil.Process().parents()[:2]]
 

@@ -159,7 +159,7 @@ class Manifest:
         self.known: dict[str, dict[str, Any]] = {}
         self._lock = Lock()
         if self.file.exists():
-            for line in self.file.read_text(encoding="utf-8").splitlines():
+            for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
                 self._learn(line)
 
     def _learn(self, line: str) -> None:
@@ -177,7 +177,7 @@ class Manifest:
         """Whether that output is there and was made of this content by these means."""
         entry = self.known.get(task.name, {})
         is_whole = task.target.is_file() and task.target.stat().st_size == entry.get("enhanced_bytes")
-        return is_whole and bool(entry["key"] == key)
+        return is_whole and bool(entry.get("key") == key)
 
     def begin(self, task: Task) -> None:
         """Note that an output is going to be ours: a kill may come between its last byte and the next note."""

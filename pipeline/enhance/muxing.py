@@ -122,7 +122,8 @@ def _others_of(source: Any, target: Any) -> tuple[dict[int, Any], dict[int, Any]
     for stream in copied_streams(source):
         if is_cover(stream) and target.format.name not in COVER_IS_A_STREAM:
             if target.format.name in HOLD_COVERS and (data := _cover_in(source.name, stream.index)):
-                target.add_attachment(*COVERS.get(stream.codec_context.name, COVERS["mjpeg"]), data)
+                codec = stream.codec_context  # none where FFmpeg does not know it
+                target.add_attachment(*COVERS.get(codec.name if codec else "", COVERS["mjpeg"]), data)
             continue
         try:
             copy = target.add_stream_from_template(stream)

@@ -34,9 +34,14 @@ def open_container(path: Path) -> Iterator[Any]:
             "opened: give the video itself, or convert it."
         ) from None
     with container:
-        for stream in container.streams.video:
+        for stream in decodable(container):
             stream.codec_context.options = DECODED
         yield container
+
+
+def decodable(container: Any) -> list[Any]:
+    """The video streams for which there is a decoder."""
+    return [stream for stream in container.streams.video if stream.codec_context is not None]
 
 
 def check_pixels(stream: Any, path: Path) -> None:

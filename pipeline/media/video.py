@@ -12,7 +12,7 @@ import av
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
-from pipeline.media.containers import check_pixels, open_container
+from pipeline.media.containers import check_pixels, decodable, open_container
 from pipeline.media.continuity import RESTARTING, Continuity
 from pipeline.media.decoding import Damage, Decoder, Shown
 from pipeline.media.interlacing import deinterlaced
@@ -90,9 +90,9 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """The container and its video stream. What cannot be decoded is said in a sentence."""
     try:
         with open_container(path) as container:
-            videos = [stream for stream in container.streams.video if not is_cover(stream)]
+            videos = [stream for stream in decodable(container) if not is_cover(stream)]
             if not videos:
-                raise SharpcamError(f"{path} holds no video. Give a file that a video player shows.")
+                raise SharpcamError(f"{path} holds no video that is decoded here. Give one that a video player shows.")
             check_pixels(videos[0], path)
             videos[0].thread_type = "SLICE"  # with threads for frames, what damage costs depends on the threads
             yield container, videos[0]

@@ -225,8 +225,12 @@ class WebNetwork:
 
 
 def affine(times: Array, plus: Array) -> Affine:
-    """Both as float32."""
-    return Affine(times.astype(np.float32), plus.astype(np.float32))
+    """Both as float32. Raises SharpcamError where one is too large for it."""
+    with np.errstate(over="ignore"):
+        both = Affine(times.astype(np.float32), plus.astype(np.float32))
+    if not all(np.isfinite(each).all() for each in both):
+        raise SharpcamError('The file of the web form holds values beyond 32 bits. Run "dvc repro export" again.')
+    return both
 
 
 def convolve(values: Array, weights: Array, *, stride: int) -> Array:

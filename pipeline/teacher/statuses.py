@@ -42,15 +42,15 @@ def _statuses_beside(paths: Paths) -> Iterator[Status]:
             content = read_json(recipe, made_by="teacher")
             for stem, (key, output) in content["frames"].items():
                 glitches = tuple(content["kept_out"].get(stem, ()))
-                yield Status(f"{recipe.parent.name}/{stem}", key, output, glitches, 0.0)
+                yield Status(f"{recipe.parent.name}/{stem}", str(key), str(output), glitches, 0.0)
 
 
 def _statuses_logged(log: Path) -> Iterator[Status]:
     """Line by line; one that a kill cut off is passed over."""
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []:
         with suppress(ValueError, KeyError, TypeError):
             fields = json.loads(line)
-            yield Status(**fields | {"glitches": tuple(fields["glitches"])})
+            yield Status(**fields | {"key": str(fields["key"]), "glitches": tuple(fields["glitches"])})
 
 
 def end_cut_line(log: Path, lines: Any) -> None:

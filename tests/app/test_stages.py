@@ -1,10 +1,13 @@
 """What the stages' states and reasons are, after a real DVC has run them; and what a press would run."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 from making import Project, until
 from small_pipeline import ended, give_pipeline, hold, waits_in
@@ -96,14 +99,16 @@ def test_a_running_stage_tells_how_far_it_is_and_dvc_is_asked_nothing(small: Pro
     ended(job, small.paths)
 
 
-def test_a_stage_that_runs_in_a_terminal_is_seen(small: Project) -> None:
+def test_a_stage_that_runs_in_a_terminal_is_seen_and_not_in_a_copy(small: Project, tmp_path: Path) -> None:
     code = "import time; time.sleep(600)"
     process = subprocess.Popen([sys.executable, "-c", code, "pipeline.capture"])
     try:
         holder = small.paths.cache / "locks/capture.json"
         holder.parent.mkdir(parents=True, exist_ok=True)
-        holder.write_text(json.dumps({"pid": process.pid}))
-        until(lambda: states(small.paths)["capture"] == "running")
+        holder.write_text(json.dumps({"process": [process.pid, psutil.Process(process.pid).create_time()]}))
+        assert states(small.paths)["capture"] == "running"
+        copy = Paths(shutil.copytree(small.root, tmp_path / "copy"))
+        assert states(copy)["capture"] == "never run"
     finally:
         process.kill()
         process.wait()

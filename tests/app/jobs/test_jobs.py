@@ -1,6 +1,7 @@
 """Jobs as real processes: a real DVC runs real stages, stopped, killed and lost, and outliving who started them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def test_a_job_runs_to_its_end_and_keeps_its_log(paths: Paths) -> None:
     assert (job.standing.stage, job.standing.ended_well) == ("capture", True)
     assert "\x1b[32mgreen words" in job.tail()
     bars = [line for line in job.tail().splitlines() if line.startswith("capture:")]
-    assert len(bars) == 1  # drawn many times, left once
+    assert len(bars) == 1  # drawn more than once, left once
     assert "5/5" in bars[0]
     assert (paths.root / "dvc.lock").exists()
 
@@ -122,6 +123,52 @@ def test_a_job_whose_process_vanished_is_told_as_such_and_blocks_nobody(paths: P
     assert again.state == "done", again.log.read_text()
 
 
+def test_what_a_killed_keeper_leaves_works_on_and_one_press_goes_on_after_it(paths: Paths) -> None:
+    release = hold(paths)
+    job = start("repro", paths=paths)
+    until(lambda: waits_in("capture", paths))
+    keeper = find(job.number, paths).keeper
+    assert keeper is not None
+    os.kill(keeper[0], signal.SIGKILL)
+    until(lambda: find(job.number, paths).orphaned)
+    assert find(job.number, paths).state == "running"
+    again = start("repro", paths=paths)
+    assert again.number != job.number
+    assert start("repro", paths=paths).number == again.number
+    release.unlink()
+    over, after = ended(job, paths), ended(again, paths)
+    assert (over.state, after.state) == ("vanished", "done")
+    assert "Running stage 'train'" in over.tail()  # its own stages ran to the last
+    assert "Running stage" not in after.tail()
+
+
+def test_an_orphan_is_stopped_gently_and_at_once_as_any_job(paths: Paths) -> None:
+    hold(paths)
+    job = start("repro", paths=paths)
+    until(lambda: waits_in("capture", paths))
+    keeper = find(job.number, paths).keeper
+    assert keeper is not None
+    os.kill(keeper[0], signal.SIGKILL)
+    until(lambda: find(job.number, paths).orphaned)
+    kill(find(job.number, paths))
+    assert ended(job, paths).state == "killed"
+
+
+def test_a_copy_of_a_project_has_no_hold_on_the_jobs_of_the_original(paths: Paths, tmp_path: Path) -> None:
+    release = hold(paths)
+    job = start("repro", ["--single-item", "capture"], paths=paths)
+    until(lambda: waits_in("capture", paths))
+    copy = Paths(shutil.copytree(paths.root, tmp_path / "copy"))
+    its = find(job.number, copy)
+    assert (its.state, its.process) == ("vanished", find(job.number, paths).process)
+    cancel(its)
+    kill(its)
+    assert find(job.number, copy).state == "killed"
+    assert find(job.number, paths).state == "running"
+    release.unlink()
+    assert ended(job, paths).state == "done"
+
+
 def test_a_job_outlives_the_process_that_started_it_and_is_found_again(paths: Paths) -> None:
     release = hold(paths)
     code = "from app.jobs import start; from pipeline.core.paths import Paths; import time; "
@@ -152,6 +199,15 @@ def test_a_job_waits_for_a_dvc_that_somebody_runs_in_a_terminal(paths: Paths) ->
     over = ended(job, paths)
     assert over.state == "done"
     assert "Waits for dvc" not in over.tail()
+
+
+@pytest.mark.parametrize("text", ["", '{"read": {"a'])
+def test_a_note_that_a_killed_dvc_wrote_by_half_stops_nobody(paths: Paths, text: str) -> None:
+    notes = paths.root / ".dvc/tmp"
+    notes.mkdir()
+    (notes / "rwlock").write_text(text)
+    job = ended(start("repro", ["--single-item", "capture"], paths=paths), paths)
+    assert job.state == "done", job.tail()
 
 
 @pytest.mark.parametrize(("file", "text"), [("lock", "no number"), ("rwlock", "[]"), ("rwlock", '{"write": {"a": 3}}')])

@@ -2,15 +2,7 @@
 
 import pytest
 
-from app.jobs.screen import REACH, Screen
-
-
-def shown(*chunks: str) -> str:
-    screen, taken = Screen(), ""
-    for chunk in chunks:
-        screen.feed(chunk)
-        taken += screen.take()
-    return taken + screen.rest()
+from app.jobs.screen import what_is_left
 
 
 @pytest.mark.parametrize(
@@ -27,11 +19,15 @@ def shown(*chunks: str) -> str:
         ("bar\r      \rword\n", "word\n"),
     ],
 )
-def test_bars_collapse_and_colours_stay_however_the_stream_is_cut(stream: str, left: str) -> None:
-    assert shown(stream) == left
-    assert shown(*stream) == left
+def test_bars_collapse_and_colours_stay(stream: str, left: str) -> None:
+    assert what_is_left(stream) == left
 
 
-def test_long_streams_are_taken_in_order_and_nothing_is_lost() -> None:
-    lines = [f"line {number}" for number in range(5 * REACH)]
-    assert shown(*(f"{line}\n" for line in lines)).splitlines() == lines
+@pytest.mark.parametrize("cut", ["\x1b", "\x1b[3", "\x1b]8;;file:/", "\x1b]8;;\x1b"])
+def test_a_sign_that_is_written_by_half_is_waited_for(cut: str) -> None:
+    assert what_is_left(f"word{cut}") == "word"
+
+
+def test_long_streams_stay_in_order_and_nothing_is_lost() -> None:
+    lines = [f"line {number}" for number in range(100)]
+    assert what_is_left("".join(f"{line}\r\n" for line in lines)).splitlines() == lines

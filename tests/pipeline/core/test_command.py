@@ -8,12 +8,14 @@ import sys
 import threading
 import time
 
+import psutil
 import pytest
 from filelock import FileLock
 from making import kill, until
 
 from pipeline.core.command import no_stage_runs, only_once, process_is_gone, run_command
 from pipeline.core.errors import SharpcamError
+from pipeline.core.files import write_json
 from pipeline.core.paths import Paths
 
 HOLD = """
@@ -110,6 +112,19 @@ def test_an_orphan_whose_dvc_died_before_it_took_the_lock_is_waited_for(tmp_path
     assert "waiting for it" in capsys.readouterr().out
     release.join()
     process.wait()
+
+
+def test_a_killed_stage_that_holds_the_lock_a_moment_longer_is_waited_for(tmp_path, holder, capsys):
+    dead = python(tmp_path, "input()")
+    born = psutil.Process(dead.pid).create_time()
+    dead.wait()
+    write_json(tmp_path / ".cache/locks/teacher.json", {"process": [dead.pid, born], "watchers": []})
+    release = threading.Timer(0.3, (tmp_path / "let-go").touch)
+    release.start()
+    with only_once("teacher", paths=Paths(tmp_path)):
+        assert (tmp_path / "let-go").exists()
+    assert f"process {dead.pid} was killed" in capsys.readouterr().out
+    release.join()
 
 
 def test_the_lock_is_let_go_after_an_error(tmp_path):

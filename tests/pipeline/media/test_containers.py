@@ -141,3 +141,13 @@ def test_metadata_that_is_no_utf8_does_no_harm(tmp_path: Path, name: str) -> Non
     file.write_bytes(data.replace(b"TITLE-OF-IT", b"\xff\xfe\xe9TLE-OF-IT"))
     assert len(list(Video(file).frames())) == len(FRAMES)
     assert media_video.look_at(file).size == (80, 60)
+
+
+def test_a_codec_that_ffmpeg_does_not_know_is_a_sentence(tmp_path: Path) -> None:
+    file = make_video(tmp_path / "a.avi", FRAMES, codec="mpeg4")
+    data = file.read_bytes()
+    assert b"FMP4" in data
+    file.write_bytes(data.replace(b"FMP4", b"ZZZZ"))
+    for look in (lambda: list(Video(file).frames()), lambda: media_video.look_at(file)):
+        with pytest.raises(SharpcamError, match="holds no video that is decoded here"):
+            look()
