@@ -147,12 +147,12 @@ def test_a_refresh_lets_the_camera_go_and_keeps_the_choice(live: Page) -> None:
 
 
 def ask_for_recording(live: Page, *, name: str, frames: int) -> None:
-    live.get_by_text("Record this camera for training").click()
+    live.get_by_text("Record a clip of this camera").click()
     live.get_by_label("Name").fill(name)
     live.get_by_label("Frames", exact=True).fill(str(frames))
     live.get_by_label("A second", exact=True).fill("10")
     live.get_by_label("I agree").check()
-    live.locator("form").get_by_role("button", name="Record").click()
+    live.locator(".training form").get_by_role("button", name="Record the clip").click()
 
 
 def test_what_the_browser_records_is_adopted_for_training(live: Page, project: Project) -> None:
@@ -163,7 +163,7 @@ def test_what_the_browser_records_is_adopted_for_training(live: Page, project: P
     frames = [read_frame(path) for path in find_frames(project.paths.raw / "desk")]
     assert [frame.shape for frame in frames] == [(480, 640, 3)] * 3
     expect(live.get_by_text("3 frames are stored as desk")).to_be_visible()
-    live.locator("form").get_by_role("button", name="Record").click()
+    live.locator(".training form").get_by_role("button", name="Record the clip").click()
     expect(live.get_by_text('There is a clip "desk" already')).to_be_visible()
 
 
