@@ -109,7 +109,7 @@ def cost_of_teacher(plan: Iterable[Stage], paths: Paths) -> str:
 
 def as_last_time(names: Iterable[str], paths: Paths) -> str:
     """The same of the stages with these names, whatever state they are in."""
-    done = _last_done(paths)
+    done = last_done(paths)
     return _describe_durations({name: done[name][1] if name in done else None for name in names})
 
 
@@ -141,7 +141,7 @@ def _read_pipeline(paths: Paths) -> Pipeline:
     recent = list(islice(filter(_runs_stages, newest(paths)), JOBS_READ))
     running = _running(known, recent, paths)
     changed = latest(paths, busy=bool(running))
-    done, reasons = _last_done(paths), _reasons(known, ran, paths)
+    done, reasons = last_done(paths), _reasons(known, ran, paths)
     stages: dict[str, Stage] = {}
     for name in _in_order(known):
         ended, seconds = done.get(name, (0.0, None))
@@ -244,7 +244,7 @@ def _holds_its_lock(name: str, paths: Paths) -> bool:
         return False
 
 
-def _last_done(paths: Paths) -> dict[str, tuple[float, float]]:
+def last_done(paths: Paths) -> dict[str, tuple[float, float]]:
     """When each stage last ended well (seconds since 1970), and how long it took (seconds)."""
     log: Path = paths.logs / "durations.jsonl"
     found: dict[str, tuple[float, float]] = {}

@@ -1,11 +1,9 @@
 """Page: what the student makes of a frame, the way to one's own student, and the one next thing to do."""
 
 from concurrent.futures import Future, wait
-from contextlib import suppress
 from typing import Any
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from app.compare import show_slider
 from app.evaluation import read_evaluation
@@ -14,6 +12,7 @@ from app.home.before_after import begin as make_pair
 from app.home.steps import STEPS, Next, next_thing, steps_done
 from app.jobs import start, unfinished
 from app.jobs.show import show_job, show_log
+from app.links import show_link
 from app.stages import Pipeline, cost_of_teacher, read_pipeline
 from app.text import as_text
 from pipeline.core.clips import find_clips, find_frames
@@ -123,12 +122,6 @@ def begin(command: str, paths: Paths) -> None:
         st.error(f"The job could not be started: {as_text(error)}")
         return
     st.rerun()
-
-
-def show_link(page: str, label: str) -> None:
-    """A link to another page, where the dashboard has it."""
-    with suppress(StreamlitAPIException):
-        st.page_link(f"pages/{page}", label=label, icon=":material/arrow_forward:")
 
 
 def show_figures(pipeline: Pipeline, paths: Paths) -> None:

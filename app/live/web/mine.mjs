@@ -25,7 +25,7 @@ export class Mine {
     /**
      * Offer it where a server can do it.
      *
-     * @param {object | null} offer {clips: names, frames: of each, perSecond, words, cost: a sentence, or "" while unknown}
+     * @param {object | null} offer {clips: names, frames: of each, perSecond, words, cost, problem}: cost is a sentence, or "" while unknown
      * @param {object | null} capture {url, token}
      */
     show(offer, capture) {
@@ -34,7 +34,7 @@ export class Mine {
         this.showButton();
         if (!offer) return;
         setText(ui.mineWords, offer.words);
-        setText(ui.mineCost, offer.cost || "What it will cost is being measured on the server …");
+        setText(ui.mineCost, offer.cost || offer.problem || "What it will cost is being measured on the server …");
         ui.mineBegin.disabled = !offer.cost;
         const text = consent(offer.clips.length * offer.frames, offer.clips);
         if (text === ui.mineConsentText.textContent) return;

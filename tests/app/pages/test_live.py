@@ -53,7 +53,7 @@ def run_page(*, query: dict[str, str] | None = None) -> AppTest:
 
 
 def test_a_fresh_clone_is_told_what_to_do(project: Project) -> None:
-    assert "make repro" in run_page().info[0].value
+    assert "A run of the pipeline trains one" in run_page().info[0].value
 
 
 def test_without_the_browsers_runtime_it_says_so(students: Project, bundles: Path) -> None:
@@ -127,8 +127,10 @@ def test_a_version_is_found_by_its_number_where_it_is_champion() -> None:
 
 
 def test_a_choice_in_the_address_is_passed_on(students: Project) -> None:
-    page = run_page(query={"model": "bundled:student_s", "view": "side"})
-    assert options_of(page)["settings"] == {"model": "bundled:student_s"}
+    address = {"model": "bundled:student_s", "view": "side", "targetFps": "30"}
+    page = run_page(query=address | {"figures": "false", "clean": "1"})
+    assert options_of(page)["settings"] == address | {"clean": True}
+    assert "clean" not in options_of(run_page(query={"clean": "0"}))["settings"]
 
 
 def test_a_model_whose_hash_is_wrong_is_one_sentence_and_the_others_stay(students: Project) -> None:
@@ -158,6 +160,7 @@ def test_what_the_player_reports_is_plotted_and_remembered(students: Project) ->
     assert not page.exception
     assert [metric.value for metric in page.metric] == ["21.4", "40 ms", "55 ms", "3"]
     assert page.query_params["model"] == "bundled:student_s"
+    assert page.query_params["view"] == "side"
     assert page.session_state["live_settings"] == chosen
 
 

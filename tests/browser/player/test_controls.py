@@ -34,8 +34,10 @@ def test_controls_lie_over_the_picture_fade_and_come_back(open_player: Open, stu
     page = open_player([student], settings=ALONE)
     open_picture(page, PHOTO)
     bar, stage = page.locator(".bar").bounding_box(), page.locator(".stage").bounding_box()
-    assert bar and stage
-    assert stage["y"] < bar["y"] and bar["y"] + bar["height"] < stage["y"] + stage["height"]
+    assert bar
+    assert stage
+    assert stage["y"] < bar["y"]
+    assert bar["y"] + bar["height"] < stage["y"] + stage["height"]
     page.mouse.move(1, 1)
     until(lambda: page.evaluate(FADED))
     page.mouse.move(stage["x"] + 50, stage["y"] + 50)
@@ -52,7 +54,8 @@ def test_on_a_phone_the_picture_fills_the_width_and_nothing_covers_it(open_playe
     page.set_viewport_size({"width": 390, "height": 800})
     open_picture(page, PHOTO)
     bar, stage = page.locator(".bar").bounding_box(), page.locator(".stage").bounding_box()
-    assert bar and stage
+    assert bar
+    assert stage
     assert (stage["x"], stage["width"]) == (0, 390)
     assert bar["y"] >= stage["y"] + stage["height"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
