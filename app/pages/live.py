@@ -4,6 +4,7 @@ trains a student on what the viewer records.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,25 +55,43 @@ def show_page(paths: Paths) -> None:
     """The whole page; where something is missing, what to do."""
     st.title("Live")
     note_live(paths)
-    show_reach()
+    with st.container(key="above"):  # whatever is said there, the player keeps its place below, and the camera stays on
+        show_reach()
+        shown = show_above(paths)
+    if shown:
+        every_s = TICK_S if forecast_runs(paths) else None
+        st.fragment(show_player, run_every=every_s)(shown, paths)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the player begins with."""
+
+    models: Sequence[mine.Entry]
+    settings: dict[str, Any]
+    made: mine.Mine | None  # a student of the viewer's own camera, on its way or to be decided on
+    pair: tuple[str, str] | None  # (before, after) where that is done
+
+
+def show_above(paths: Paths) -> Shown | None:
+    """What is to be said before the picture; None where there can be no player."""
     if not assets.are_there():
         st.info(f"{assets.MISSING}, then reload this page.")
-        return
-    asked = settings()
-    wanted = [asked[name] for name in MODELS if name in asked]
+        return None
+    wanted = [name for setting, name in settings().items() if setting in MODELS]
     models, notes = waited_for(lambda: options.models(paths, asked=wanted), words="Looking for students…")
     made = mine.last(paths)
-    found = pair_to_show(made, models, paths)
+    pair = pair_to_show(made, models, paths)
     asked, missing = options.named(settings(), models)
     for note in notes + missing:
         st.caption(as_text(note))
     if not models:
         st.info("There is no student to run yet. A run of the pipeline trains one.")
         show_link("pipeline.py", "Run the pipeline")
-        return
+        return None
     show_mine(made, models, paths)
     show_recorded()
-    st.fragment(show_player, run_every=TICK_S if forecast_runs(paths) else None)(models, asked, made, found, paths)
+    return Shown(models, asked, made, pair)
 
 
 def pair_to_show(made: mine.Mine | None, models: Sequence[mine.Entry], paths: Paths) -> tuple[str, str] | None:
@@ -121,40 +140,34 @@ def settings() -> dict[str, Any]:
     return known | chosen
 
 
-def show_player(
-    models: Sequence[mine.Entry],
-    asked: dict[str, Any],
-    made: mine.Mine | None,
-    found: tuple[str, str] | None,
-    paths: Paths,
-) -> None:
+def show_player(shown: Shown, paths: Paths) -> None:
     """The player and its figures. Runs again with each report, and the camera stays on."""
     capture = options.capture(session_token(), INBOX.limits) if may_capture() else None
     data = {
         "player": options.PLAYER,
         "options": {
-            "models": models,
+            "models": shown.models,
             "base": options.BASE,
             "sample": options.sample(paths),
             "capture": capture,
-            "mine": offer(made, found, paths) if capture else None,
-            "settings": asked | ({CLEAN: True} if st.query_params.get(CLEAN) == "1" else {}),
+            "mine": offer(shown, paths) if capture else None,
+            "settings": shown.settings | ({CLEAN: True} if st.query_params.get(CLEAN) == "1" else {}),
         },
     }
     said = player(key="live", data=data, on_report_change=lambda: None, on_wish_change=lambda: None)
     if said.wish:
-        follow(said.wish, models, paths)
+        follow(said.wish, shown.models, paths)
     if said.report:
         remember(said.report.get("settings", {}))
     show_figures(said.report)
 
 
-def offer(made: mine.Mine | None, found: tuple[str, str] | None, paths: Paths) -> dict[str, Any] | None:
+def offer(shown: Shown, paths: Paths) -> dict[str, Any] | None:
     """A student of one's own, as the player proposes it; nothing while one is being made."""
-    job = mine.job_of(made, paths) if made else None
+    job = mine.job_of(shown.made, paths) if shown.made else None
     if job is not None and not job.over:
         return None
-    before, after = found or (None, None)
+    before, after = shown.pair or (None, None)
     try:
         return mine.offer(paths) | {"problem": forecast_problem(paths), "before": before, "after": after}
     except SharpcamError:  # the parameters are broken, and Home says so
