@@ -23,7 +23,6 @@ from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import in_hours
 from pipeline.core.yaml_text import parse_yaml
-from pipeline.forecast import in_a_sentence, known_forecast
 
 State = Literal["fresh", "stale", "never run", "running", "failed", "blocked"]
 Scope = Literal["all", "this", "from"]
@@ -35,7 +34,6 @@ CHANGES = {
 }
 JOBS_READ = 10  # the last runs of the pipeline, in which a stage may have failed
 LAST_LINES = 8
-TEACHER = "teacher"  # the stage that may take days
 
 
 @dataclass(frozen=True)
@@ -95,16 +93,6 @@ def dry_arguments(plan: Iterable[Stage]) -> list[str]:
 def estimate(plan: Iterable[Stage]) -> str:
     """How long the stages took when they last ran, in words."""
     return _describe_durations({stage.name: stage.last_s for stage in plan})
-
-
-def cost_of_teacher(plan: Iterable[Stage], paths: Paths) -> str:
-    """The teacher's hours and gigabytes before it starts, or where to find them out; nothing where it would not run."""
-    if TEACHER not in [stage.name for stage in plan]:
-        return ""
-    known = known_forecast(paths, load_params(paths.params))
-    return (
-        in_a_sentence(known) if known else "The page Data estimates the hours and gigabytes that the teacher will take."
-    )
 
 
 def as_last_time(names: Iterable[str], paths: Paths) -> str:

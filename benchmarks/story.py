@@ -48,6 +48,7 @@ def prepare(folder: Path, *, small: bool) -> None:
 def tell(page: Page, address: str, show: Show) -> None:
     """Press through all of it; `show` is called at each step with its name."""
     page.set_default_timeout(SOON_MS)
+    expect.set_options(timeout=SOON_MS)
     see(page, address, show)
     ask(page, show)
     record(page, show)
@@ -99,13 +100,13 @@ def wait_and_look(page: Page, show: Show) -> None:
 def compare_and_keep(page: Page, show: Show) -> None:
     """Before | after on the same camera, which was on all the time."""
     expect(page.get_by_text("Your student is ready")).to_be_visible(timeout=LONG_MS)
-    expect(page.locator(".tag.left")).to_contain_text("Before: ", timeout=SOON_MS)
+    expect(page.locator(".tag.left")).to_contain_text("Before: ")
     expect(page.locator(".tag.right")).to_contain_text("After: ")
     expect(page.locator(".figures div").first).to_be_attached()
     show("7-compare")
     page.get_by_role("button", name="Keep it").click()
     expect(page.get_by_text("It is yours")).to_be_visible(timeout=SOON_MS)
-    expect(page.locator(".tag.right")).to_contain_text("Champion", timeout=SOON_MS)
+    expect(page.locator(".tag.right")).to_contain_text("Champion")
     show("8-kept")
 
 
