@@ -9,7 +9,8 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from app.jobs import Job, find, start
+from app.jobs import Job, start
+from app.jobs.job import newest
 from app.parameters import file as params_file
 from app.stages import last_done
 from pipeline.core.clips import DEMO_CLIP, find_clips
@@ -21,6 +22,7 @@ from pipeline.core.progress import in_hours
 from pipeline.forecast import known_rates
 from pipeline.student.catalogue import float_sha256, read_contract
 
+RUN = "repro"  # the command of app.jobs
 CLIPS, FRAMES, PER_SECOND = 2, 40, 2.0
 NAME = "my-camera"
 REST = ("split", "export", "evaluate")  # stages whose time hardly depends on how much there is
@@ -56,11 +58,10 @@ def last(paths: Paths) -> Mine | None:
 
 
 def job_of(mine: Mine, paths: Paths) -> Job | None:
-    """Its run; none where that was removed."""
-    try:
-        return find(mine.job, paths)
-    except SharpcamError:
-        return None
+    """Its run, or a later one that went on with it; none where those were removed."""
+    runs = (job for job in newest(paths) if job.command == RUN and "--dry" not in job.arguments)
+    last_run = next(runs, None)
+    return last_run if last_run and last_run.number >= mine.job else None
 
 
 def settle(mine: Mine, paths: Paths) -> None:
@@ -122,18 +123,16 @@ def begin(clips: Sequence[str], before: str, models: Collection[Entry], paths: P
     if load_params(paths.params).capture.source == "demo":
         params_file.change(paths, {"capture.source": "inbox"})
     shown = next((model["sha256"] for model in models if model["name"] == before), "")
-    made = Mine(start("repro", paths=paths).number, tuple(clips), shown)
+    made = Mine(start(RUN, paths=paths).number, tuple(clips), shown)
     write_json(_note(paths), asdict(made))
     return made
 
 
-def again(mine: Mine, paths: Paths) -> None:
-    """Run once more what had failed. Raises SharpcamError where that cannot be started."""
-    write_json(_note(paths), asdict(replace(mine, job=start("repro", paths=paths).number)))
-
-
 def pair(mine: Mine, models: Collection[Entry], paths: Paths) -> tuple[str, str] | None:
-    """The names of the students (before, after) once the run is over; None where it gave no new one."""
+    """The names of the students (before, after) once the run has ended well; None where it gave no new one."""
+    job = job_of(mine, paths)
+    if job is None or job.state != "done":
+        return None
     try:
         made = float_sha256(read_contract(paths.contract))
     except SharpcamError:

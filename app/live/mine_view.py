@@ -7,10 +7,10 @@ import streamlit as st
 
 from app.dvc_files import recipes
 from app.evaluation import read_evaluation
-from app.jobs import Job
+from app.jobs import Job, start
 from app.jobs.show import show_bar, show_buttons, show_log
 from app.links import show_link
-from app.live.mine import Entry, Mine, again, job_of, pair, settle
+from app.live.mine import RUN, Entry, Mine, job_of, pair, settle
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline import promote
@@ -76,13 +76,22 @@ def show_failure(mine: Mine, job: Job, paths: Paths) -> None:
         show_log("\n".join(job.tail().rstrip().splitlines()[-LAST_LINES:]))
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Run it again", type="primary", icon=":material/play_arrow:", key="mine-again"):
-            again(mine, paths)
-            st.rerun()
+            run_again(paths)
         if st.button("Close", key="mine-close"):
             settle(mine, paths)
             st.rerun()
         show_link("pipeline.py", "All stages and the log")
         show_link("data.py", "See your clips")
+
+
+def run_again(paths: Paths) -> None:
+    """Go on with the run that had failed."""
+    try:
+        start(RUN, paths=paths)
+    except (SharpcamError, OSError) as error:
+        st.error(f"The job could not be started: {as_text(error)}")
+        return
+    st.rerun()
 
 
 def show_result(mine: Mine, found: tuple[str, str], models: Collection[Entry], paths: Paths) -> None:
@@ -95,17 +104,11 @@ def show_result(mine: Mine, found: tuple[str, str], models: Collection[Entry], p
         f"**Your student is ready.** On the left your camera is as before ({as_text(before)}), on the right as your "
         f"student shows it ({as_text(after)}).{as_text(measured)}"
     )
-    try:
-        version, champion = waited_for(partial(registered, found[1], paths), words="Reading the registry…")
-    except SharpcamError as error:
-        st.warning(as_text(error))
-        return
-    if reason := promote.objection(version, champion):
-        st.caption(as_text(reason))
     with st.container(horizontal=True, vertical_alignment="center"):
-        label = "Keep it all the same" if reason else "Keep it"
-        if st.button(label, type="secondary" if reason else "primary", icon=":material/check:", key="mine-keep"):
-            decide(mine, version, paths)
+        try:
+            offer_to_keep(mine, found[1], paths)
+        except SharpcamError as error:
+            st.warning(as_text(error))
         if st.button("Go on as before", key="mine-leave"):
             settle(mine, paths)
             choose(found[0], "bicubic")
@@ -115,13 +118,22 @@ def show_result(mine: Mine, found: tuple[str, str], models: Collection[Entry], p
         show_link("models.py", "Compare in figures")
 
 
+def offer_to_keep(mine: Mine, name: str, paths: Paths) -> None:
+    """The button, and an objection where there is one. Raises SharpcamError where the registry does not answer."""
+    version, champion = waited_for(partial(registered, name, paths), words="Reading the registry…")
+    reason = promote.objection(version, champion)
+    label, kind = ("Keep it all the same", "secondary") if reason else ("Keep it", "primary")
+    if st.button(label, type=kind, icon=":material/check:", help=reason or None, key="mine-keep"):  # type: ignore[arg-type]
+        keep(mine, version, paths)
+
+
 def registered(name: str, paths: Paths) -> tuple[Version, Version | None]:
     """The version behind a model's name, and the champion. Raises SharpcamError where it is not registered."""
     versions = registry.versions(paths)
     return promote.choose(name, versions), registry.holder(CHAMPION, versions)
 
 
-def decide(mine: Mine, version: Version, paths: Paths) -> None:
+def keep(mine: Mine, version: Version, paths: Paths) -> None:
     """Make the new student the one in use."""
     try:
         said = waited_for(

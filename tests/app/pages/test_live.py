@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from app.live import assets
 from app.live.options import VERSIONS, named
 from app.live.routes import ROUTES
+from pipeline.core.files import write_json
 from pipeline.core.hashing import sha256
 from pipeline.tracking import registry
 
@@ -177,3 +178,51 @@ def test_plain_http_from_elsewhere_is_warned_of(
 ) -> None:
     monkeypatch.setattr(type(st.context), "url", address)
     assert any("--certificate" in warning.value for warning in run_page().warning) == warned
+
+
+def note_mine(students: Project, *, status: int | None = 0) -> Path:
+    """As if a student of the viewer's camera was asked for, and its run has ended so; the bundled one was in use."""
+    folder = students.paths.logs / "jobs" / "000001"
+    write_json(folder / "request.json", {"command": "repro", "arguments": [], "lane": "pipeline", "asked": 1.0})
+    write_json(folder / "state.json", {"started": 1.0, "ended": 2.0, "status": status})
+    (folder / "log").write_text("train: it went wrong\n")
+    before = json.loads((students.paths.bundled / "student_s.json").read_text())["files"]["student_s.onnx"]
+    write_json(students.paths.cache / "mine.json", {"job": 1, "clips": ["a", "b"], "before": before})
+    return folder
+
+
+def said(page: AppTest) -> str:
+    return "\n".join(
+        str(each.value) for each in [*page.markdown, *page.caption, *page.warning, *page.success, *page.info]
+    )
+
+
+@pytest.mark.usefixtures("with_database")
+def test_the_own_student_is_compared_kept_and_then_in_use(students: Project) -> None:
+    register_student(students.root / "student", onnx=b"registered before")
+    students.paths.student_onnx.write_bytes(b"trained on two clips")
+    onnx = students.paths.student_onnx
+    contract = {"model": "student_m", "files": {onnx.name: sha256(onnx)}}
+    students.paths.contract.write_text(json.dumps(contract))
+    register_student(students.root / "student", onnx=b"trained on two clips")
+    note_mine(students)
+    page = run_page()
+    assert "Your student is ready" in said(page)
+    options = options_of(page)
+    assert options["settings"] == {"model": "version:2", "compareWith": "bundled:student_s", "view": "split"}
+    assert (options["mine"]["before"], options["mine"]["after"]) == ("bundled:student_s", "version:2")
+    page.button("mine-keep").click().run()
+    assert "It is yours" in said(page)
+    assert registry.holder("champion", registry.versions(students.paths)).number == 2  # type: ignore[union-attr]
+    assert options_of(page)["settings"]["model"] == "champion"
+    assert "Your student is ready" not in said(run_page())
+
+
+def test_a_run_that_failed_says_why_and_can_be_run_again_or_closed(students: Project) -> None:
+    note_mine(students, status=1)
+    page = run_page()
+    assert "Learning your camera failed" in said(page)
+    assert "it went wrong" in "".join(each.proto.body for each in page.get("html"))
+    assert page.button("mine-again").label == "Run it again"
+    page.button("mine-close").click().run()
+    assert "Learning your camera" not in said(page)
