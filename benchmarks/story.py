@@ -77,7 +77,7 @@ def ask(page: Page, show: Show) -> None:
 
 def record(page: Page, show: Show) -> None:
     """Two clips, agreed to before."""
-    page.get_by_label("I agree").check()
+    page.locator(".mine").get_by_label("I agree").check()
     press(page, "Record and train")
     expect(page.get_by_text("Clip 1 of 2: 5 of")).to_be_visible(timeout=SOON_MS)
     show("4-record")

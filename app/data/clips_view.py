@@ -91,13 +91,13 @@ def show_table(clips: list[Clip], params: Params | None, paths: Paths) -> None:
     """One row a clip. Thumbnails that are still being made appear when they are there."""
     part = parts(paths)
     rows = [as_row(clip, part, findings(clip, params, paths)) for clip in clips]
-    firsts = [clip.frames[len(clip.frames) // 2] if clip.frames else None for clip in clips]
+    pictures = [clip.picture for clip in clips]
 
     def draw() -> None:
-        found, waiting = thumbnails.find([frame for frame in firsts if frame], paths)
-        pictures = [{"": as_url(found[frame]) if frame in found else None} for frame in firsts]
+        found, waiting = thumbnails.find([frame for frame in pictures if frame], paths)
+        shown = [{"": as_url(found[frame]) if frame in found else None} for frame in pictures]
         event = st.dataframe(
-            [picture | row for picture, row in zip(pictures, rows, strict=True)],
+            [picture | row for picture, row in zip(shown, rows, strict=True)],
             hide_index=True,
             row_height=64,
             column_config={"": st.column_config.ImageColumn(width="small")},
@@ -114,7 +114,7 @@ def show_table(clips: list[Clip], params: Params | None, paths: Paths) -> None:
             st.rerun()
 
     ticks = count()
-    was_waiting = thumbnails.find([frame for frame in firsts if frame], paths)[1]
+    was_waiting = thumbnails.find([frame for frame in pictures if frame], paths)[1]
     st.fragment(draw, run_every=REFRESH_S if was_waiting else None)()
 
 

@@ -151,7 +151,7 @@ def ask_for_recording(live: Page, *, name: str, frames: int) -> None:
     live.get_by_label("Name").fill(name)
     live.get_by_label("Frames", exact=True).fill(str(frames))
     live.get_by_label("A second", exact=True).fill("10")
-    live.get_by_label("I agree").check()
+    live.locator(".training").get_by_label("I agree").check()
     live.locator(".training form").get_by_role("button", name="Record the clip").click()
 
 
