@@ -6,6 +6,7 @@ It begins with a fresh copy of the working tree. The camera is a file: the clip 
 """
 
 import argparse
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,7 @@ def prepare(folder: Path, *, small: bool) -> None:
 def tell(page: Page, address: str, show: Show) -> None:
     """Press through all of it; `show` is called at each step with its name."""
     page.set_default_timeout(SOON_MS)
-    expect.set_options(timeout=SOON_MS)
+    expect.set_options()
     see(page, address, show)
     ask(page, show)
     record(page, show)
@@ -79,7 +80,7 @@ def record(page: Page, show: Show) -> None:
     """Two clips, agreed to before."""
     page.locator(".mine").get_by_label("I agree").check()
     press(page, "Record and train")
-    expect(page.get_by_text("Clip 1 of 2: 5 of")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text(re.compile(r"Clip 1 of 2: \d\d of"))).to_be_visible()
     show("4-record")
     expect(page.get_by_text("Your camera is being learned")).to_be_visible(timeout=2 * SOON_MS)
 
@@ -105,7 +106,7 @@ def compare_and_keep(page: Page, show: Show) -> None:
     expect(page.locator(".figures div").first).to_be_attached()
     show("7-compare")
     page.get_by_role("button", name="Keep it").click()
-    expect(page.get_by_text("It is yours")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("It is yours")).to_be_visible()
     expect(page.locator(".tag.right")).to_contain_text("Champion")
     show("8-kept")
 
@@ -122,7 +123,7 @@ def use(page: Page, address: str, show: Show) -> None:
     show("9-enhance")
     page.goto(address)
     loaded(page, ".view img")
-    expect(page.get_by_text("Everything is up to date")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("Everything is up to date")).to_be_visible()
     show("10-home")
 
 

@@ -90,7 +90,7 @@ const MARKUP = `
 </details>
 <dialog class="mine" data-name="mine" aria-label="Make it mine">
   <form data-name="mineForm">
-    <p class="lead">A student that knows your own camera.</p>
+    <p class="lead">Make it mine: a student for your own camera</p>
     <p data-name="mineWords"></p>
     <p data-name="mineCost" role="status"></p>
     <label class="consent"><input data-name="mineConsent" type="checkbox" required> <span data-name="mineConsentText"></span></label>
