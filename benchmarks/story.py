@@ -33,7 +33,7 @@ SMALL = {  # the whole way in minutes; what it gives need not be good
 WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
 SHOWN_PX = {"": 1000, "-phone": 390}  # the width of a kept picture
 MOST_BYTES = 120_000
-SOON_MS, LONG_MS = 60_000, 840_000
+SOON_MS, LONG_MS = 60_000, 3_600_000
 Show = Callable[[str], None]
 
 
@@ -49,7 +49,7 @@ def prepare(folder: Path, *, small: bool) -> None:
 def tell(page: Page, address: str, show: Show) -> None:
     """Press through all of it; `show` is called at each step with its name."""
     page.set_default_timeout(SOON_MS)
-    expect.set_options()
+    expect.set_options(timeout=SOON_MS)
     see(page, address, show)
     ask(page, show)
     record(page, show)
@@ -159,6 +159,7 @@ def photographer(page: Page, folder: Path) -> Show:
     def show(name: str) -> None:
         for suffix, size in {"": WIDE, "-phone": PHONE}.items():
             page.set_viewport_size(size)
+            page.get_by_test_id("stMain").evaluate("page => page.scrollTo(0, 0)")
             page.wait_for_timeout(1500)  # until it has settled in its new width
             page.mouse.move(size["width"] // 2, size["height"] // 2)  # what fades is seen
             (folder / f"{name}{suffix}.jpg").write_bytes(small_jpeg(page.screenshot(), SHOWN_PX[suffix]))

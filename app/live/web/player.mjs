@@ -183,11 +183,11 @@ class Player {
     /** What the session is at. */
     #show() {
         const { ui, session } = this;
-        for (const button of [ui.start, ui.sample, ui.open]) button.disabled = session.busy;
+        const isSample = session.source?.kind === "sample"; // for which nobody who wants something else has to wait
+        for (const button of [ui.start, ui.sample, ui.open]) button.disabled = session.busy && !isSample;
         ui.pause.setAttribute("aria-pressed", String(session.paused));
         setText(ui.error, session.error);
         setText(ui.notes, session.notes);
-        const isSample = session.source?.kind === "sample";
         ui.welcome.hidden = session.isShowing && !isSample;
         ui.welcome.classList.toggle("over", session.isShowing);
         ui.sample.hidden = !this.options.sample || isSample;
