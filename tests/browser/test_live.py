@@ -10,6 +10,7 @@ from dashboards import start_dashboard
 from dialled import write_dialled
 from making import ROOT, Project, kill, photo, until
 from player import (
+    WIDE,
     difference,
     frames_come,
     open_picture,
@@ -173,3 +174,16 @@ def test_a_recording_that_is_cut_off_leaves_nothing(live: Page, project: Project
     until(lambda: list(project.paths.inbox.glob(".cut.upload/*.png")) or live.wait_for_timeout(100))
     live.get_by_role("button", name="Cancel").click()
     until(lambda: not list(project.paths.inbox.glob("*cut*")) or live.wait_for_timeout(100))
+
+
+def test_clean_in_the_address_shows_nothing_but_the_picture(page: Page, address: str) -> None:
+    page.add_init_script(COUNT_CAMERAS)
+    page.goto(f"{address}?clean=1&view=single")
+    canvas = page.locator(".screen canvas")
+    until(lambda: canvas.count() and canvas.evaluate("(shown) => shown.width") > 300)
+    box = page.locator(".sharpcam").bounding_box()
+    assert box == {"x": 0, "y": 0, **WIDE}
+    assert page.evaluate("document.elementFromPoint(60, 60).closest('[data-testid=stSidebar]')") is None
+    assert page.locator(".sharpcam").inner_text().strip() == ""
+    expect(page).to_have_url(re.compile("view=single"))
+    assert cameras(page) == ["live"]

@@ -113,6 +113,13 @@ export function build(web) {
     return { root, ...parts };
 }
 
+/** Show the player above all that is on the page, where nothing can cover the picture, and of it the picture alone. */
+export function showAlone(root) {
+    root.classList.add("clean");
+    root.popover = "manual";
+    root.showPopover();
+}
+
 /** Fill a select with [value, text] pairs and keep its choice where it is still there. */
 export function fill(select, choices, chosen) {
     select.replaceChildren(...choices.map(([value, text]) => new Option(text, value)));

@@ -8,7 +8,7 @@ import { Divider } from "./divider.mjs";
 import { Engine } from "./engine.mjs";
 import { askBeforeLeaving } from "./leaving.mjs";
 import { Lens } from "./lens.mjs";
-import { build, setText } from "./markup.mjs";
+import { build, setText, showAlone } from "./markup.mjs";
 import { Mine } from "./mine.mjs";
 import { SettingsPanel } from "./panel.mjs";
 import { Recorder } from "./recorder.mjs";
@@ -17,6 +17,7 @@ import { Session } from "./session.mjs";
 import { DEFAULTS, given } from "./settings.mjs";
 import { openCamera, openFile, openSample } from "./source.mjs";
 import { Students } from "./students.mjs";
+import { showTags } from "./tags.mjs";
 
 /**
  * A player inside `parent`. `report` is told every 2 s at most how it goes.
@@ -212,14 +213,7 @@ class Player {
         this.lens.show();
         ui.figuresButton.setAttribute("aria-pressed", String(settings.figures));
         ui.figures.hidden = !(session.isShowing && settings.figures);
-        ui.rightTag.hidden = !session.isShowing;
-        ui.leftTag.hidden = !(session.isShowing && settings.view !== "single");
-        if (!session.isShowing) return;
-        const [student, compared] = session.models;
-        const { before, after } = this.options.mine ?? {}; // names, once a student was trained on the viewer's camera
-        const isMine = student.name === after && compared?.name === before;
-        ui.leftTag.textContent = `${isMine ? "Before: " : ""}${compared?.title ?? "Bicubic"}`;
-        ui.rightTag.textContent = `${isMine ? "After: " : ""}${student.title}`;
+        showTags(ui, session, this.options.mine);
     }
 
     #showFrame() {
@@ -229,13 +223,6 @@ class Player {
         this.recorder.add();
         this.lens.paint();
     }
-}
-
-/** Above all that is on the page, where nothing of it can cover the picture. */
-function showAlone(root) {
-    root.classList.add("clean");
-    root.popover = "manual";
-    root.showPopover();
 }
 
 /** Addresses of folders as a worker needs them: whole, with a slash at the end. */

@@ -1,0 +1,12 @@
+// What the two pictures are, in their upper corners.
+
+/** @param {object | null} mine {before, after}: names of two students, once one was trained on the viewer's camera */
+export function showTags({ leftTag, rightTag }, { isShowing, models, settings }, mine) {
+    rightTag.hidden = !isShowing;
+    leftTag.hidden = !(isShowing && settings.view !== "single");
+    if (!isShowing) return;
+    const [student, compared] = models;
+    const isMine = Boolean(mine) && student.name === mine.after && (compared?.name ?? "bicubic") === mine.before;
+    leftTag.textContent = `${isMine ? "Before: " : ""}${compared?.title ?? "Bicubic"}`;
+    rightTag.textContent = `${isMine ? "After: " : ""}${student.title}`;
+}
