@@ -26,7 +26,10 @@ ENDS = {"done": "gave the same student", "cancelled": "was stopped", "killed": "
 
 
 def show_mine(mine: Mine | None, models: Collection[Entry], paths: Paths) -> None:
-    """The run, what came of it, or what was decided; nothing where nothing was asked for."""
+    """The run, what came of it, or what was decided; nothing where nothing was asked for.
+
+    Each a fragment: a press in it draws nothing else anew, and ends in a run of the whole page that leaves the camera on.
+    """
     if decided := st.session_state.get(DECIDED):
         show_decided(*decided)
     job = job_of(mine, paths) if mine else None
@@ -36,9 +39,9 @@ def show_mine(mine: Mine | None, models: Collection[Entry], paths: Paths) -> Non
         if not job.over:
             st.fragment(show_run, run_every=TICK_S)(mine, paths)
         elif found := pair(mine, models, paths):
-            show_result(mine, found, models, paths)
+            st.fragment(show_result)(mine, found, models, paths)
         else:
-            show_failure(mine, job, paths)
+            st.fragment(show_failure)(mine, job, paths)
 
 
 def show_run(mine: Mine, paths: Paths) -> None:

@@ -59,8 +59,9 @@ def address(project: Project) -> Iterator[str]:
 
 @pytest.fixture
 def live(page: Page, address: str) -> Page:
-    """The page, its camera not started."""
+    """The page, its camera not started, nor its sample."""
     page.add_init_script(COUNT_CAMERAS)
+    page.emulate_media(reduced_motion="reduce")
     page.goto(address)
     expect(page.get_by_role("button", name="Start the camera")).to_be_visible()
     return page
@@ -90,8 +91,11 @@ def test_the_picture_is_that_of_python(live: Page, project: Project) -> None:
     assert difference(pictures["student.png"], pythons(project.paths.contract, frame)) <= 1
 
 
-def test_the_sample_plays_without_a_camera(live: Page) -> None:
+def test_the_sample_plays_at_once_without_a_camera(live: Page) -> None:
     live.get_by_role("button", name="Play the sample").click()
+    frames_come(live)
+    live.emulate_media(reduced_motion="no-preference")
+    live.reload()
     frames_come(live)
     assert cameras(live) == []
 

@@ -7,6 +7,6 @@ export function showTags({ leftTag, rightTag }, { isShowing, models, settings },
     if (!isShowing) return;
     const [student, compared] = models;
     const isMine = Boolean(mine) && student.name === mine.after && (compared?.name ?? "bicubic") === mine.before;
-    leftTag.textContent = `${isMine ? "Before: " : ""}${compared?.title ?? "Bicubic"}`;
-    rightTag.textContent = `${isMine ? "After: " : ""}${student.title}`;
+    leftTag.textContent = isMine ? "Before" : (compared?.title ?? "Bicubic");
+    rightTag.textContent = isMine ? "After" : student.title;
 }
