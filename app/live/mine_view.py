@@ -28,7 +28,7 @@ ENDS = {"done": "gave the same student", "cancelled": "was stopped", "killed": "
 def show_mine(mine: Mine | None, models: Collection[Entry], paths: Paths) -> None:
     """The run, what came of it, or what was decided; nothing where nothing was asked for.
 
-    Each a fragment: a press in it draws nothing else anew, and ends in a run of the whole page that leaves the camera on.
+    Each a fragment: a press in it ends in a whole run of the page, which leaves the camera on.
     """
     if decided := st.session_state.get(DECIDED):
         show_decided(*decided)
