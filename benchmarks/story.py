@@ -27,7 +27,9 @@ SMALL = {  # the whole way in minutes; what it gives need not be good
     "geometry.height": 512,
     "train.epochs": 2,
     "train.crops_per_epoch": 512,
-    "train.learning_rate": 0.0005,
+    "train.learning_rate": 0.0002,
+    "teacher.chain": "classical",
+    "export.calibration_frames": 4,
     "evaluate.speed_runs": 3,
 }
 WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
