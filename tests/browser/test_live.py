@@ -180,6 +180,7 @@ def test_a_recording_that_is_cut_off_leaves_nothing(live: Page, project: Project
     until(lambda: not list(project.paths.inbox.glob("*cut*")) or live.wait_for_timeout(100))
 
 
+@pytest.mark.slow
 def test_clean_in_the_address_shows_nothing_but_the_picture(page: Page, address: str) -> None:
     page.add_init_script(COUNT_CAMERAS)
     page.goto(f"{address}?clean=1&view=single")

@@ -42,6 +42,7 @@ def opened(open_player: Open, student: Path, offer: dict[str, object]) -> tuple[
     return page, requests
 
 
+@pytest.mark.slow
 def test_two_clips_are_recorded_once_the_cost_is_known_and_agreed_to(open_player: Open, student: Path) -> None:
     page, requests = opened(open_player, student, OFFER)
     start_camera(page)
