@@ -26,7 +26,7 @@ SMALL = {  # the whole way in minutes; what it gives need not be good
     "geometry.width": 640,
     "geometry.height": 512,
     "train.epochs": 2,
-    "train.crops_per_epoch": 512,
+    "train.crops_per_epoch": 160,
     "train.learning_rate": 0.0002,
     "teacher.chain": "classical",
     "export.calibration_frames": 4,
