@@ -19,7 +19,11 @@ TITLES = {  # file in pages/ -> title and icon, in the order of the menu
 }
 
 # Streamlit tints a chosen segment with the colour of its words, which leaves these a contrast of 3.6:1 in dark mode.
-STYLE = """<style>.stButtonGroup button[data-variant="segmented_control"] { color: inherit !important }</style>"""
+# On a phone the toolbar of a table or a plot would lie over the buttons above it, and stay there after a tap.
+STYLE = """<style>
+.stButtonGroup button[data-variant="segmented_control"] { color: inherit !important }
+@media (max-width: 640px) { [data-testid="stElementToolbar"] { display: none !important } }
+</style>"""
 
 # A file of its own: an icon from Streamlit's set would be fetched from a server elsewhere.
 st.set_page_config(page_title="sharpcam", page_icon=str(PAGES.with_name("icon.svg")), layout="wide")

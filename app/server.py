@@ -16,9 +16,11 @@ from streamlit.watcher import polling_path_watcher
 from app.home import before_after
 from app.hosts import OnlyKnownHosts, is_loopback, known_names
 from app.isolation import IsolationHeaders, protection
+from app.left_pages import ignore_left_pages
 from app.live.routes import ROUTES, clean_inbox
 from pipeline.core.paths import Paths
 
+ignore_left_pages()
 # Else a new server's first visitor who comes by a page's own address gets that file alone, without main.py around it.
 PagesManager.uses_pages_directory = False
 # Streamlit looks for a changed config.toml in three places, five times a second: half of what idling takes.

@@ -21,7 +21,6 @@ from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import in_hours
 from pipeline.core.yaml_text import parse_yaml
-from pipeline.forecast import in_a_sentence, known_forecast
 
 State = Literal["fresh", "stale", "never run", "running", "failed", "blocked"]
 Scope = Literal["all", "this", "from"]
@@ -33,7 +32,6 @@ CHANGES = {
 }
 JOBS_READ = 10  # the last runs of the pipeline, in which a stage may have failed
 LAST_LINES = 8
-TEACHER = "teacher"  # the stage that may take days
 
 
 @dataclass(frozen=True)
@@ -95,19 +93,9 @@ def estimate(plan: Iterable[Stage]) -> str:
     return _describe_durations({stage.name: stage.last_s for stage in plan})
 
 
-def cost_of_teacher(plan: Iterable[Stage], paths: Paths) -> str:
-    """The teacher's hours and gigabytes before it starts, or where to find them out; nothing where it would not run."""
-    if TEACHER not in [stage.name for stage in plan]:
-        return ""
-    known = known_forecast(paths, load_params(paths.params))
-    return (
-        in_a_sentence(known) if known else "The page Data estimates the hours and gigabytes that the teacher will take."
-    )
-
-
 def as_last_time(names: Iterable[str], paths: Paths) -> str:
     """The same of the stages with these names, whatever state they are in."""
-    done = _last_done(paths)
+    done = last_done(paths)
     return _describe_durations({name: done[name][1] if name in done else None for name in names})
 
 
@@ -139,7 +127,7 @@ def _read_pipeline(paths: Paths) -> Pipeline:
     recent = list(islice(filter(_runs_stages, newest(paths)), JOBS_READ))
     running = _running(known, recent, paths)
     changed = latest(paths, busy=bool(running))
-    done, reasons = _last_done(paths), _reasons(known, ran, paths)
+    done, reasons = last_done(paths), _reasons(known, ran, paths)
     stages: dict[str, Stage] = {}
     for name in _in_order(known):
         ended, seconds = done.get(name, (0.0, None))
@@ -232,7 +220,7 @@ def _running(known: dict[str, Any], recent: list[Job], paths: Paths) -> dict[str
     return found
 
 
-def _last_done(paths: Paths) -> dict[str, tuple[float, float]]:
+def last_done(paths: Paths) -> dict[str, tuple[float, float]]:
     """When each stage last ended well (seconds since 1970), and how long it took (seconds)."""
     log: Path = paths.logs / "durations.jsonl"
     found: dict[str, tuple[float, float]] = {}

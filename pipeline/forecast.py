@@ -1,10 +1,14 @@
-"""What the teacher stage would cost if it were run now: frames, time and room on disk, before it starts.
+"""What the teacher stage would cost if it were run now: frames, time and room on disk, before it starts; and what each
+further frame and each step of a training take on this machine.
 
 python -m pipeline.forecast
 """
 
+import math
 import statistics
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,10 +26,12 @@ from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
 from pipeline.core.progress import in_gigabytes, in_hours
 
+TRIED_STEPS, TRIED_FRAMES = 4, 2  # the first of each is slower
+
 
 @dataclass(frozen=True)
 class Forecast:
-    """What lies before the"""
+    """What lies before the teacher."""
 
     frames: int  # that it would compute
     total: int
@@ -33,6 +39,23 @@ class Forecast:
     seconds: float
     bytes: int  # of pictures: once in data/teacher, once in DVC's cache
     cache_bytes: int  # at most, of what networks gave
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What one more of each takes on this machine."""
+
+    teacher_s: float  # a frame
+    teacher_bytes: int  # a frame: its picture once in data/teacher, once in DVC's cache
+    step_s: float  # of training
+    validation_s: float  # a frame
+
+    def seconds(self, *, frames: int, validation_frames: int, params: Params) -> tuple[float, float]:
+        """(the teacher's time for so many frames, the time of a whole training that validates on so many)."""
+        train = params.train
+        steps = train.epochs * math.ceil(train.crops_per_epoch / train.batch_size)
+        validation = train.epochs * validation_frames * self.validation_s
+        return frames * self.teacher_s, steps * self.step_s + validation
 
 
 def forecast_file(paths: Paths) -> Path:
@@ -55,6 +78,78 @@ def known_forecast(paths: Paths, params: Params) -> Forecast | None:
         return Forecast(**known["forecast"]) if known["state"] == state(paths, params) else None
     except (SharpcamError, KeyError, TypeError):
         return None
+
+
+def rates_state(params: Params) -> str:
+    """A hash of the parameters that rates depend on."""
+    teacher, geometry, train = params.teacher, params.geometry, params.train
+    known = [teacher.model_dump_json(), geometry.model_dump_json(), train.model, str((train.batch_size, train.crop_px))]
+    return sha256_of_text(" ".join(known))
+
+
+def known_rates(paths: Paths, params: Params) -> Rates | None:
+    """The rates of the last forecast, if they still hold: which frames there are does not matter to them."""
+    try:
+        known = read_json(forecast_file(paths), made_by="forecast")
+        return Rates(**known["rates"]) if known["rates_state"] == rates_state(params) else None
+    except (SharpcamError, KeyError, TypeError):
+        return None
+
+
+def make_rates(paths: Paths, params: Params) -> Rates:
+    """Try the chain on a cut-out of a frame, and the student on noise. Raises SharpcamError where one cannot run."""
+    from pipeline.teacher.estimate import seconds_each
+    from pipeline.teacher.stage import ready_chain
+
+    step_s, validation_s = training_seconds(paths, params)
+    return Rates(
+        teacher_s=seconds_each(_any_frame(params), ready_chain(paths, params)),
+        teacher_bytes=2 * _bytes_each(paths, params),
+        step_s=step_s,
+        validation_s=validation_s,
+    )
+
+
+def training_seconds(paths: Paths, params: Params) -> tuple[float, float]:
+    """(seconds of a step, seconds of a whole validation frame) of the student that params.yaml names."""
+    import torch
+
+    from pipeline.train.start_from import starting_model, starting_weights
+    from training.losses import frequency_l1, l1
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = starting_model(params, starting_weights(paths, params)).to(device)
+    optimizer = torch.optim.Adam(model.parameters())
+    train, scale, (width, height) = params.train, params.geometry.scale, params.geometry.target
+
+    crops = torch.rand(train.batch_size, 3, train.crop_px, train.crop_px, device=device)
+    frame = torch.rand(1, 3, height // scale, width // scale, device=device)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        picture = model(crops)
+        target = torch.rand_like(picture)
+        loss = l1(picture, target) + train.frequency_weight * frequency_l1(picture, target)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        float(loss.detach())  # waits for a GPU
+
+    def validate() -> None:
+        with torch.no_grad():
+            float(model(frame).mean())
+
+    return _quickest(step, TRIED_STEPS), _quickest(validate, TRIED_FRAMES)
+
+
+def _quickest(work: Callable[[], None], times: int) -> float:
+    """Seconds of the quickest of so many."""
+
+    def once() -> float:
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+    return min(once() for _ in range(times))
 
 
 def make_forecast(paths: Paths, params: Params) -> Forecast:
@@ -129,12 +224,15 @@ def in_a_sentence(forecast: Forecast) -> str:
 
 
 def forecast(paths: Paths) -> None:
-    """Make a forecast, keep it and print it."""
+    """Make a forecast, keep it and print it; then the rates, without which the forecast still holds."""
     params = load_params(paths.params)
     at_start = state(paths, params)
     made = make_forecast(paths, params)
-    write_json(forecast_file(paths), {"state": at_start, "forecast": asdict(made)})
+    known = {"state": at_start, "forecast": asdict(made)}
+    write_json(forecast_file(paths), known)
     print(in_a_sentence(made))
+    rates = {"rates_state": rates_state(params), "rates": asdict(make_rates(paths, params))}
+    write_json(forecast_file(paths), known | rates)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ import streamlit as st
 from app.data.clips import check_name
 from app.data.job_view import ask_for, attempt
 from app.data.uploads import receive, remove_recorded
+from app.links import show_link
 from pipeline.core.paths import Paths
 
 UPLOAD, CAMERA = "A video or pictures", "A camera on the server"
@@ -25,7 +26,7 @@ def show_add(paths: Paths) -> None:
         add_upload(clip, options, paths)
     else:
         add_camera(clip, options, paths)
-    st.caption("A camera on your own machine, where this browser runs: the page Live records it.")
+    show_link("live.py", "Record a camera on your own machine, where this browser runs")
 
 
 def add_upload(clip: str, options: list[str], paths: Paths) -> None:

@@ -4,6 +4,7 @@ A deleted clip lies in .cache/trash until the clean-up removes it, so every dele
 """
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,11 @@ class Clip:
         return f"{kind} {file}".strip()
 
     @property
+    def picture(self) -> Path | None:
+        """The frame that stands for it, if it has one."""
+        return middle(self.frames)
+
+    @property
     def size(self) -> str:
         """Width and height of its frames."""
         sides = self.known.get("size")
@@ -65,10 +71,23 @@ class Clip:
 
 
 def all_clips(paths: Paths) -> list[Clip]:
-    """The clips in data/raw, and after them those that wait in the inbox."""
+    """The clips in data/raw and those that wait in the inbox: the user's own first, the newest before the others."""
     out = left_out(paths)
     recorded = [_read(folder, waiting=False, left_out=folder.name in out) for folder in find_clips(paths.raw)]
-    return recorded + [_read(folder, waiting=True, left_out=False) for folder in find_clips(paths.inbox)]
+    waiting = [_read(folder, waiting=True, left_out=False) for folder in find_clips(paths.inbox)]
+    own = [clip for clip in [*recorded, *waiting] if not clip.simulated]
+    return sorted(own, key=lambda clip: -made_ns(clip.folder)) + [clip for clip in recorded if clip.simulated]
+
+
+def middle(frames: Sequence[Path]) -> Path | None:
+    """The frame that stands for a clip."""
+    return frames[len(frames) // 2] if frames else None
+
+
+def made_ns(clip: Path) -> int:
+    """When a clip was recorded (ns since 1970); frames that were put there by hand have no note of that."""
+    note = clip / "clip.json"
+    return (note if note.exists() else clip).stat().st_mtime_ns
 
 
 def _read(folder: Path, *, waiting: bool, left_out: bool) -> Clip:

@@ -21,6 +21,7 @@ from app.data.clips import (
     set_left_out,
 )
 from app.data.job_view import ask_for, attempt
+from app.links import show_link
 from app.text import as_text
 from pipeline.checks import Finding, find, known_measures
 from pipeline.core.clips import find_clips
@@ -43,9 +44,12 @@ def show_clips(paths: Paths) -> None:
     params = readable_params(paths)
     if not clips:
         st.info(
-            "There is no clip yet. Add one under “Add a clip”, or run the stage capture on the page Pipeline: "
-            "without a camera it records the simulated one."
+            "There is no clip yet. Record your own camera, add a film or pictures under “Add a clip”, or run the "
+            "pipeline, which without a camera records the simulated ones."
         )
+        with st.container(horizontal=True):
+            show_link("live.py", "Record your camera")
+            show_link("pipeline.py", "Run the pipeline")
     show_forecast(clips, params, paths)
     if clips:
         show_table(clips, params, paths)
@@ -59,7 +63,8 @@ def readable_params(paths: Paths) -> Params | None:
     try:
         return load_params(paths.params)
     except SharpcamError as error:
-        st.warning(f"{as_text(error)} The page Parameters shows the line.")
+        st.warning(as_text(error))
+        show_link("parameters.py", "Show the line")
         return None
 
 
@@ -70,8 +75,10 @@ def show_forecast(clips: list[Clip], params: Params | None, paths: Paths) -> Non
     if known:
         st.markdown(in_a_sentence(known))
     if waiting:
-        st.markdown(f"**{as_text(', '.join(waiting))}** will be adopted by the next run of the stage capture.")
-    with st.container(horizontal=True):
+        st.markdown(f"**{as_text(', '.join(waiting))}** will be adopted by the next run of the pipeline.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if waiting:
+            show_link("pipeline.py", "Train on them")
         if waiting and st.button("Import now", type="primary"):
             ask_for("repro", ["capture"], paths)
         if not known and st.button("Estimate the teacher's run", disabled=params is None):
@@ -84,13 +91,13 @@ def show_table(clips: list[Clip], params: Params | None, paths: Paths) -> None:
     """One row a clip. Thumbnails that are still being made appear when they are there."""
     part = parts(paths)
     rows = [as_row(clip, part, findings(clip, params, paths)) for clip in clips]
-    firsts = [clip.frames[len(clip.frames) // 2] if clip.frames else None for clip in clips]
+    pictures = [clip.picture for clip in clips]
 
     def draw() -> None:
-        found, waiting = thumbnails.find([frame for frame in firsts if frame], paths)
-        pictures = [{"": as_url(found[frame]) if frame in found else None} for frame in firsts]
+        found, waiting = thumbnails.find([frame for frame in pictures if frame], paths)
+        shown = [{"": as_url(found[frame]) if frame in found else None} for frame in pictures]
         event = st.dataframe(
-            [picture | row for picture, row in zip(pictures, rows, strict=True)],
+            [picture | row for picture, row in zip(shown, rows, strict=True)],
             hide_index=True,
             row_height=64,
             column_config={"": st.column_config.ImageColumn(width="small")},
@@ -107,7 +114,7 @@ def show_table(clips: list[Clip], params: Params | None, paths: Paths) -> None:
             st.rerun()
 
     ticks = count()
-    was_waiting = thumbnails.find([frame for frame in firsts if frame], paths)[1]
+    was_waiting = thumbnails.find([frame for frame in pictures if frame], paths)[1]
     st.fragment(draw, run_every=REFRESH_S if was_waiting else None)()
 
 
@@ -201,7 +208,8 @@ def show_actions(clip: Clip, paths: Paths) -> None:
     if st.session_state.get(ASKED) == clip.folder:
         confirm_delete(clip, paths)
     if clip.simulated:
-        st.caption("Clips of the demo follow capture.demo on the page Parameters; they can be left out, not deleted.")
+        st.caption("Clips of the demo follow capture.demo in the parameters; they can be left out, not deleted.")
+        show_link("parameters.py", "Change the demo")
 
 
 def confirm_delete(clip: Clip, paths: Paths) -> None:
@@ -210,7 +218,7 @@ def confirm_delete(clip: Clip, paths: Paths) -> None:
         st.write(
             f"**{as_text(clip.name)}** with its {len(clip.frames)} frames and its teacher pictures goes to the trash. "
             "You get it back under “Deleted clips” on this page, until a clean-up empties that; after that, "
-            "the commands under a training on the page Runs bring back the data that it was made of."
+            "the commands under a training in Runs bring back the data that it was made of."
         )
         with st.container(horizontal=True):
             sure = st.button("Delete it", type="primary")

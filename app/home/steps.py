@@ -95,8 +95,8 @@ def _first(done: set[str], paths: Paths) -> Next:
         )
         return Next("Try", words, "Try it on your camera", "live.py", demo=demo)
     words = (
-        "**Record your own camera**, so that a student can learn it: half a minute on the page Live is enough to "
-        "begin with. Films and pictures that you have go to the page Data."
+        "**Record your own camera**, so that a student can learn it: half a minute is enough to begin with. On Live, "
+        "*Make it mine* records and trains in one go."
     )
     return Next("Record", words, "Record a clip", "live.py", demo=demo)
 

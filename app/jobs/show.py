@@ -48,8 +48,8 @@ def _show(before: Job, paths: Paths) -> None:
     log = job.tail()
     st.markdown(f"{ICONS[job.state]} **{as_text(job.title)}** · {_standing(job)}")
     if not job.over:
-        _bar(job)
-        _buttons(job)
+        show_bar(job)
+        show_buttons(job)
     show_log(log)
 
 
@@ -63,7 +63,8 @@ def _standing(job: Job) -> str:
     return f"{sentence}, {in_hours(job.seconds)}" if job.started else sentence
 
 
-def _bar(job: Job) -> None:
+def show_bar(job: Job) -> None:
+    """How far the stage at hand is."""
     standing = job.standing
     progress, stage = standing.progress, standing.running
     if progress is None:
@@ -75,7 +76,7 @@ def _bar(job: Job) -> None:
     st.progress(min(1.0, progress.share), text=f"{as_text(what)}: {progress.share:.0%}{left}")
 
 
-def _buttons(job: Job) -> None:
+def show_buttons(job: Job) -> None:
     """Gently first; at once only after that."""
     if not job.stop_asked:
         gently = "It finishes its frame or epoch, keeps what is done, and ends its MLflow run as KILLED."

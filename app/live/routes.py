@@ -13,9 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from app.data import thumbnails
+from app.data.clips import middle
 from app.live.access import LASTS_S, UPLOAD_LASTS_S, holder
 from app.live.inbox import Inbox, RefusedError
 from app.live.shelves import file_routes, refusal
+from pipeline.core.clips import find_frames
 from pipeline.core.command import DISK_ERRORS
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
@@ -67,7 +70,15 @@ async def put(request: Request, session: str) -> dict[str, Any]:
 
 
 async def end(request: Request, session: str) -> dict[str, Any]:
-    return {"clip": await run_in_threadpool(INBOX.end, session, request.path_params["id"])}
+    clip = await run_in_threadpool(INBOX.end, session, request.path_params["id"])
+    await run_in_threadpool(make_thumbnail, clip)
+    return {"clip": clip}
+
+
+def make_thumbnail(clip: str) -> None:
+    """Have the picture that stands for a new clip made, so that the page Data shows it at once."""
+    if frame := middle(find_frames(PATHS.inbox / clip)):
+        thumbnails.find([frame], PATHS)
 
 
 async def abort(request: Request, session: str) -> dict[str, Any]:

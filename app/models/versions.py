@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.cameras import camera_columns
+from app.links import show_link
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline import promote
@@ -38,7 +39,8 @@ def show_registered(paths: Paths) -> None:
             show_versions(known)
         return
     if not versions:
-        st.info('No student is registered yet. "make repro", or the page Pipeline, trains one and registers it.')
+        st.info("No student is registered yet. A run of the pipeline trains one and registers it.")
+        show_link("pipeline.py", "Run the pipeline")
         return
     show_champion(versions, paths)
     show_versions(versions)
@@ -56,6 +58,8 @@ def show_what_was_done() -> None:
     for kind in ("success", "error"):
         if said := st.session_state.pop(f"promote_{kind}", None):
             getattr(st, kind)(said)
+            if kind == "success":
+                show_link("live.py", "Look at your camera through it")
 
 
 def act(work: Callable[[], str]) -> None:

@@ -9,6 +9,7 @@ from app.compare import show_slider
 from app.enhance.calls import COMMAND, GIVEN, Call, arguments, as_zip, calls, camera_of, read_table, receive
 from app.jobs import start
 from app.jobs.show import show_job
+from app.links import show_link
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
@@ -64,7 +65,8 @@ def show_form(paths: Paths) -> None:
         return
     models = {model.name: model.title for model in found}
     if not models:
-        st.info('There is no student yet. "make repro", or the page Pipeline, trains one.')
+        st.info("There is no student yet. A run of the pipeline trains one.")
+        show_link("pipeline.py", "Run the pipeline")
         return
     limit = int(st.get_option("server.maxUploadSize"))
     files = st.file_uploader(

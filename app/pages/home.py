@@ -1,20 +1,20 @@
 """Page: what the student makes of a frame, the way to one's own student, and the one next thing to do."""
 
 from concurrent.futures import Future, wait
-from contextlib import suppress
 from typing import Any
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from app.compare import show_slider
+from app.cost_view import show_cost
 from app.evaluation import read_evaluation
 from app.home.before_after import Pair
 from app.home.before_after import begin as make_pair
 from app.home.steps import STEPS, Next, next_thing, steps_done
 from app.jobs import start, unfinished
 from app.jobs.show import show_job, show_log
-from app.stages import Pipeline, cost_of_teacher, read_pipeline
+from app.links import show_link
+from app.stages import Pipeline, read_pipeline
 from app.text import as_text
 from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.errors import SharpcamError
@@ -73,19 +73,19 @@ def show_state(active: list[int], paths: Paths) -> None:
         pipeline = read_pipeline(paths)
     except SharpcamError as error:
         st.error(f"{as_text(error)} Until then nothing can be run.")
-        show_link("parameters.py", "Fix it on the page Parameters")
+        show_link("parameters.py", "Fix it")
         return
     if not unfinished(paths, lane="pipeline"):
         try:
             done = steps_done(pipeline, paths)
             step = next_thing(pipeline, done, paths)
             show_steps(done, step.step)
-            show_next(step, cost_of_teacher(pipeline.plan("all", "", force=False), paths), paths)
+            show_next(step, pipeline, paths)
         except SharpcamError as error:  # the registry does not answer
             st.warning(as_text(error))
     st.subheader("Status")
     show_figures(pipeline, paths)
-    doctor = "Looks at what is installed, and names a fix for what is missing. The answer stays on the page Pipeline."
+    doctor = "Looks at what is installed, and names a fix for what is missing. The answer stays in the history of jobs."
     if st.button("Check this machine", icon=":material/stethoscope:", help=doctor, key="doctor"):
         begin("doctor", paths)
 
@@ -98,7 +98,7 @@ def show_steps(done: set[str], step: str) -> None:
             st.markdown(f"{icon} **{name}**" if name == step else f"{icon} {name}", width="content")
 
 
-def show_next(step: Next, cost: str, paths: Paths) -> None:
+def show_next(step: Next, pipeline: Pipeline, paths: Paths) -> None:
     """The one next thing, with its button, and what the teacher in it will take."""
     with st.container(border=True, key="next"):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -111,8 +111,10 @@ def show_next(step: Next, cost: str, paths: Paths) -> None:
             if step.demo and st.button("Begin with the demo", help=DEMO, type="tertiary", key="demo-button"):
                 begin("repro", paths)
         show_log(step.lines)
-        if cost and not step.page:
-            st.caption(cost)
+        if not step.page:
+            show_cost(pipeline.plan("all", "", force=False), paths)
+        if step.step == "Record":
+            show_link("data.py", "Add a film or pictures that you have")
 
 
 def begin(command: str, paths: Paths) -> None:
@@ -123,12 +125,6 @@ def begin(command: str, paths: Paths) -> None:
         st.error(f"The job could not be started: {as_text(error)}")
         return
     st.rerun()
-
-
-def show_link(page: str, label: str) -> None:
-    """A link to another page, where the dashboard has it."""
-    with suppress(StreamlitAPIException):
-        st.page_link(f"pages/{page}", label=label, icon=":material/arrow_forward:")
 
 
 def show_figures(pipeline: Pipeline, paths: Paths) -> None:

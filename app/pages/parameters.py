@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app.last_run import differences, downstream
+from app.links import show_link
 from app.parameters.fields import Field, fields, section_comments
 from app.parameters.file import ChangedMeanwhileError, as_yaml, problems, read_text, save, with_values
 from app.parameters.form import show_sections
@@ -187,6 +188,8 @@ def show_stale(content: dict[str, Any], draft: dict[str, Any], paths: Paths) -> 
         for each in found
     ]
     st.dataframe(rows, hide_index=True, height="content")
+    if not draft:
+        show_link("pipeline.py", "Run what is stale")
 
 
 show_page(Paths())

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from app.cost_view import show_cost
 from app.graph import as_html
 from app.jobs import jobs, start, unfinished
 from app.jobs.show import show_history, show_job, show_log
-from app.stages import Pipeline, Scope, Stage, arguments, cost_of_teacher, dry_arguments, estimate, read_pipeline
+from app.links import show_link
+from app.stages import Pipeline, Scope, Stage, arguments, dry_arguments, estimate, read_pipeline
 from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
@@ -65,8 +67,7 @@ def show_controls(pipeline: Pipeline, paths: Paths) -> None:
         force = st.toggle("Force", key="force", help="Run also what is fresh.")
     plan = pipeline.plan(scope, name, force=force)
     st.markdown(describe_plan(plan, pipeline, scope, name))
-    if cost := cost_of_teacher(plan, paths):
-        st.caption(cost)
+    show_cost(plan, paths)
     queued = bool(unfinished(paths, lane="pipeline"))
     with st.container(horizontal=True):
         label = "Queue" if queued else "Run"
@@ -74,6 +75,9 @@ def show_controls(pipeline: Pipeline, paths: Paths) -> None:
         dry = st.button(
             "Dry run", icon=":material/visibility:", key="dry", help="DVC lists the commands, and runs none."
         )
+        if not plan:
+            show_link("live.py", "Look at your camera through it")
+            show_link("models.py", "Compare and promote")
     if pressed or dry:
         try:
             words = dry_arguments(plan) if dry else arguments(scope, name, force=force)

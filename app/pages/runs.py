@@ -9,6 +9,7 @@ import streamlit as st
 from app import lineage
 from app.cameras import camera_columns
 from app.data.versions import current
+from app.links import show_link
 from app.runs.curves_view import bicubic, show_curves
 from app.runs.naming import label, started
 from app.runs.pictures_view import show_pictures
@@ -81,7 +82,8 @@ def show_runs(paths: Paths) -> None:
     """Table, choice and comparison; where there is nothing yet, what to do."""
     runs = read_runs(paths)
     if not runs:
-        st.info('No training was tracked yet. Run the pipeline ("make repro", or the page Pipeline), then come back.')
+        st.info("No training was tracked yet. A run of the pipeline is one.")
+        show_link("pipeline.py", "Run the pipeline")
         return
     found = show_table(runs)
     chosen = choose(runs, found)

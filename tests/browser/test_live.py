@@ -10,6 +10,7 @@ from dashboards import start_dashboard
 from dialled import write_dialled
 from making import ROOT, Project, kill, photo, until
 from player import (
+    WIDE,
     difference,
     frames_come,
     open_picture,
@@ -58,8 +59,9 @@ def address(project: Project) -> Iterator[str]:
 
 @pytest.fixture
 def live(page: Page, address: str) -> Page:
-    """The page, its camera not started."""
+    """The page, its camera not started, nor its sample."""
     page.add_init_script(COUNT_CAMERAS)
+    page.emulate_media(reduced_motion="reduce")
     page.goto(address)
     expect(page.get_by_role("button", name="Start the camera")).to_be_visible()
     return page
@@ -89,8 +91,11 @@ def test_the_picture_is_that_of_python(live: Page, project: Project) -> None:
     assert difference(pictures["student.png"], pythons(project.paths.contract, frame)) <= 1
 
 
-def test_the_sample_plays_without_a_camera(live: Page) -> None:
+def test_the_sample_plays_at_once_without_a_camera(live: Page) -> None:
     live.get_by_role("button", name="Play the sample").click()
+    frames_come(live)
+    live.emulate_media(reduced_motion="no-preference")
+    live.reload()
     frames_come(live)
     assert cameras(live) == []
 
@@ -147,12 +152,12 @@ def test_a_refresh_lets_the_camera_go_and_keeps_the_choice(live: Page) -> None:
 
 
 def ask_for_recording(live: Page, *, name: str, frames: int) -> None:
-    live.get_by_text("Record this camera for training").click()
+    live.get_by_text("Record a clip of this camera").click()
     live.get_by_label("Name").fill(name)
     live.get_by_label("Frames", exact=True).fill(str(frames))
     live.get_by_label("A second", exact=True).fill("10")
-    live.get_by_label("I agree").check()
-    live.locator("form").get_by_role("button", name="Record").click()
+    live.locator(".training").get_by_label("I agree").check()
+    live.locator(".training form").get_by_role("button", name="Record the clip").click()
 
 
 def test_what_the_browser_records_is_adopted_for_training(live: Page, project: Project) -> None:
@@ -163,7 +168,7 @@ def test_what_the_browser_records_is_adopted_for_training(live: Page, project: P
     frames = [read_frame(path) for path in find_frames(project.paths.raw / "desk")]
     assert [frame.shape for frame in frames] == [(480, 640, 3)] * 3
     expect(live.get_by_text("3 frames are stored as desk")).to_be_visible()
-    live.locator("form").get_by_role("button", name="Record").click()
+    live.locator(".training form").get_by_role("button", name="Record the clip").click()
     expect(live.get_by_text('There is a clip "desk" already')).to_be_visible()
 
 
@@ -173,3 +178,17 @@ def test_a_recording_that_is_cut_off_leaves_nothing(live: Page, project: Project
     until(lambda: list(project.paths.inbox.glob(".cut.upload/*.png")) or live.wait_for_timeout(100))
     live.get_by_role("button", name="Cancel").click()
     until(lambda: not list(project.paths.inbox.glob("*cut*")) or live.wait_for_timeout(100))
+
+
+@pytest.mark.slow
+def test_clean_in_the_address_shows_nothing_but_the_picture(page: Page, address: str) -> None:
+    page.add_init_script(COUNT_CAMERAS)
+    page.goto(f"{address}?clean=1&view=single")
+    canvas = page.locator(".screen canvas")
+    until(lambda: canvas.count() and canvas.evaluate("(shown) => shown.width") > 300)
+    box = page.locator(".sharpcam").bounding_box()
+    assert box == {"x": 0, "y": 0, **WIDE}
+    assert page.evaluate("document.elementFromPoint(60, 60).closest('[data-testid=stSidebar]')") is None
+    assert page.locator(".sharpcam").inner_text().strip() == ""
+    expect(page).to_have_url(re.compile("view=single"))
+    assert cameras(page) == ["live"]

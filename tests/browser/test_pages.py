@@ -1,11 +1,13 @@
 """In a real Chromium: every page asks nobody but its own server, and fits a narrow screen."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
 from axe import serious
 from making import ROOT
 from playwright.sync_api import expect
+from small_pipeline import give_pipeline
 
 from benchmarks.player_site import served
 
@@ -42,6 +44,7 @@ def test_every_page_stays_at_home_and_fits_a_narrow_screen(trained, dashboard, p
         page.goto(f"{address}/{'' if name == 'home' else name}")
         expect(page.get_by_role("heading", level=1)).to_have_text("sharpcam" if name == "home" else name.capitalize())
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        assert not re.search("the page [A-Z]", page.inner_text("body")), "a step ends with a link to the next one"
     assert asked - {None} == {"localhost"}  # data: and blob: addresses have no host
     assert forbidden == []
 
@@ -56,6 +59,17 @@ def test_a_page_of_a_stranger_can_neither_frame_the_dashboard_nor_open_a_session
         assert page.evaluate(SESSION, stream) == "refused"
         page.goto(address)
         assert page.evaluate(SESSION, stream) == "open"
+
+
+@pytest.mark.slow
+def test_a_page_that_is_switched_to_comes_while_the_one_before_still_asks(trained, dashboard, page):
+    page.goto(f"{dashboard(give_pipeline(trained))}/pipeline")  # whose fragments run every second or two
+    for turn in range(12):
+        expect(page.locator("[data-stage]").first).to_be_visible()
+        page.wait_for_timeout(150 * turn)
+        for name in ("Home", "Pipeline"):
+            page.get_by_role("link", name=name, exact=True).click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("sharpcam" if name == "Home" else name)
 
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])

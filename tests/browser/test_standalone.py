@@ -29,8 +29,9 @@ def test_it_runs_with_the_headers_and_without(
     site: Path, project: Project, page: Page, headers: dict[str, str]
 ) -> None:
     with served(site.parent, headers=headers) as address:
-        page.goto(f"{address}/{site.name}/")  # many hosts give a folder below their root
+        page.goto(f"{address}/{site.name}/?view=side")  # many hosts give a folder below their root
         assert page.evaluate("crossOriginIsolated") == bool(headers)
+        expect(page.get_by_label("View")).to_have_value("side")
         page.get_by_text("Advanced").click()
         page.get_by_label("Input size").select_option("1")
         if not headers:

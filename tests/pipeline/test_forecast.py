@@ -2,11 +2,13 @@
 
 import shutil
 
+import pytest
 from making import json_lines, make_clip, photo
 
 from benchmarks.random_weights import write_random_restorer
 from pipeline.capture.stage import adopt
-from pipeline.forecast import forecast, in_a_sentence, known_forecast
+from pipeline.core.errors import SharpcamError
+from pipeline.forecast import Rates, forecast, in_a_sentence, known_forecast, known_rates
 from pipeline.teacher.stage import teacher
 
 
@@ -86,3 +88,25 @@ def test_a_chain_that_cannot_run_is_one_sentence_in_the_shell(recorded):
     assert answer.returncode == 1
     assert 'has a step "magic"' in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_rates_are_known_where_all_is_done_and_hold_for_other_frames_and_epochs(recorded):
+    made(recorded)
+    rates = known_rates(recorded.paths, recorded.params)
+    assert min(rates.teacher_s, rates.teacher_bytes, rates.step_s, rates.validation_s) > 0
+    make_clip(recorded.paths, "desk", [photo(60, 80)])
+    assert known_rates(recorded.paths, recorded.change(train={"epochs": 9})) == rates
+    assert known_rates(recorded.paths, recorded.change(train={"crop_px": 32})) is None
+
+
+def test_time_grows_with_frames_epochs_and_crops(project):
+    rates = Rates(teacher_s=2, teacher_bytes=9, step_s=0.5, validation_s=0.25)
+    params = project.change(train={"epochs": 3, "crops_per_epoch": 65, "batch_size": 8})
+    assert rates.seconds(frames=80, validation_frames=8, params=params) == (160, 3 * 9 * 0.5 + 3 * 8 * 0.25)
+
+
+def test_without_the_weights_that_a_training_starts_from_the_teachers_forecast_holds(recorded):
+    recorded.change(train={"start_from": "bundled"})
+    with pytest.raises(SharpcamError, match=r"train.start_from is bundled"):
+        forecast(recorded.paths)
+    assert known_forecast(recorded.paths, recorded.params) is not None

@@ -1,13 +1,16 @@
 // The form that records the camera for training: asked for, agreed to, counted while it goes on.
 
-import { UserError, sentence } from "./messages.mjs";
-import { grabPng } from "./recorder.mjs";
-import { Inbox, record, refusal } from "./training.mjs";
+import { consent, recordClip } from "./camera_clip.mjs";
+import { sentence } from "./messages.mjs";
+import { refusal } from "./training.mjs";
 
 export class ClipUpload {
-    /** @param {AbortSignal} signal ends the listening, and a recording that goes on */
-    constructor(ui, session, signal) {
-        Object.assign(this, { ui, session, recording: null });
+    /**
+     * @param {(clip: string) => void} stored is told of each clip that the server has
+     * @param {AbortSignal} signal ends the listening, and a recording that goes on
+     */
+    constructor(ui, session, stored, signal) {
+        Object.assign(this, { ui, session, stored, recording: null });
         ui.trainingForm.addEventListener("submit", (event) => this.#submit(event), { signal });
         ui.clipFrames.addEventListener("input", () => this.#showConsent(), { signal });
         ui.clipName.addEventListener("input", () => this.#showConsent(), { signal });
@@ -37,28 +40,16 @@ export class ClipUpload {
         this.recording = new AbortController();
         this.#showRecording(true);
         try {
-            const { clip } = await record(this.#camera(), wish, new Inbox(this.capture), {
-                progress: (step) => this.#showProgress(step),
-                wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-                now: () => performance.now(),
-                signal: this.recording.signal,
-            });
-            ui.trainingNote.textContent = `${wish.frames} frames are stored as ${clip ?? wish.name}. The Data page shows them.`;
+            const progress = (step) => this.#showProgress(step);
+            const clip = await recordClip(session, wish, this.capture, { progress, signal: this.recording.signal });
+            ui.trainingNote.textContent = `${wish.frames} frames are stored as ${clip}.`;
+            this.stored(clip);
         } catch (error) {
             ui.trainingNote.textContent = sentence(error);
         } finally {
             this.recording = null;
             this.#showRecording(false);
         }
-    }
-
-    #camera() {
-        const { session } = this;
-        const shoot = async () => {
-            if (!session.source) throw new UserError("The camera was stopped; nothing was kept.");
-            return grabPng(session.source);
-        };
-        return { shoot, rests: () => Boolean(session.source) && !session.flows };
     }
 
     #wish() {
@@ -87,9 +78,7 @@ export class ClipUpload {
 
     #showConsent() {
         const { name, frames } = this.#wish();
-        const text =
-            `I agree that ${frames || 0} frames of this camera are sent to the server of this page and stored there as pictures, ` +
-            `without sound, in data/inbox/${name || "…"}. Whoever runs that server can see them and train with them.`;
+        const text = consent(frames, [name]);
         if (text === this.ui.consentText.textContent) return;
         this.ui.consentText.textContent = text;
         this.ui.consent.checked = false; // that was given to another sentence

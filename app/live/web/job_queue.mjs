@@ -9,7 +9,8 @@ export class JobQueue {
         Object.assign(this, { busy, failed, work: Promise.resolve(), until: new AbortController() });
     }
 
-    /** One thing at a time, in the order that it was asked for. `job` is given a signal: aborted once it is dropped. */
+    /** One thing at a time, in the order that it was asked for. `job` is given a signal: aborted once it is dropped. Resolves
+     * when it is over, whatever became of it. */
     add(job) {
         const { signal } = this.until;
         this.work = this.work.then(async () => {
@@ -23,6 +24,7 @@ export class JobQueue {
                 this.busy(false);
             }
         });
+        return this.work;
     }
 
     /** Drop the job that runs and those that wait. */

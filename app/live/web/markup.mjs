@@ -11,7 +11,7 @@ const MARKUP = `
   <div class="figures" data-name="figures" hidden></div>
   <div class="countdown" data-name="countdown" aria-live="assertive"></div>
   <div class="welcome" data-name="welcome">
-    <p>The student runs in this browser. No frame leaves this machine.</p>
+    <p data-name="promise">The student runs in this browser. No frame leaves this machine.</p>
     <button class="main" data-name="start">Start the camera</button>
     <div class="others">
       <button data-name="sample">Play the sample</button>
@@ -19,18 +19,27 @@ const MARKUP = `
       <input type="file" data-name="file" accept="image/*,video/*" aria-label="A photograph or video" hidden>
     </div>
   </div>
-</div></div>
-<p class="error" role="alert" data-name="error"></p>
-<p class="notes" role="status" data-name="notes"></p>
-<div class="bar" role="toolbar" aria-label="Picture" data-name="bar" hidden>
-  <button data-name="stop">Stop</button>
-  <button data-name="pause" aria-pressed="false">Pause</button>
-  <button data-name="snapshot">Snapshot</button>
-  <button data-name="film" aria-pressed="false">Record</button>
-  <button data-name="lensButton" aria-pressed="false">Lens</button>
-  <button data-name="figuresButton" aria-pressed="true">Figures</button>
-  <button data-name="fullscreen">Fullscreen</button>
+  <div class="words">
+    <p class="error" role="alert" data-name="error"></p>
+    <p class="notes" role="status" data-name="notes"></p>
+    <div class="taking" data-name="taking" hidden>
+      <span role="status" data-name="takingNote"></span>
+      <progress data-name="taken" value="0" aria-label="Frames of your camera"></progress>
+      <button type="button" data-name="takingCancel">Cancel</button>
+    </div>
+  </div>
 </div>
+<div class="bar" role="toolbar" aria-label="Picture" data-name="bar" hidden>
+  <button class="main" data-name="mineButton" hidden>Make it mine</button>
+  <button data-name="stop">Stop</button>
+  <button data-name="pause" aria-pressed="false" title="Space" aria-keyshortcuts="Space">Pause</button>
+  <button data-name="snapshot" title="S" aria-keyshortcuts="s">Snapshot</button>
+  <button data-name="film" aria-pressed="false" title="What you see, as a video for yourself: V"
+          aria-keyshortcuts="v"><span data-name="filmWords">Film</span> <span data-name="filmed" aria-hidden="true"></span></button>
+  <button data-name="lensButton" aria-pressed="false" title="L" aria-keyshortcuts="l">Lens</button>
+  <button data-name="figuresButton" aria-pressed="true" title="I" aria-keyshortcuts="i">Figures</button>
+  <button data-name="fullscreen" title="F" aria-keyshortcuts="f">Fullscreen</button>
+</div></div>
 <div class="dials" role="group" aria-label="Enhancement" data-name="dials" hidden></div>
 <div class="kept" data-name="kept"></div>
 <div class="settings">
@@ -67,18 +76,30 @@ const MARKUP = `
   </div>
 </details>
 <details class="training" data-name="training" hidden>
-  <summary>Record this camera for training</summary>
+  <summary>Record a clip of this camera for training</summary>
   <form data-name="trainingForm">
     <label>Name <input data-name="clipName" required maxlength="64" autocomplete="off"></label>
     <label>Frames <input data-name="clipFrames" type="number" required min="1" value="60"></label>
     <label>A second <input data-name="clipPace" type="number" required min="0.1" step="any" value="2"></label>
     <label class="consent"><input data-name="consent" type="checkbox" required> <span data-name="consentText"></span></label>
-    <button class="main" data-name="record">Record</button>
+    <button class="main" data-name="record">Record the clip</button>
     <button type="button" data-name="cancel" hidden>Cancel</button>
     <progress data-name="progress" value="0" aria-label="Frames recorded" hidden></progress>
     <p role="status" data-name="trainingNote"></p>
   </form>
-</details>`;
+</details>
+<dialog class="mine" data-name="mine" aria-label="Make it mine">
+  <form data-name="mineForm">
+    <p class="lead">Make it mine: a student for your own camera</p>
+    <p data-name="mineWords"></p>
+    <p data-name="mineCost" role="status"></p>
+    <label class="consent"><input data-name="mineConsent" type="checkbox" required> <span data-name="mineConsentText"></span></label>
+    <div class="others">
+      <button class="main" data-name="mineBegin">Record and train</button>
+      <button type="button" data-name="mineLater">Not now</button>
+    </div>
+  </form>
+</dialog>`;
 
 /** The player's root element with its parts by name. */
 export function build(web) {
@@ -90,6 +111,13 @@ export function build(web) {
     root.prepend(style);
     const parts = Object.fromEntries([...root.querySelectorAll("[data-name]")].map((part) => [part.dataset.name, part]));
     return { root, ...parts };
+}
+
+/** Show the player above all that is on the page, where nothing can cover the picture, and of it the picture alone. */
+export function showAlone(root) {
+    root.classList.add("clean");
+    root.popover = "manual";
+    root.showPopover();
 }
 
 /** Fill a select with [value, text] pairs and keep its choice where it is still there. */

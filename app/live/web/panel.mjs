@@ -1,7 +1,7 @@
 // The settings below the picture: presets and selects offer what there is, and tell what the viewer chose.
 
 import { fill } from "./markup.mjs";
-import { PRESETS, presetOf } from "./settings.mjs";
+import { DEFAULTS, PRESETS, presetOf } from "./settings.mjs";
 import { cameras } from "./source.mjs";
 
 const FIXED = ["view", "camera", "resolution", "mirror", "engine", "inputSize", "targetFps"]; // their choices are known
@@ -35,7 +35,10 @@ export class SettingsPanel {
         const others = models.filter(([name]) => name !== settings.model);
         fill(ui.compareWith, [["bicubic", "Bicubic"], ...others], settings.compareWith);
         settings.compareWith = ui.compareWith.value;
-        for (const name of FIXED) ui[name].value = String(settings[name]);
+        for (const name of FIXED) {
+            if (name !== "camera" && !offers(ui[name], settings[name])) settings[name] = DEFAULTS[name]; // an address may say anything
+            ui[name].value = String(settings[name]);
+        }
         const preset = presetOf(settings);
         for (const button of this.presets) button.setAttribute("aria-pressed", String(button.value === preset));
     }
@@ -45,4 +48,8 @@ export class SettingsPanel {
         const known = (await cameras()).map(({ deviceId, label }) => [deviceId, label]);
         fill(this.ui.camera, [...FACING, ...known], this.settings.camera);
     }
+}
+
+function offers(select, value) {
+    return [...select.options].some((option) => option.value === String(value));
 }

@@ -2,12 +2,14 @@
 
 import { ClipUpload } from "./clip_upload.mjs";
 import { withFiles } from "./contract.mjs";
+import { Controls } from "./controls.mjs";
 import { DialPanel } from "./dial_panel.mjs";
 import { Divider } from "./divider.mjs";
 import { Engine } from "./engine.mjs";
+import { askBeforeLeaving } from "./leaving.mjs";
 import { Lens } from "./lens.mjs";
-import { build, setText } from "./markup.mjs";
-import { percent } from "./messages.mjs";
+import { build, setText, showAlone } from "./markup.mjs";
+import { Mine } from "./mine.mjs";
 import { SettingsPanel } from "./panel.mjs";
 import { Recorder } from "./recorder.mjs";
 import { Reporter } from "./reporter.mjs";
@@ -15,36 +17,40 @@ import { Session } from "./session.mjs";
 import { DEFAULTS, given } from "./settings.mjs";
 import { openCamera, openFile, openSample } from "./source.mjs";
 import { Students } from "./students.mjs";
+import { showTags } from "./tags.mjs";
 import { requireAdapter } from "./webgpu_adapter.mjs";
 
 /**
  * A player inside `parent`. `report` is told every 2 s at most how it goes.
  *
  * @param {HTMLElement} parent
- * @param {object} options {models, base: {ort, engine, web}, sample, capture, settings}: see app/live
+ * @param {object} options {models, base: {ort, engine, web}, sample, capture, mine, settings}: see app/live
  * @param {(state: object) => void} report
+ * @param {(wish: object) => void} ask is told what the server has to do: {costs: true}, or {clips, mine, before}
  */
-export function mount(parent, options, report = () => {}) {
-    return new Player(parent, options, report);
+export function mount(parent, options, report = () => {}, ask = () => {}) {
+    return new Player(parent, options, report, ask);
 }
 
 class Player {
-    constructor(parent, options, report) {
-        this.options = { models: [], sample: null, capture: null, ...options };
+    constructor(parent, options, report, ask) {
+        this.options = { models: [], sample: null, capture: null, mine: null, ...options };
         this.base = absolute(options.base);
         this.settings = { ...DEFAULTS, model: this.options.models[0]?.name, ...given(options.settings) };
         this.chosen = {}; // by the viewer
         this.ui = build(this.base.web);
         this.gone = new AbortController();
         parent.append(this.ui.root);
+        if (this.settings.clean) showAlone(this.ui.root);
         this.students = new Students(this.settings);
         this.session = this.#newSession();
-        this.#addParts(this.gone.signal);
+        this.#addParts(this.gone.signal, ask);
         this.#listen();
         this.#showOptions();
         this.#preferLight();
         const { session, chosen, gone } = this;
         this.reporter = new Reporter(this.ui, { session, chosen, report, signal: gone.signal });
+        this.#begin();
     }
 
     /** Take what changed; the viewer's own choices stay, and so does the camera. */
@@ -93,14 +99,27 @@ class Player {
         });
     }
 
-    #addParts(signal) {
-        const { ui, session } = this;
+    /** A picture at once: the camera where nothing else is shown, else the sample, unless the viewer wants little to move. */
+    #begin() {
+        const { session, settings, options } = this;
+        const mayMove = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+        if (settings.clean) session.play(session.openCamera);
+        else if (options.sample && options.models.length > 0 && mayMove) session.play(() => openSample(options.sample));
+    }
+
+    #addParts(signal, ask) {
+        const { ui, session, settings } = this;
         this.panel = new SettingsPanel(ui, this.settings, (changes) => this.#chooseByHand(changes), signal);
         this.dialPanel = new DialPanel(ui.dials, (changes) => this.#turnByHand(changes), signal);
         this.divider = new Divider(ui, session, signal);
         this.lens = new Lens(ui, session, signal);
         this.recorder = new Recorder(ui, session, signal);
-        this.clipUpload = new ClipUpload(ui, session, signal);
+        this.controls = new Controls(ui, signal);
+        this.clipUpload = new ClipUpload(ui, session, (clip) => ask({ clips: [clip], mine: false }), signal);
+        const costs = () => ask({ costs: true });
+        const recorded = (clips) => ask({ clips, mine: true, before: settings.model });
+        this.mine = new Mine(ui, session, { costs, recorded }, signal);
+        askBeforeLeaving(() => this.#loss, signal);
     }
 
     #listen() {
@@ -117,6 +136,12 @@ class Player {
         on(ui.fullscreen, "click", () => this.#fullscreen());
         on(document, "visibilitychange", () => session.flow());
         on(window, "pagehide", () => session.stop());
+    }
+
+    /** What would be lost if the viewer left now. */
+    get #loss() {
+        if (this.recorder.isFilming) return "Your film is not finished and would be lost.";
+        return this.mine.recording || this.clipUpload.recording ? "The recording is not finished and would be lost." : "";
     }
 
     #openChosenFile() {
@@ -172,6 +197,7 @@ class Player {
         this.students.offered = options.models;
         this.panel.show(options.models);
         this.clipUpload.show(options.capture);
+        this.mine.show(options.mine, options.capture);
         ui.sample.hidden = !options.sample;
         ui.fullscreen.hidden = !document.fullscreenEnabled;
         this.#showView();
@@ -180,11 +206,14 @@ class Player {
     /** What the session is at. */
     #show() {
         const { ui, session } = this;
-        for (const button of [ui.start, ui.sample, ui.open]) button.disabled = session.busy;
+        const isSample = session.source?.kind === "sample"; // for which nobody who wants something else has to wait
+        for (const button of [ui.start, ui.sample, ui.open]) button.disabled = session.busy && !isSample;
         ui.pause.setAttribute("aria-pressed", String(session.paused));
         setText(ui.error, session.error);
         setText(ui.notes, session.notes);
-        ui.welcome.hidden = session.isShowing;
+        ui.welcome.hidden = session.isShowing && !isSample;
+        ui.welcome.classList.toggle("over", session.isShowing);
+        ui.sample.hidden = !this.options.sample || isSample;
         ui.bar.hidden = !session.isShowing;
         if (!session.source) this.recorder.end();
         this.#showScreen();
@@ -206,12 +235,7 @@ class Player {
         this.lens.show();
         ui.figuresButton.setAttribute("aria-pressed", String(settings.figures));
         ui.figures.hidden = !(session.isShowing && settings.figures);
-        ui.rightTag.hidden = !session.isShowing;
-        ui.leftTag.hidden = !(session.isShowing && settings.view !== "single");
-        if (!session.isShowing) return;
-        ui.leftTag.textContent = session.models[1]?.title ?? "Bicubic";
-        const share = session.pace?.step.share ?? 1;
-        ui.rightTag.textContent = session.models[0].title + (share < 1 ? `, reading ${percent(share)}` : "");
+        showTags(ui, session, this.options.mine);
     }
 
     #showFrame() {

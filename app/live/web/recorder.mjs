@@ -1,11 +1,13 @@
 // What the viewer takes home: pictures and a film, both made in the browser.
 
-import { offer } from "./markup.mjs";
+import { offer, setText } from "./markup.mjs";
 import { NO_PICTURE, UserError, sentence } from "./messages.mjs";
+import { withDuration } from "./webm.mjs";
 
 const TYPES = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
 const BITS_PER_SECOND = 12_000_000;
 const CHUNK_MS = 1000;
+const START_BYTES = 4096; // of a film, where it says what it is
 
 /** The buttons for it, and the links to what was made. */
 export class Recorder {
@@ -13,13 +15,25 @@ export class Recorder {
     constructor(ui, session, signal) {
         Object.assign(this, { ui, session, signal, film: null });
         ui.snapshot.addEventListener("click", () => this.#snapshot(), { signal });
-        ui.film.addEventListener("click", () => (this.film ? this.end() : this.#begin()), { signal });
+        ui.film.addEventListener("click", () => this.toggle(), { signal });
         signal.addEventListener("abort", () => offer(ui.kept, []));
+    }
+
+    get isFilming() {
+        return Boolean(this.film);
     }
 
     /** A frame is on the canvas. */
     add() {
-        this.film?.add(this.session.engine.canvas, this.session.mirrored);
+        if (!this.film) return;
+        this.film.add(this.session.engine.canvas, this.session.mirrored);
+        setText(this.ui.filmed, clock(this.film.seconds));
+    }
+
+    /** Begin a film, or end it. */
+    toggle() {
+        if (this.film) this.end();
+        else this.#begin();
     }
 
     /** The film is over, if there is one. */
@@ -67,8 +81,10 @@ export class Recorder {
     }
 
     #show() {
-        this.ui.film.setAttribute("aria-pressed", String(Boolean(this.film)));
-        this.ui.film.textContent = this.film ? "Stop recording" : "Record";
+        const { film, filmWords, filmed } = this.ui;
+        film.setAttribute("aria-pressed", String(this.isFilming));
+        setText(filmWords, this.isFilming ? "Stop filming" : "Film");
+        setText(filmed, "");
     }
 }
 
@@ -84,6 +100,11 @@ class Film {
         this.recorder = new MediaRecorder(this.canvas.captureStream(), { mimeType: type, videoBitsPerSecond: BITS_PER_SECOND });
         this.recorder.ondataavailable = ({ data }) => this.chunks.push(data);
         this.recorder.start(CHUNK_MS);
+        this.started = performance.now();
+    }
+
+    get seconds() {
+        return (performance.now() - this.started) / 1000;
     }
 
     /** What is shown now; where its shape has changed since the start, with black beside it. */
@@ -98,11 +119,14 @@ class Film {
 
     /** The film as a file. */
     async end() {
+        const { seconds } = this;
         await new Promise((resolve) => {
             this.recorder.onstop = resolve;
             this.recorder.stop();
         });
-        return new Blob(this.chunks, { type: this.type });
+        const film = new Blob(this.chunks, { type: this.type });
+        const start = withDuration(new Uint8Array(await film.slice(0, START_BYTES).arrayBuffer()), seconds);
+        return new Blob([start, film.slice(START_BYTES)], { type: this.type });
     }
 }
 
@@ -117,6 +141,12 @@ export async function grabPng(source) {
     } finally {
         frame.close();
     }
+}
+
+/** A duration as "1:05". */
+export function clock(seconds) {
+    const whole = Math.floor(seconds);
+    return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
 /** A name for a file of now, as "sharpcam-2026-01-31-12-59-59-student.png". */

@@ -63,9 +63,9 @@ export class Session {
 
     // -- what may be asked for, in any order
 
-    /** Play what `open` gives, in place of what plays. */
+    /** Play what `open` gives, in place of what plays. Resolves when that is settled. */
     play(open) {
-        this.jobs.add(async (signal) => {
+        return this.jobs.add(async (signal) => {
             if (this.state === "idle") this.state = "starting";
             this.#letSourceGo();
             const source = await open();

@@ -11,6 +11,7 @@ export const DEFAULTS = {
     engine: "auto",
     inputSize: "auto",
     targetFps: 15,
+    clean: false, // nothing but the picture, as for a program that films this window
     figures: true,
     lens: false,
     split: 0.5,

@@ -14,10 +14,11 @@ import cv2
 import numpy as np
 import pytest
 import streamlit as st
-from making import Project, photo
+from making import Project, photo, until
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from app.data import thumbnails
 from app.live import access, routes
 from app.live.inbox import Inbox, Limits
 from pipeline.capture.stage import adopt
@@ -70,6 +71,7 @@ def test_a_whole_upload_is_a_clip_that_the_capture_stage_adopts(browser: TestCli
         assert browser.put(f"/capture/{upload}/{index}", content=encode_frame(FRAMES[index])).status_code == 200
     assert not (project.paths.inbox / "desk").exists()
     assert browser.post(f"/capture/{upload}/end").json() == {"clip": "desk"}
+    until(lambda: list(thumbnails.folder(project.paths).glob("*.jpg")))  # before anybody asks for it
     project.paths.raw.mkdir(parents=True)
     adopt(project.paths)
     clip = project.paths.raw / "desk"

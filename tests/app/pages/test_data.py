@@ -47,8 +47,8 @@ def desk(versioned):
 @pytest.mark.parametrize(
     ("part", "sentence"),
     [
-        ("Clips", "There is no clip yet. Add one"),
-        ("Add a clip", "A camera on your own machine"),
+        ("Clips", "There is no clip yet. Record your own camera"),
+        ("Add a clip", ""),
         ("Versions", "DVC knows no version yet. Run the pipeline once"),
         ("Disk", ""),
     ],

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from app.live import assets
 from app.live.options import VERSIONS, named
 from app.live.routes import ROUTES
+from pipeline.core.files import write_json
 from pipeline.core.hashing import sha256
 from pipeline.tracking import registry
 
@@ -53,7 +54,7 @@ def run_page(*, query: dict[str, str] | None = None) -> AppTest:
 
 
 def test_a_fresh_clone_is_told_what_to_do(project: Project) -> None:
-    assert "make repro" in run_page().info[0].value
+    assert "A run of the pipeline trains one" in run_page().info[0].value
 
 
 def test_without_the_browsers_runtime_it_says_so(students: Project, bundles: Path) -> None:
@@ -127,8 +128,10 @@ def test_a_version_is_found_by_its_number_where_it_is_champion() -> None:
 
 
 def test_a_choice_in_the_address_is_passed_on(students: Project) -> None:
-    page = run_page(query={"model": "bundled:student_s", "view": "side"})
-    assert options_of(page)["settings"] == {"model": "bundled:student_s"}
+    address = {"model": "bundled:student_s", "view": "side", "targetFps": "30"}
+    page = run_page(query=address | {"figures": "false", "clean": "1"})
+    assert options_of(page)["settings"] == address | {"clean": True}
+    assert "clean" not in options_of(run_page(query={"clean": "0"}))["settings"]
 
 
 def test_a_model_whose_hash_is_wrong_is_one_sentence_and_the_others_stay(students: Project) -> None:
@@ -158,6 +161,7 @@ def test_what_the_player_reports_is_plotted_and_remembered(students: Project) ->
     assert not page.exception
     assert [metric.value for metric in page.metric] == ["21.4", "40 ms", "55 ms", "3"]
     assert page.query_params["model"] == "bundled:student_s"
+    assert page.query_params["view"] == "side"
     assert page.session_state["live_settings"] == chosen
 
 
@@ -174,3 +178,51 @@ def test_plain_http_from_elsewhere_is_warned_of(
 ) -> None:
     monkeypatch.setattr(type(st.context), "url", address)
     assert any("--certificate" in warning.value for warning in run_page().warning) == warned
+
+
+def note_mine(students: Project, *, status: int | None = 0) -> Path:
+    """As if a student of the viewer's camera was asked for, and its run has ended so; the bundled one was in use."""
+    folder = students.paths.logs / "jobs" / "000001"
+    write_json(folder / "request.json", {"command": "repro", "arguments": [], "lane": "pipeline", "asked": 1.0})
+    write_json(folder / "state.json", {"started": 1.0, "ended": 2.0, "status": status})
+    (folder / "log").write_text("train: it went wrong\n")
+    before = json.loads((students.paths.bundled / "student_s.json").read_text())["files"]["student_s.onnx"]
+    write_json(students.paths.cache / "mine.json", {"job": 1, "clips": ["a", "b"], "before": before})
+    return folder
+
+
+def said(page: AppTest) -> str:
+    return "\n".join(
+        str(each.value) for each in [*page.markdown, *page.caption, *page.warning, *page.success, *page.info]
+    )
+
+
+@pytest.mark.usefixtures("with_database")
+def test_the_own_student_is_compared_kept_and_then_in_use(students: Project) -> None:
+    register_student(students.root / "student", onnx=b"registered before")
+    students.paths.student_onnx.write_bytes(b"trained on two clips")
+    onnx = students.paths.student_onnx
+    contract = {"model": "student_m", "files": {onnx.name: sha256(onnx)}}
+    students.paths.contract.write_text(json.dumps(contract))
+    register_student(students.root / "student", onnx=b"trained on two clips")
+    note_mine(students)
+    page = run_page()
+    assert "Your student is ready" in said(page)
+    options = options_of(page)
+    assert options["settings"] == {"model": "version:2", "compareWith": "bundled:student_s", "view": "split"}
+    assert (options["mine"]["before"], options["mine"]["after"]) == ("bundled:student_s", "version:2")
+    page.button("mine-keep").click().run()
+    assert "It is yours" in said(page)
+    assert registry.holder("champion", registry.versions(students.paths)).number == 2  # type: ignore[union-attr]
+    assert options_of(page)["settings"]["model"] == "champion"
+    assert "Your student is ready" not in said(run_page())
+
+
+def test_a_run_that_failed_says_why_and_can_be_run_again_or_closed(students: Project) -> None:
+    note_mine(students, status=1)
+    page = run_page()
+    assert "Learning your camera failed" in said(page)
+    assert "it went wrong" in "".join(each.proto.body for each in page.get("html"))
+    assert page.button("mine-again").label == "Run it again"
+    page.button("mine-close").click().run()
+    assert "Learning your camera" not in said(page)

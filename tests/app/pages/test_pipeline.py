@@ -53,7 +53,7 @@ def test_a_fresh_clone_sees_the_stages_and_what_a_press_would_run() -> None:
     assert "**Run** will execute **capture, teacher, train**" in said(page)
     assert "never run" in said(page)
     assert "No job yet" in said(page)
-    assert "The page Data estimates the hours and gigabytes that the teacher will take" in said(page)
+    assert page.button("estimate").label == "Estimate the teacher's run"
     assert not page.button("run").disabled
 
 

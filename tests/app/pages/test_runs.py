@@ -47,7 +47,7 @@ def ids(page: AppTest) -> list[str]:
 
 def test_a_fresh_clone_is_told_what_to_do(project):
     page = run_page()
-    assert "make repro" in page.info[0].value
+    assert "A run of the pipeline" in page.info[0].value
     assert not (project.root / "mlflow.db").exists()
 
 

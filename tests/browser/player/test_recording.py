@@ -26,22 +26,22 @@ def test_frames_for_training_are_lossless_counted_and_asked_for(open_player: Ope
 
     page.route("**/capture/**", answer)
     start_camera(page)
-    page.get_by_text("Record this camera for training").click()
+    page.get_by_text("Record a clip of this camera").click()
     page.get_by_label("Name").fill("desk")
     page.get_by_label("Frames", exact=True).fill("3")
     page.get_by_label("A second", exact=True).fill("10")
-    form = page.locator("form")
-    form.get_by_role("button", name="Record").click()
+    form = page.locator(".training form")
+    form.get_by_role("button", name="Record the clip").click()
     assert sent == []  # without consent nothing happens
-    expect(page.locator("form")).to_contain_text("3 frames of this camera are sent to the server")
-    expect(page.locator("form")).to_contain_text("data/inbox/desk")
+    expect(page.locator(".training form")).to_contain_text("3 frames of this camera are sent to the server")
+    expect(page.locator(".training form")).to_contain_text("data/inbox/desk")
     page.get_by_role("checkbox").check()
     page.get_by_label("Frames", exact=True).fill("4")
     expect(page.get_by_role("checkbox")).not_to_be_checked()  # it was for three
     page.get_by_label("Frames", exact=True).fill("3")
     page.get_by_role("checkbox").check()
-    form.get_by_role("button", name="Record").click()
-    expect(page.locator("form [role=status]")).to_contain_text("3 frames are stored as desk")
+    form.get_by_role("button", name="Record the clip").click()
+    expect(page.locator(".training [role=status]")).to_contain_text("3 frames are stored as desk")
     assert [f"{method} {path}" for method, path, _ in sent] == [
         "POST begin",
         "PUT 7/0",
@@ -72,14 +72,14 @@ def test_a_recording_refused_or_cancelled_is_a_sentence_and_taken_back(open_play
 
     page.route("**/capture/**", answer)
     start_camera(page)
-    page.get_by_text("Record this camera for training").click()
+    page.get_by_text("Record a clip of this camera").click()
     page.get_by_label("Name").fill("desk")
     page.get_by_label("Frames", exact=True).fill("9000")
     page.get_by_role("checkbox").check()
-    form, note = page.locator("form"), page.locator("form [role=status]")
-    form.get_by_role("button", name="Record").click()
+    form, note = page.locator(".training form"), page.locator(".training [role=status]")
+    form.get_by_role("button", name="Record the clip").click()
     expect(note).to_contain_text("The line to the server was cut")
     assert methods[-1] == "DELETE"
-    form.get_by_role("button", name="Record").click()
+    form.get_by_role("button", name="Record the clip").click()
     page.get_by_role("button", name="Cancel").click()
     expect(note).to_contain_text("cancelled")

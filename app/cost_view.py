@@ -1,0 +1,30 @@
+"""What a run will cost, before it is started: said where it is known, else a button that finds it out."""
+
+from collections.abc import Iterable
+
+import streamlit as st
+
+from app.jobs import start
+from app.stages import Stage
+from app.text import as_text
+from pipeline.core.errors import SharpcamError
+from pipeline.core.params import load_params
+from pipeline.core.paths import Paths
+from pipeline.forecast import in_a_sentence, known_forecast
+
+TEACHER = "teacher"  # the stage that may take days
+
+
+def show_cost(plan: Iterable[Stage], paths: Paths) -> None:
+    """The teacher's hours and gigabytes; nothing where it would not run."""
+    if TEACHER not in [stage.name for stage in plan]:
+        return
+    if known := known_forecast(paths, load_params(paths.params)):
+        st.caption(as_text(in_a_sentence(known)))
+    elif st.button("Estimate the teacher's run", key="estimate", help="Tries the chain on a part of a frame."):
+        try:
+            start("forecast", paths=paths)
+        except (SharpcamError, OSError) as error:
+            st.error(f"The job could not be started: {as_text(error)}")
+            return
+        st.rerun()
