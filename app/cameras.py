@@ -18,12 +18,3 @@ def camera_columns(known: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         if name.startswith(CAMERA_PREFIX) and name.endswith(STUDENT)
     }
     return {f"{camera} (dB)": f"{CAMERA_PREFIX}{camera}{STUDENT}" for camera in own_first(cameras)}
-
-
-def describe_margin(margin_db: float) -> str:
-    """In words, how a student compares with bicubic that is `margin_db` above it against the teacher."""
-    if margin_db < -0.2:
-        return "worse than bicubic"
-    if margin_db < 0.2:
-        return "like bicubic"
-    return "a little better than bicubic" if margin_db < 1 else "clearly better than bicubic"

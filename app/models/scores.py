@@ -5,11 +5,11 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.cameras import describe_margin
 from app.text import as_text
 from pipeline.core.clips import own_first
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
+from pipeline.core.meaning import describe_margin
 from pipeline.core.paths import Paths
 
 MEASURES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1", "flicker": "flicker"}
