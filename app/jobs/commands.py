@@ -55,6 +55,12 @@ COMMANDS = {
     "checks": Command("Checks of the pairs", "tool", _module("pipeline.checks"), value=NOTHING),
     "forecast": Command("Forecast of the teacher", "tool", _module("pipeline.forecast"), value=NOTHING),
     "cleanup": Command("Clean-up", "tool", _module("pipeline.cleanup"), frozenset({"--remove"}), value=r"[a-z]+"),
+    "compare": Command(
+        "Comparison on the same frames",
+        "tool",
+        _module("pipeline.compare"),
+        value=r"run:[0-9a-f]{32}|version:\d+|student_sr|bundled:\w+",
+    ),
     "enhance": Command(
         "Enhance",
         "tool",

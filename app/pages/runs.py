@@ -9,6 +9,7 @@ import streamlit as st
 from app import lineage
 from app.cameras import camera_columns
 from app.data.versions import current
+from app.runs.comparison_view import compare, versions_known
 from app.runs.curves_view import bicubic, show_curves
 from app.runs.naming import label, started
 from app.runs.pictures_view import show_pictures
@@ -88,7 +89,7 @@ def show_runs(paths: Paths) -> None:
     if not chosen:
         st.info("Choose the runs to compare.")
         return
-    show_pictures(chosen, paths)
+    show_pictures(chosen, compare(chosen, paths), paths)
     show_curves(chosen, paths)
     show_differences(chosen)
     show_lineage(chosen, paths)
@@ -118,7 +119,10 @@ def show_table(runs: list[PastRun]) -> list[PastRun]:
         placeholder="-",
         column_config={"started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
     )
-    st.caption(f"{len(found)} of {len(runs)} runs. Click a column header to sort.")
+    st.caption(
+        f"{len(found)} of {len(runs)} runs. Click a column header to sort. PSNR is on each run's own validation "
+        "frames; runs that are compared below are measured on the same ones."
+    )
     return found
 
 
@@ -186,10 +190,7 @@ def show_lineage(chosen: list[PastRun], paths: Paths) -> None:
     st.subheader("Where they come from")
     here = data_here(paths)
     ui = lineage.mlflow_ui(paths, tracking_uri())
-    try:
-        versions = waited_for(lambda: registry.versions(paths), words="Reading the registry…")
-    except SharpcamError:
-        versions = []  # said above already
+    versions = versions_known(paths)
     for run in chosen:
         with st.expander(as_text(label(run))):
             show_origin(run, here)

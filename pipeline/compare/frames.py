@@ -68,13 +68,15 @@ def common_frames(learned: Iterable[Part], geometry: GeometryParams, paths: Path
         raise SharpcamError(
             "every frame that validates now trained one of them. Record a clip, run the pipeline, and compare again."
         )
+    camera = {clip: camera_of(paths.raw / clip) for clip in {place.clip for place in unseen}}
     by_camera: dict[str, list[Place]] = {}
     for place in unseen:
-        by_camera.setdefault(camera_of(paths.raw / place.clip), []).append(place)
+        by_camera.setdefault(camera[place.clip], []).append(place)
     cameras = own_first(by_camera)[:MOST_CAMERAS]
-    chosen = {camera: spread(by_camera[camera], max(LEAST, MOST // len(cameras))) for camera in cameras}
-    places = tuple(place for camera in cameras for place in chosen[camera])
-    counts = {camera: len(chosen[camera]) for camera in cameras}
+    share = max(LEAST, MOST // len(cameras))
+    chosen = {name: spread(by_camera[name], share) for name in cameras}
+    places = tuple(place for name in cameras for place in chosen[name])
+    counts = {name: len(chosen[name]) for name in cameras}
     return CommonFrames(places, counts, _key(places, geometry, paths))
 
 

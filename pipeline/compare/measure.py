@@ -17,7 +17,6 @@ from pipeline.core.geometry import Frame, enlarge, fit
 from pipeline.core.params import GeometryParams
 from pipeline.core.paths import Paths
 from pipeline.evaluate.cameras import Students, on_clips
-from pipeline.evaluate.samples import middle
 from pipeline.evaluate.scores import means, measure_clips
 from pipeline.evaluate.speed import THREADS
 from pipeline.export.stage import at_dials, load_trained
@@ -28,6 +27,7 @@ from pipeline.student.estimator import Estimator, load_estimator
 from pipeline.student.runtime import load_student
 from pipeline.student.student import Student
 from pipeline.tracking.past_runs import all_runs, artifact
+from pipeline.train.sample_images import cut
 from training.models.dials import NEUTRAL
 from training.models.student import StudentSR
 
@@ -124,8 +124,9 @@ def write_pictures(students: Students, results: Results, geometry: GeometryParam
         pictures = {BICUBIC: enlarge(frame, geometry=geometry, kernel="bicubic"), TEACHER: read_frame(teacher)}
         pictures |= {TRUTH: read_frame(truth)} if truth.exists() else {}
         pictures |= {key: student.enhance(frame) for key, student in contestants.on(place.clip).items()}
-        for key, picture in pictures.items():
-            write_frame(results.picture(place, key), middle(picture))
+        small = fit(frame, geometry=geometry)
+        for key, picture in pictures.items():  # the cut-outs that a training keeps, so that both can stand side by side
+            write_frame(results.picture(place, key), cut(small, picture)[1])
 
 
 def median_ms(student: Running, frame: Frame) -> float:

@@ -3,7 +3,7 @@
 GATE_DB = 0.2  # a student has to be this much better than the better of bicubic and Lanczos: less cannot be seen
 CLEARLY_DB = 1.0
 CALMER, ROUGHER = 0.95, 1.05  # flicker, as a share of bicubic's
-SLIGHT_HALO, PLAIN_HALO = 0.15, 0.5  # grey levels at strong edges
+SLIGHT_HALO, PLAIN_HALO = 0.2, 1.0  # grey levels at strong edges
 LIVE_FPS = 25
 
 

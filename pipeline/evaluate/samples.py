@@ -35,15 +35,9 @@ def side_by_side(pictures: dict[str, Frame]) -> Frame:
     """The middle of each picture under its name, in a row."""
     columns = []
     for name, picture in pictures.items():
-        cut = middle(picture)
-        caption = np.full((CAPTION_PX, cut.shape[1], 3), 255, np.uint8)
+        side = min(SAMPLE_PX, *picture.shape[:2])
+        y, x = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+        caption = np.full((CAPTION_PX, side, 3), 255, np.uint8)
         cv2.putText(caption, name, (8, CAPTION_PX - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (0, 0, 0), 1, cv2.LINE_AA)
-        columns.append(np.vstack([caption, cut]))
+        columns.append(np.vstack([caption, picture[y : y + side, x : x + side]]))
     return np.hstack(columns)
-
-
-def middle(picture: Frame) -> Frame:
-    """A square of at most SAMPLE_PX from the middle of a picture (H, W, 3)."""
-    side = min(SAMPLE_PX, *picture.shape[:2])
-    y, x = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
-    return picture[y : y + side, x : x + side]
