@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.core.clips import own_first
+from pipeline.core.clips import DEMO_CAMERAS, own_first
 from pipeline.tracking.run import CAMERA_PREFIX
 
 STUDENT = ".student"
@@ -18,3 +18,8 @@ def camera_columns(known: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         if name.startswith(CAMERA_PREFIX) and name.endswith(STUDENT)
     }
     return {f"{camera} (dB)": f"{CAMERA_PREFIX}{camera}{STUDENT}" for camera in own_first(cameras)}
+
+
+def own_cameras(cameras: Iterable[str]) -> list[str]:
+    """Those of the user."""
+    return [camera for camera in own_first(cameras) if camera != DEMO_CAMERAS]

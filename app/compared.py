@@ -82,7 +82,7 @@ def job_of(number: int | None, paths: Paths) -> Job | None:
         return None
 
 
-PSNR_COLUMNS = ("PSNR to the teacher (dB)", "PSNR to the truth (dB)")
+PSNR_COLUMNS = ("to teacher (dB)", "to truth (dB)")  # PSNR
 
 
 def as_rows(found: Mapping[str, Result], results: Results) -> list[dict[str, Any]]:
@@ -101,7 +101,9 @@ def as_row(title: str, result: Result, bicubic: Result) -> dict[str, Any]:
     if result != bicubic:
         row["halo"] = None if halo is None else f"{halo:.2f}, {describe_halo(halo)}"
     if flicker is not None and plain is not None:
-        row["flicker"] = f"{flicker:.2f}, {describe_flicker(flicker, plain)}" if result != bicubic else f"{flicker:.2f}"
+        row["flicker, to bicubic"] = (
+            f"{flicker:.2f}, {describe_flicker(flicker, plain)}" if result != bicubic else f"{flicker:.2f}"
+        )
     row["speed"] = None if result.ms is None else f"{result.ms:.0f} ms, {describe_speed(result.ms)}"
     return row
 

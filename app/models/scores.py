@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
+from app.models.front import show_front
 from app.text import as_text
 from pipeline.core.clips import own_first
 from pipeline.core.errors import SharpcamError
@@ -28,8 +28,6 @@ def show_scores(paths: Paths) -> None:
         show_verdict(evaluation)
         show_cameras(evaluation.get("cameras", {}))
         st.dataframe(as_rows(evaluation["methods"], times), hide_index=True, placeholder="-")
-        if not (paths.root / BENCHMARK).exists():
-            show_front(measured(evaluation["methods"], times), "teacher")
     except SharpcamError as error:
         st.error(as_text(error))
         return
@@ -91,55 +89,9 @@ def show_benchmark(paths: Paths) -> None:
             for row in rows
             if reference in row["quality"]
         ]
-        show_front(points, reference)
+        show_front(points, reference, key="benchmark-front")
         st.dataframe([point | {"frames/s": round(1e3 / point["ms"], 1)} for point in points], hide_index=True)
         size, threads = as_text(f"{width}x{height}"), as_text(report["threads"])
         st.caption(f"{size} in, on {threads} threads; measured against the {reference}.")
     except (SharpcamError, KeyError, TypeError, ValueError):
         st.error(f'{file} is no benchmark. Run "make bench" to write it again.')
-
-
-def show_front(points: list[dict[str, Any]], reference: str) -> None:
-    """Quality over time a frame; the line joins what nothing else beats in both."""
-    if not points:
-        return
-    axes = {"xaxis_title": "ms a frame, uint8 to uint8", "yaxis_title": f"PSNR against the {reference} (dB)"}
-    figure = go.Figure(layout={**axes, "height": 420, "uirevision": "front"})
-    figure.update_xaxes(type="log")
-    front = pareto(points)
-    figure.add_scatter(
-        x=[point["ms"] for point in front],
-        y=[point["psnr"] for point in front],
-        name="Pareto front",
-        mode="lines",
-        line={"dash": "dot", "color": "gray"},
-    )
-    for engine in dict.fromkeys(point["engine"] for point in points):
-        of_engine = [point for point in points if point["engine"] == engine]
-        figure.add_scatter(
-            x=[point["ms"] for point in of_engine],
-            y=[point["psnr"] for point in of_engine],
-            text=[point["name"] for point in of_engine],
-            name=engine,
-            mode="markers+text",
-            textposition="top center",
-        )
-    st.plotly_chart(figure, key="front")
-
-
-def measured(methods: dict[str, dict[str, dict[str, float]]], times: dict[str, float]) -> list[dict[str, Any]]:
-    """All of the evaluation whose time is known, as `show_front` takes it."""
-    return [
-        {"name": name, "engine": "last evaluation", "ms": times[name], "psnr": references["teacher"]["psnr"]}
-        for name, references in methods.items()
-        if name in times and "teacher" in references
-    ]
-
-
-def pareto(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that no other is as quick as and better than, the quickest first."""
-    front: list[dict[str, Any]] = []
-    for point in sorted(points, key=lambda point: (point["ms"], -point["psnr"])):
-        if not front or point["psnr"] > front[-1]["psnr"]:
-            front.append(point)
-    return front

@@ -117,7 +117,8 @@ def show_table(runs: list[PastRun]) -> list[PastRun]:
         [{"run": run.name} | {name: cell(run, cameras.get(name, name)) for name in shown} for run in found],
         hide_index=True,
         placeholder="-",
-        column_config={"started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+        column_config={"started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")}
+        | dict.fromkeys(("best PSNR", "PSNR to truth", *cameras), st.column_config.NumberColumn(format="%.2f")),
     )
     st.caption(
         f"{len(found)} of {len(runs)} runs. Click a column header to sort. PSNR is on each run's own validation "

@@ -48,17 +48,17 @@ def show_curves(chosen: list[PastRun], paths: Paths) -> None:
 
 
 def by_validation(chosen: list[PastRun]) -> list[list[PastRun]]:
-    """The runs that validated on the same frames, together."""
+    """The runs that validated on the same frames, together: by their hash, where all have it, else by their data."""
+    hashed = all(VALIDATION_TAG in run.tags for run in chosen)
     groups: dict[str, list[PastRun]] = {}
     for run in chosen:
-        groups.setdefault(validated_on(run), []).append(run)
+        groups.setdefault(run.tags[VALIDATION_TAG] if hashed else data_of(run), []).append(run)
     return list(groups.values())
 
 
-def validated_on(run: PastRun) -> str:
-    """What a run validated on: its hash, else, of an older version's run, the versions of its data."""
-    versions = [f"{name}={value}" for name, value in sorted(run.tags.items()) if name.startswith("dvc.")]
-    return run.tags.get(VALIDATION_TAG) or " ".join(versions)
+def data_of(run: PastRun) -> str:
+    """The versions of all its data; a run of an older version has no hash of its validation frames."""
+    return " ".join(f"{name}={value}" for name, value in sorted(run.tags.items()) if name.startswith("dvc."))
 
 
 def figure(chosen: list[PastRun], found: dict[str, dict[str, Curve]], measure: str) -> go.Figure:

@@ -19,8 +19,8 @@ def describe_margin(margin_db: float) -> str:
 def describe_flicker(levels: float, bicubic: float) -> str:
     """How much a picture moves where nothing does, next to bicubic's `bicubic` grey levels."""
     if levels < CALMER * bicubic:
-        return "calmer than bicubic"
-    return "as calm as bicubic" if levels <= ROUGHER * bicubic else "flickers more than bicubic"
+        return "calmer"
+    return "as calm" if levels <= ROUGHER * bicubic else "flickers more"
 
 
 def describe_halo(levels: float) -> str:

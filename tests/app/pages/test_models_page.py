@@ -121,7 +121,7 @@ def student(project):
 def test_a_full_disk_hides_no_version_and_is_said_where_files_are_asked_for(versions, student, full_disk):
     page = run_page()
     assert page.dataframe[0].value["version"].tolist() == [2, 1]
-    page.selectbox(key="files").set_value(available(student.paths)[-1]).run()
+    page.selectbox(key="files").set_value(available(student.paths)[0]).run()
     assert not page.exception
     assert "No space left on device" in page.error[0].value
 

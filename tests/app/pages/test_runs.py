@@ -210,7 +210,8 @@ def test_a_run_that_was_deleted_outside_is_no_longer_compared(two_runs):
 
 def test_runs_that_validated_on_different_frames_have_axes_of_their_own(two_runs):
     assert len(run_page().get("plotly_chart")) == 2
-    Run(two_runs[1], mlflow_client()).set_tag(VALIDATION_TAG, "other frames")
+    for run_id in two_runs:
+        Run(run_id, mlflow_client()).set_tag(VALIDATION_TAG, f"frames of {run_id}")
     page = run_page()
     assert len(page.get("plotly_chart")) == 4
     assert any("validated on different frames" in each.value for each in page.caption)
