@@ -23,6 +23,7 @@ class Command:
     argv: tuple[str, ...]
     options: frozenset[str] = field(default_factory=frozenset)  # words that begin with "-"
     value: str = r"[^-].*|"  # what every other word must match
+    brief: bool = False  # whether its arguments say nothing to people
 
     def check(self, arguments: Sequence[str]) -> None:
         """Raise SharpcamError where an argument is none that this command takes."""
@@ -60,6 +61,7 @@ COMMANDS = {
         "tool",
         _module("pipeline.compare"),
         value=r"run:[0-9a-f]{32}|version:\d+|student_sr|bundled:\w+",
+        brief=True,
     ),
     "enhance": Command(
         "Enhance",
@@ -93,4 +95,6 @@ def steps(name: str, arguments: Sequence[str], paths: Paths) -> Iterator[list[st
 def title(name: str, arguments: Sequence[str]) -> str:
     """What a person calls the job."""
     known = COMMANDS.get(name)
+    if known and known.brief:
+        return known.title
     return " ".join([known.title if known else name, *arguments])

@@ -1,9 +1,12 @@
 """Speed over quality in one plot, with the line of those that no other beats in both."""
 
+import math
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+
+MARGIN = 0.25  # decades beside the points
 
 
 def show_front(points: list[dict[str, Any]], reference: str, *, key: str, floor: float | None = None) -> None:
@@ -12,7 +15,8 @@ def show_front(points: list[dict[str, Any]], reference: str, *, key: str, floor:
         return
     axes = {"xaxis_title": "ms a frame, uint8 to uint8", "yaxis_title": f"PSNR against the {reference} (dB)"}
     figure = go.Figure(layout={**axes, "height": 420, "uirevision": key})
-    figure.update_xaxes(type="log")
+    ends = [math.log10(point["ms"]) for point in points]
+    figure.update_xaxes(type="log", range=[min(ends) - MARGIN, max(ends) + MARGIN])  # room for the names
     front = pareto(points)
     figure.add_scatter(
         x=[point["ms"] for point in front],

@@ -35,7 +35,8 @@ class Role:
             return "The champion: it stays in use until another version is promoted."
         if self.model.name.startswith("bundled:"):
             return "Used on all pages until this project has a student of its own."
-        return "Used on all pages, as nothing is promoted yet. The next training replaces it; promote it to keep it."
+        passed = "It passed the gate. " if self.version and CANDIDATE in self.version.aliases else ""
+        return f"{passed}Used on all pages until the next training replaces it: promote it to keep it."
 
 
 def roles_of(models: Sequence[Model], versions: Sequence[Version], runs: Sequence[PastRun], paths: Paths) -> list[Role]:

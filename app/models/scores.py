@@ -1,18 +1,20 @@
 """What the last evaluation and the last benchmark measured."""
 
+from statistics import fmean
 from typing import Any
 
 import streamlit as st
 
 from app.models.front import show_front
 from app.text import as_text
-from pipeline.core.clips import own_first
+from pipeline.core.clips import camera_of, own_first
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
 from pipeline.core.meaning import describe_margin
 from pipeline.core.paths import Paths
+from pipeline.student.dials import Dials, adjectives
 
-MEASURES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1", "flicker": "flicker"}
+MEASURES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1", "flicker": "flicker", "halo": "halo"}
 DECIBELS = st.column_config.NumberColumn(format="%.2f")
 BENCHMARK = "metrics/benchmark.json"  # of make bench
 
@@ -26,7 +28,7 @@ def show_scores(paths: Paths) -> None:
         evaluation = read_json(paths.evaluation, made_by="evaluate")
         times = read_json(paths.speed, made_by="evaluate")["median_ms"] if paths.speed.exists() else {}
         show_verdict(evaluation)
-        show_cameras(evaluation.get("cameras", {}))
+        show_cameras(evaluation.get("cameras", {}), dials_of_cameras(evaluation.get("dials", {}), paths))
         st.dataframe(as_rows(evaluation["methods"], times), hide_index=True, placeholder="-")
     except SharpcamError as error:
         st.error(as_text(error))
@@ -48,16 +50,26 @@ def show_verdict(evaluation: dict[str, Any]) -> None:
     st.caption(f"Measured on {as_text(evaluation['frames'])} whole frames that trained nothing.")
 
 
-def show_cameras(cameras: dict[str, Any]) -> None:
-    """One row a camera, in a word and in figures."""
+def dials_of_cameras(dials: dict[str, dict[str, float]], paths: Paths) -> dict[str, str]:
+    """Camera -> what was found of it in words: the mean over its clips."""
+    clips: dict[str, list[Dials]] = {}
+    for clip, found in dials.items():
+        clips.setdefault(camera_of(paths.raw / clip), []).append(Dials(**found))
+    return {camera: adjectives(Dials(*map(fmean, zip(*several, strict=True)))) for camera, several in clips.items()}
+
+
+def show_cameras(cameras: dict[str, Any], dials: dict[str, str]) -> None:
+    """One row a camera, in words and in figures."""
     rows = []
     for name in own_first(cameras):
         found = cameras[name]
         student, bicubic = (found["methods"][method]["teacher"]["psnr"] for method in ("student", "bicubic"))
-        row = {"camera": name, "the student is": describe_margin(student - bicubic), "frames": found["frames"]}
+        row = {"camera": name, "the student is": describe_margin(student - bicubic)}
+        row |= {"the camera is": dials[name]} if name in dials else {}
+        row["frames"] = found["frames"]
         rows.append(row | {"PSNR (dB)": student, "bicubic (dB)": bicubic, "above bicubic (dB)": student - bicubic})
     if rows:
-        st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(list(rows[0])[3:], DECIBELS))
+        st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(list(rows[0])[-3:], DECIBELS))
         st.caption("Each camera has validation frames of its own. They stay the same when clips are added.")
 
 
