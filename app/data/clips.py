@@ -4,6 +4,7 @@ A deleted clip lies in .cache/trash until the clean-up removes it, so every dele
 """
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,17 @@ def all_clips(paths: Paths) -> list[Clip]:
     out = left_out(paths)
     recorded = [_read(folder, waiting=False, left_out=folder.name in out) for folder in find_clips(paths.raw)]
     return recorded + [_read(folder, waiting=True, left_out=False) for folder in find_clips(paths.inbox)]
+
+
+def newest_first(clips: Iterable[Clip]) -> list[Clip]:
+    """The user's own clips before the demo's, each from the newest on."""
+    return sorted(clips, key=lambda clip: (clip.known.get("source") == "demo", -made_ns(clip.folder), clip.name))
+
+
+def made_ns(clip: Path) -> int:
+    """When it was recorded; frames that were put there by hand have no note of that."""
+    note = clip / "clip.json"
+    return (note if note.exists() else clip).stat().st_mtime_ns
 
 
 def _read(folder: Path, *, waiting: bool, left_out: bool) -> Clip:

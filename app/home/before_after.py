@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 
+from app.data.clips import made_ns
 from pipeline.core.clips import DEMO_CAMERAS, camera_of, find_clips, find_frames
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
@@ -56,7 +57,7 @@ def make(paths: Paths) -> Pair:
 def own_clips(paths: Paths) -> list[Path]:
     """The clips that the user recorded or imported, the newest first, whether or not capture has adopted them."""
     found = [*find_clips(paths.raw), *find_clips(paths.inbox)]
-    return sorted((clip for clip in found if camera_of(clip) != DEMO_CAMERAS), key=_made_ns, reverse=True)
+    return sorted((clip for clip in found if camera_of(clip) != DEMO_CAMERAS), key=made_ns, reverse=True)
 
 
 def own_frames(paths: Paths) -> Iterator[Path]:
@@ -64,12 +65,6 @@ def own_frames(paths: Paths) -> Iterator[Path]:
     for clip in own_clips(paths):
         if frames := find_frames(clip):
             yield frames[len(frames) // 2]
-
-
-def _made_ns(clip: Path) -> int:
-    """When it was recorded; frames that were put there by hand have no note of that."""
-    note = clip / "clip.json"
-    return (note if note.exists() else clip).stat().st_mtime_ns
 
 
 def _pair(file: Path, frame: str, model: Model, paths: Paths) -> Pair:
