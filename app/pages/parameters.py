@@ -11,7 +11,7 @@ from app.parameters.file import ChangedMeanwhileError, as_yaml, problems, read_t
 from app.parameters.form import show_sections
 from app.parameters.presets import presets
 from app.parameters.yaml_text import parse
-from app.stages import as_last_time
+from app.stages import estimate_with
 from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import find_problems
@@ -175,7 +175,7 @@ def show_stale(content: dict[str, Any], draft: dict[str, Any], paths: Paths) -> 
     direct = {stage for each in found for stage in each.stages}
     rest = downstream(direct, paths)
     follow = f"; {', '.join(rest)} may have to follow." if rest else "."
-    cost = as_last_time([*sorted(direct), *rest], paths)
+    cost = estimate_with(content, [*sorted(direct), *rest], paths)
     st.markdown(f"**Stale with these parameters:** {', '.join(sorted(direct))}{follow} Duration of a run: {cost}.")
     rows = [
         {

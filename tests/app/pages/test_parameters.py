@@ -174,6 +174,6 @@ def test_what_a_change_will_cost_is_said_before_it_is_saved(versioned):
     durations.write_text("\n".join(json.dumps(line) for line in lines))
     page = run_page()
     page.number_input(key="param:split.gap_frames").set_value(5).run()
-    assert "Duration of a run: about 20 s last time." in words(page)
+    assert "Duration of a run: about 20 s." in words(page)
     page.number_input(key="param:capture.demo.frames").set_value(4).run()
-    assert "Duration of a run: about 2 min last time; teacher has never finished on this machine" in words(page)
+    assert "Duration of a run: about 2 min; teacher has never finished on this machine" in words(page)
