@@ -5,6 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from app.jobs import start, unfinished
+from app.jobs.show import show_job
 from app.last_run import differences, downstream
 from app.parameters.fields import Field, fields, section_comments
 from app.parameters.file import ChangedMeanwhileError, as_yaml, problems, read_text, save, with_values
@@ -187,6 +189,22 @@ def show_stale(content: dict[str, Any], draft: dict[str, Any], paths: Paths) -> 
         for each in found
     ]
     st.dataframe(rows, hide_index=True, height="content")
+    if not draft:
+        offer_run(paths)
+
+
+def offer_run(paths: Paths) -> None:
+    """Run the pipeline with what was saved, and show how far it is."""
+    running = unfinished(paths, lane="pipeline")
+    if running:
+        show_job(running[0], paths)
+    elif st.button("Run the pipeline", type="primary", icon=":material/play_arrow:", key="run"):
+        try:
+            start("repro", paths=paths)
+        except (SharpcamError, OSError) as error:
+            st.error(f"The job could not be started: {as_text(error)}")
+            return
+        st.rerun()
 
 
 show_page(Paths())
