@@ -40,7 +40,8 @@ def show_section(section: str, known: list[Field], comments: dict[str, str], wro
     if section == "teacher":
         show_chain()
     for field in filter(is_large, known):
-        show_field(field, wrong)
+        with st.expander(field.title, expanded=any(key.startswith(field.key) for key in wrong)):
+            show_field(field, wrong)
 
 
 def is_large(field: Field) -> bool:
