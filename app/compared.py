@@ -10,7 +10,7 @@ from app.jobs.show import show_job
 from app.text import as_text
 from pipeline.compare.contenders import Contender
 from pipeline.compare.frames import common_frames
-from pipeline.compare.results import BICUBIC, LANCZOS, TEACHER, TRUTH, Result, Results
+from pipeline.compare.results import BICUBIC, LANCZOS, TEACHER, TRUTH, Result, Results, comparable_ms
 from pipeline.core.errors import SharpcamError
 from pipeline.core.meaning import describe_flicker, describe_halo, describe_margin, describe_speed
 from pipeline.core.params import load_params
@@ -88,11 +88,13 @@ PSNR_COLUMNS = ("to teacher (dB)", "to truth (dB)")  # PSNR
 def as_rows(found: Mapping[str, Result], results: Results) -> list[dict[str, Any]]:
     """A row for each student, and below them those of bicubic, Lanczos and the teacher."""
     references = {name: result for name in (BICUBIC, LANCZOS, TEACHER) if (result := results.of(name))}
-    bicubic = references.get(BICUBIC)
-    return [as_row(title, result, bicubic) for title, result in {**found, **references}.items()] if bicubic else []
+    bicubic, ms = references.get(BICUBIC), comparable_ms(found)
+    if bicubic is None:
+        return []
+    return [as_row(title, result, bicubic, ms.get(title)) for title, result in {**found, **references}.items()]
 
 
-def as_row(title: str, result: Result, bicubic: Result) -> dict[str, Any]:
+def as_row(title: str, result: Result, bicubic: Result, ms: float | None) -> dict[str, Any]:
     """Figures, each with what it means."""
     to_teacher, to_truth = (result.measure("psnr", against=name) for name in (TEACHER, TRUTH))
     row: dict[str, Any] = {"student": title, "is": in_a_word(result, bicubic)}
@@ -104,7 +106,7 @@ def as_row(title: str, result: Result, bicubic: Result) -> dict[str, Any]:
         row["flicker, to bicubic"] = (
             f"{flicker:.2f}, {describe_flicker(flicker, plain)}" if result != bicubic else f"{flicker:.2f}"
         )
-    row["speed"] = None if result.ms is None else f"{result.ms:.0f} ms, {describe_speed(result.ms)}"
+    row["speed"] = None if ms is None else f"{ms:.0f} ms, {describe_speed(ms)}"
     return row
 
 

@@ -69,6 +69,7 @@ COMMANDS = {
         _module("pipeline.enhance"),
         frozenset({"-o", "--model", "--fit", "--compare", "--engine", "--threads", "--codec", "--preset", "--quality"})
         | {"--strength", "--denoise", "--sharpen", "--calm"},
+        brief=True,
     ),
 }
 REGISTER = _module("pipeline.register")

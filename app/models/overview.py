@@ -10,11 +10,11 @@ from app.cameras import own_cameras
 from app.compare import show_slider
 from app.compared import Contenders, common_results, in_a_word, show_compared
 from app.models.front import show_front
-from app.models.people import IN_USE, Role, all_contenders, roles_of
+from app.models.people import IN_USE, SHIPPED, Role, all_contenders, roles_of
 from app.models.versions import offer_promotion, offer_way_back
 from app.text import as_text
 from app.waiting import waited_for
-from pipeline.compare.results import BICUBIC, TEACHER, TRUTH, Result, Results
+from pipeline.compare.results import BICUBIC, TEACHER, TRUTH, Result, Results, comparable_ms
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.student.catalogue import available
@@ -68,6 +68,8 @@ def show_pictures(roles: Sequence[Role], results: Results) -> None:
 
 def as_title(role: Role) -> str:
     """Role and student, as a picture's title."""
+    if role.title == SHIPPED:
+        return role.model.title
     return f"{role.title}: {role.model.title.partition(': ')[2] or role.model.title}"
 
 
@@ -114,9 +116,9 @@ def show_points(contenders: Contenders, results: Results) -> None:
         asked = st.segmented_control("PSNR to the", [TEACHER, TRUTH], default=TEACHER, required=True, key="front-to")
         reference = asked or TEACHER
     points: list[dict[str, Any]] = [
-        {"name": title, "engine": "ONNX Runtime, two threads", "ms": result.ms, "psnr": psnr}
-        for title, result in found.items()
-        if result.ms is not None and (psnr := result.measure("psnr", against=reference)) is not None
+        {"name": title, "engine": "ONNX Runtime, two threads", "ms": ms, "psnr": psnr}
+        for title, ms in comparable_ms(found).items()
+        if (psnr := found[title].measure("psnr", against=reference)) is not None
     ]
     bicubic = results.of(BICUBIC)
     show_front(points, reference, floor=bicubic.measure("psnr", against=reference) if bicubic else None, key="front")

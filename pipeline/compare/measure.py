@@ -1,9 +1,12 @@
 """Students on the same frames: each is measured once, beside bicubic, Lanczos and the teacher, with pictures."""
 
-import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from statistics import median
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,7 +21,7 @@ from pipeline.core.params import GeometryParams
 from pipeline.core.paths import Paths
 from pipeline.evaluate.cameras import Students, on_clips
 from pipeline.evaluate.scores import means, measure_clips
-from pipeline.evaluate.speed import THREADS
+from pipeline.evaluate.speed import CALIBRATION_SIDE, THREADS
 from pipeline.export.stage import at_dials, load_trained
 from pipeline.student import catalogue
 from pipeline.student.dials import Dials
@@ -108,10 +111,10 @@ def _measure(students: Students, results: Results, geometry: GeometryParams) -> 
     by_camera = {camera: means(clips[clip] for clip in names) for camera, names in cameras.items()}
     write_pictures(students, results, geometry)
     frame = read_frame(files_of(places[0], paths)[0])
+    spent = time_in_turns({name: each for name, each in students.items() if isinstance(each, Student)}, frame)
     for name in (*REFERENCES, *students):
         psnr = {camera: of[name][TEACHER]["psnr"] for camera, of in by_camera.items() if TEACHER in of.get(name, {})}
-        ms = median_ms(students[name], frame) if isinstance(students.get(name), Student) else None
-        results.keep(name, Result(scores.get(name, {}), psnr, ms))
+        results.keep(name, Result(scores.get(name, {}), psnr, *spent.get(name, (None, None))))
 
 
 def write_pictures(students: Students, results: Results, geometry: GeometryParams) -> None:
@@ -129,12 +132,26 @@ def write_pictures(students: Students, results: Results, geometry: GeometryParam
             write_frame(results.picture(place, key), cut(small, picture)[1])
 
 
-def median_ms(student: Running, frame: Frame) -> float:
-    """Milliseconds a frame, uint8 to uint8, on THREADS threads."""
-    student.enhance(frame)
-    times = []
+def time_in_turns(students: Students, frame: Frame) -> dict[str, tuple[float, float]]:
+    """By student its milliseconds a frame, uint8 to uint8 on THREADS threads, and those of the matrix product.
+
+    Medians of some rounds, in each of which all take their turn: what else the machine does meets all of them.
+    """
+    square = np.ones((CALIBRATION_SIDE, CALIBRATION_SIDE), np.float32)
+    works = {name: partial(student.enhance, frame) for name, student in students.items()}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
+    for work in works.values():
+        work()  # compiles, and fills caches
     for _ in range(TIMED):
-        started = time.perf_counter()
-        student.enhance(frame)
-        times.append((time.perf_counter() - started) * 1e3)
-    return round(statistics.median(times), 3)
+        for name, work in works.items():
+            times[name].append((_ms(work), _ms(lambda: square @ square)))
+    return {
+        name: (round(median(ms for ms, _ in pairs), 3), round(median(ms for _, ms in pairs), 3))
+        for name, pairs in times.items()
+    }
+
+
+def _ms(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return (time.perf_counter() - started) * 1e3

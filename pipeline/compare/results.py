@@ -19,11 +19,19 @@ class Result:
     scores: Mapping[str, Mapping[str, float]]  # "teacher", and "truth" where there is some -> measure -> value
     cameras: Mapping[str, float]  # camera -> PSNR against the teacher, dB
     ms: float | None = None  # a frame, in the reference engine; None: not measured
+    calibration_ms: float | None = None  # what a fixed matrix product took at the same time: how busy the machine was
     problem: str = ""  # why it could not be measured
 
     def measure(self, name: str, *, against: str = TEACHER) -> float | None:
         """psnr, ssim, l1, flicker or halo; None where it was not measured."""
         return self.scores.get(against, {}).get(name)
+
+
+def comparable_ms(results: Mapping[str, Result]) -> dict[str, float]:
+    """Milliseconds a frame of those that were timed, as if all had been timed when the machine was least busy."""
+    timed = {name: result for name, result in results.items() if result.ms and result.calibration_ms}
+    quiet = min((result.calibration_ms or 0.0 for result in timed.values()), default=0.0)
+    return {name: (result.ms or 0.0) * quiet / (result.calibration_ms or 1.0) for name, result in timed.items()}
 
 
 @dataclass(frozen=True)

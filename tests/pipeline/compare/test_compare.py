@@ -7,7 +7,7 @@ from pipeline.compare.__main__ import compare
 from pipeline.compare.contenders import find, learned_by, of_run
 from pipeline.compare.frames import LEAST, MOST, common_frames, spread
 from pipeline.compare.measure import measure
-from pipeline.compare.results import BICUBIC, TEACHER, TRUTH, Results
+from pipeline.compare.results import BICUBIC, TEACHER, TRUTH, Result, Results, comparable_ms
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.split_file import read_split
@@ -88,6 +88,15 @@ def test_a_run_is_measured_by_its_weights_and_as_a_version_once_it_is_one(traine
     for place in frames.shown:
         for key in (weights.key, version.key, BICUBIC, TEACHER, TRUTH):
             assert results.picture(place, key).exists()
+
+
+def test_speeds_of_a_busy_and_of_a_quiet_hour_are_made_comparable():
+    found = {
+        "quiet": Result({}, {}, ms=40.0, calibration_ms=10.0),
+        "busy": Result({}, {}, ms=120.0, calibration_ms=30.0),
+        "never timed": Result({}, {}),
+    }
+    assert comparable_ms(found) == {"quiet": 40.0, "busy": 40.0}
 
 
 def test_what_a_run_trained_on_is_not_guessed(trained):
