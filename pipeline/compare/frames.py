@@ -94,7 +94,7 @@ def files_of(place: Place, paths: Paths) -> list[Path]:
 def _key(places: Sequence[Place], geometry: GeometryParams, paths: Paths) -> str:
     """Files that were written again count as others: they are measured again, and reading all of them takes longer."""
     stats = [
-        [str(file), file.stat().st_size, file.stat().st_mtime_ns] if file.exists() else [str(file)]
+        [str(file.relative_to(paths.root)), *((file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else ())]
         for place in places
         for file in files_of(place, paths)
     ]
