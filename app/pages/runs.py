@@ -16,6 +16,7 @@ from app.runs.pictures_view import show_pictures
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
+from pipeline.core.meaning import describe_margin
 from pipeline.core.paths import Paths
 from pipeline.tracking import registry
 from pipeline.tracking.client import stamp, tracking_uri
@@ -25,10 +26,11 @@ from pipeline.tracking.run import CAMERA_PREFIX
 MOST_COMPARED = 6
 REFRESH_S = 5  # while something trains
 NOTICE_S = 10  # until it is noticed that something begins to, or ended
-FIRST_COLUMNS = ["model", "status", "best PSNR", "above bicubic", "started", "train.epochs", "minutes"]
-MEASURES: dict[str, Callable[[PastRun], float | None]] = {
+FIRST_COLUMNS = ["model", "status", "best PSNR", "above bicubic", "is", "started", "train.epochs", "minutes"]
+MEASURES: dict[str, Callable[[PastRun], float | str | None]] = {
     "best PSNR": lambda run: run.best_psnr,
     "above bicubic": lambda run: _above_bicubic(run),
+    "is": lambda run: None if (above := _above_bicubic(run)) is None else describe_margin(above),
     "PSNR to truth": lambda run: run.metrics.get("evaluation.student.truth.psnr"),
     "SSIM": lambda run: run.metrics.get("evaluation.student.teacher.ssim"),
     "flicker": lambda run: run.metrics.get("evaluation.student.truth.flicker"),

@@ -61,6 +61,7 @@ def test_runs_are_compared_best_first(two_runs):
     page = run_page()
     assert page.dataframe[0].value["best PSNR"].tolist() == [33.0, 31.0]
     assert page.dataframe[0].value["above bicubic"].tolist() == [2.0, 2.0]
+    assert page.dataframe[0].value["is"].tolist() == ["clearly better than bicubic"] * 2
     assert ids(page) == list(two_runs)
     assert page.selectbox(key="frame").value == FRAME
     difference = page.dataframe[1].value
