@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.core.clips import own_first
+from pipeline.core.clips import DEMO_CAMERAS, own_first
 from pipeline.tracking.run import CAMERA_PREFIX
 
 STUDENT = ".student"
@@ -20,10 +20,6 @@ def camera_columns(known: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {f"{camera} (dB)": f"{CAMERA_PREFIX}{camera}{STUDENT}" for camera in own_first(cameras)}
 
 
-def describe_margin(margin_db: float) -> str:
-    """In words, how a student compares with bicubic that is `margin_db` above it against the teacher."""
-    if margin_db < -0.2:
-        return "worse than bicubic"
-    if margin_db < 0.2:
-        return "like bicubic"
-    return "a little better than bicubic" if margin_db < 1 else "clearly better than bicubic"
+def own_cameras(cameras: Iterable[str]) -> list[str]:
+    """Those of the user."""
+    return [camera for camera in own_first(cameras) if camera != DEMO_CAMERAS]

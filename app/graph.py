@@ -1,6 +1,7 @@
-"""The graph of the stages as HTML: an arc for each stage that another reads from, and a card for each stage."""
+"""The graph of the stages as HTML: a card for each stage, and between them what they hand on, as small pictures."""
 
-from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 
 from app.stages import Pipeline, Stage
@@ -15,58 +16,73 @@ COLOURS = {  # readable with white text, and as a line on light and on dark
     "blocked": "#7c3aed",
 }
 STYLE = """<style>
-.stages{display:grid;grid-template-columns:repeat(var(--count),minmax(0,1fr));gap:.6rem}
-.stage{border:1px solid rgba(128,128,128,.4);border-top:4px solid var(--colour);border-radius:.5rem;padding:.5rem .6rem;
-font-size:.85rem;overflow-wrap:anywhere}
-.stage b{font-size:1rem}.stage ul{margin:.3rem 0 0;padding-left:1rem}.stage small{opacity:.75}
-.stage li{font-size:.8rem;line-height:1.3;margin:0 0 .2rem}
+.graph{display:flex;flex-wrap:wrap;align-items:stretch;gap:.35rem}
+.stage{flex:1 1 6rem;min-width:0;max-width:11rem;border:1px solid rgba(128,128,128,.4);
+border-top:4px solid var(--colour);border-radius:.5rem;padding:.5rem .55rem;font-size:.85rem;overflow-wrap:anywhere}
+.stage b{font-size:1rem}.stage small{display:block;opacity:.75}
+.stage p{font-size:.8rem;line-height:1.3;margin:.2rem 0 0}
 .state{display:inline-block;background:var(--colour);color:#fff;border-radius:.8rem;padding:0 .55rem;margin:.2rem 0}
 .bar{height:.3rem;border-radius:.2rem;background:rgba(128,128,128,.3);margin:.2rem 0}
 .bar i{display:block;height:100%;border-radius:.2rem;background:var(--colour)}
-.arcs{display:block;width:100%;height:4rem}
-@media(max-width:1000px){.stages{grid-template-columns:1fr}.arcs{display:none}}
+.data{flex:0 0 4.2rem;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:.2rem;
+font-size:.75rem;line-height:1.25;text-align:center;overflow-wrap:anywhere}
+.data img{width:100%;aspect-ratio:4/3;object-fit:cover;border-radius:.35rem}
+.data::after{content:"→";font-size:1.1rem;line-height:1;opacity:.6}
+.arrow{align-self:center;opacity:.6}
+@media(max-width:700px){.graph{flex-direction:column}.stage{flex:none;max-width:none}.data{flex:none;flex-direction:row;justify-content:flex-start;
+padding-left:1rem}.data img{width:4.2rem}.data::after{content:"↓"}.arrow{display:none}}
 </style>"""
-MOST_REASONS = 4
 
 
-def as_html(pipeline: Pipeline) -> str:
-    """Arcs above, cards below, from left to right; on a narrow page the cards alone, from top to bottom."""
-    cards = "".join(_card(stage) for stage in pipeline.stages)
-    return f'{STYLE}{_arcs(pipeline)}<div class="stages" style="--count:{len(pipeline.stages)}">{cards}</div>'
+@dataclass(frozen=True)
+class Handed:
+    """What a stage hands on."""
+
+    words: str
+    url: str | None = None  # of a small picture
 
 
-def _arcs(pipeline: Pipeline) -> str:
-    """In a box of 1 in width and 1 in height, which the page stretches; a picture, as the page lets no SVG through."""
-    names = [stage.name for stage in pipeline.stages]
-    arcs = []
-    for column, stage in enumerate(pipeline.stages):
-        for need in stage.needs:
-            begin, end = ((index + 0.5) / len(names) for index in (names.index(need), column))
-            top = 1 - (end - begin) * 1.3
-            arcs.append(f"M{begin:.4f} 1C{begin:.4f} {top:.4f} {end:.4f} {top:.4f} {end:.4f} 1")
-    drawing = (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1" preserveAspectRatio="none">'
-        f'<path d="{"".join(arcs)}" fill="none" stroke="#888" stroke-width="1.5" vector-effect="non-scaling-stroke"/>'
-        "</svg>"
-    )
-    words = "; ".join(f"{stage.name} reads {', '.join(stage.needs)}" for stage in pipeline.stages if stage.needs)
-    picture = b64encode(drawing.encode()).decode()
-    return f'<img class="arcs" alt="{escape(words)}" src="data:image/svg+xml;base64,{picture}">'
+def as_html(pipeline: Pipeline, handed: Mapping[str, Handed] | None = None) -> str:
+    """Stages from left to right with what each hands on; on a narrow page from top to bottom."""
+    parts = []
+    last = len(pipeline.stages) - 1
+    for index, stage in enumerate(pipeline.stages):
+        parts.append(_card(stage))
+        if found := (handed or {}).get(stage.name):
+            parts.append(_data(found))
+        elif index < last:
+            parts.append('<div class="arrow" aria-hidden="true">→</div>')
+    return f'{STYLE}<div class="graph">{"".join(parts)}</div>'
+
+
+def _data(handed: Handed) -> str:
+    picture = f'<img alt="" src="{escape(handed.url)}">' if handed.url else ""
+    return f'<div class="data">{picture}<span>{escape(handed.words)}</span></div>'
 
 
 def _card(stage: Stage) -> str:
-    shown = [*stage.reasons[:MOST_REASONS]]
-    if len(stage.reasons) > len(shown):
-        shown.append(f"and {len(stage.reasons) - len(shown)} more")
-    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in shown)
-    last = "" if stage.last_s is None else f"<small>last time {in_hours(stage.last_s)}</small><br>"
-    needs = f"<small>reads {escape(', '.join(stage.needs))}</small>" if stage.needs else "<small>begins</small>"
+    needs = f"reads {escape(', '.join(stage.needs))}" if stage.needs else "begins"
     return (
         f'<div class="stage" data-stage="{escape(stage.name)}" data-state="{stage.state}" '
         f'style="--colour:{COLOURS[stage.state]}" title="{escape("; ".join(stage.reasons))}">'
-        f"<b>{escape(stage.name)}</b><br><span class='state'>{_state(stage)}</span>{_bar(stage) or '<br>'}{last}{needs}"
-        f"{f'<ul>{reasons}</ul>' if reasons else ''}</div>"
+        f"<b>{escape(stage.name)}</b><br><span class='state'>{_state(stage)}</span>{_bar(stage)}"
+        f"<small>{_time(stage)}</small><small>{needs}</small>{_reason(stage)}</div>"
     )
+
+
+def _time(stage: Stage) -> str:
+    """How long it will take where it has to run, else how long it took."""
+    if stage.state != "fresh" and stage.expected_s is not None:
+        return f"about {in_hours(stage.expected_s)}"
+    return "" if stage.last_s is None else f"took {in_hours(stage.last_s)}"
+
+
+def _reason(stage: Stage) -> str:
+    """The first of the reasons: all of them are in the card's title."""
+    if not stage.reasons:
+        return ""
+    more = len(stage.reasons) - 1
+    return f"<p>{escape(stage.reasons[0])}{f' (and {more} more)' if more else ''}</p>"
 
 
 def _state(stage: Stage) -> str:

@@ -3,23 +3,21 @@
 Read from dvc.yaml, dvc.lock, params.yaml, the logs and the jobs' folders: nothing here asks DVC, and nothing is locked.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any, Literal
 
 from app.changed_files import latest
+from app.durations import describe, expected, last_durations
 from app.dvc_files import last_runs, outputs, recipes
 from app.jobs.job import Job, newest
 from app.jobs.progress import Progress
-from app.last_run import differences
+from app.last_run import Difference, differences
 from pipeline.core.command import runs_here
 from pipeline.core.errors import SharpcamError
-from pipeline.core.params import load_params
+from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
-from pipeline.core.progress import in_hours
 from pipeline.core.yaml_text import parse_yaml
 
 State = Literal["fresh", "stale", "never run", "running", "failed", "blocked"]
@@ -43,6 +41,7 @@ class Stage:
     state: State = "fresh"
     reasons: tuple[str, ...] = ()
     last_s: float | None = None  # how long it took when it last ended well
+    expected_s: float | None = None  # how long it will take with what there is to do now
     progress: Progress | None = None
     last_lines: str = ""  # where it failed
 
@@ -89,32 +88,24 @@ def dry_arguments(plan: Iterable[Stage]) -> list[str]:
 
 
 def estimate(plan: Iterable[Stage]) -> str:
-    """How long the stages took when they last ran, in words."""
-    return _describe_durations({stage.name: stage.last_s for stage in plan})
+    """How long the stages will take, in words."""
+    plan = list(plan)
+    times = {stage.name: stage.expected_s for stage in plan if stage.expected_s is not None}
+    return describe((stage.name for stage in plan), times, {stage.name: stage.last_s for stage in plan if stage.last_s})
 
 
-def as_last_time(names: Iterable[str], paths: Paths) -> str:
-    """The same of the stages with these names, whatever state they are in."""
-    done = last_done(paths)
-    return _describe_durations({name: done[name][1] if name in done else None for name in names})
-
-
-def _describe_durations(durations: Mapping[str, float | None]) -> str:
-    known = [seconds for seconds in durations.values() if seconds is not None]
-    unknown = [name for name, seconds in durations.items() if seconds is None]
-    sentence = f"about {in_hours(sum(known))} last time" if known else ""
-    if unknown:
-        has, its = ("has", "its duration is") if len(unknown) == 1 else ("have", "their durations are")
-        never = f"{', '.join(unknown)} {has} never finished on this machine, so {its} unknown"
-        sentence += ("; " if sentence else "") + never
-    return sentence
+def estimate_with(content: dict[str, Any], names: Iterable[str], paths: Paths) -> str:
+    """The same of the stages with these names, whatever state they are in, with the parameters in `content`."""
+    changed = [found.key for found in differences(content, paths)]
+    times = expected(Params.model_validate(content), paths, changed=changed)
+    return describe(names, times, {name: known.seconds for name, known in last_durations(paths).items()})
 
 
 def read_pipeline(paths: Paths) -> Pipeline:
     """How every stage stands. Raises SharpcamError where params.yaml, dvc.yaml or dvc.lock is broken."""
-    load_params(paths.params)
+    params = load_params(paths.params)
     try:
-        return _read_pipeline(paths)
+        return _read_pipeline(params, paths)
     except (TypeError, KeyError, AttributeError, ValueError):
         raise SharpcamError(
             'dvc.yaml or dvc.lock is not as DVC has it. "git checkout dvc.yaml" puts the first right; '
@@ -122,18 +113,27 @@ def read_pipeline(paths: Paths) -> Pipeline:
         ) from None
 
 
-def _read_pipeline(paths: Paths) -> Pipeline:
+def _read_pipeline(params: Params, paths: Paths) -> Pipeline:
     known, ran = recipes(paths), last_runs(paths)
     recent = list(islice(filter(_runs_stages, newest(paths)), JOBS_READ))
     running = _running(known, recent, paths)
     changed = latest(paths, busy=bool(running))
-    done, reasons = last_done(paths), _reasons(known, ran, paths)
+    done = last_durations(paths)
+    changes = differences(parse_yaml(paths.params.read_text(encoding="utf-8")), paths)
+    times, reasons = expected(params, paths, changed=[each.key for each in changes]), _reasons(known, ran, changes)
     stages: dict[str, Stage] = {}
     for name in _in_order(known):
-        ended, seconds = done.get(name, (0.0, None))
+        before = done.get(name)
+        ended, seconds = (before.ended, before.seconds) if before else (0.0, None)
         files = (changed.stages or {}).get(name, {}) if changed.asked > ended else {}
         why = [*reasons[name], *(CHANGES.get(state, "{}: " + state).format(path) for path, state in files.items())]
-        stage = Stage(name, tuple(_needs(name, known)), last_s=seconds, reasons=tuple(dict.fromkeys(why)))
+        stage = Stage(
+            name,
+            tuple(_needs(name, known)),
+            last_s=seconds,
+            expected_s=times.get(name),
+            reasons=tuple(dict.fromkeys(why)),
+        )
         stage = _state(stage, never=name not in ran, before=stages)
         stages[name] = _as_jobs_left_it(stage, running, recent, since=ended, before=stages)
     return Pipeline(tuple(stages.values()), changed.checking, changed.error)
@@ -158,13 +158,13 @@ def _in_order(known: dict[str, Any]) -> list[str]:
     return order
 
 
-def _reasons(known: dict[str, Any], ran: dict[str, Any], paths: Paths) -> dict[str, list[str]]:
+def _reasons(known: dict[str, Any], ran: dict[str, Any], changes: Iterable[Difference]) -> dict[str, list[str]]:
     """Why a stage is stale, as far as the three files tell: its command, a parameter, what an earlier stage wrote."""
     reasons: dict[str, list[str]] = {name: [] for name in known}
     for name in known.keys() & ran.keys():
         if known[name].get("cmd") != ran[name].get("cmd"):
             reasons[name].append("its command changed")
-    for found in differences(parse_yaml(paths.params.read_text(encoding="utf-8")), paths):
+    for found in changes:
         for name in found.stages:
             reasons[name].append(f"{found.key}: {found.then} → {found.now}")
     written = {out["path"]: (name, out.get("md5")) for name, run in ran.items() for out in run.get("outs", [])}
@@ -217,18 +217,4 @@ def _running(known: dict[str, Any], recent: list[Job], paths: Paths) -> dict[str
         stage = job.standing.running if job.state == "running" else None
         if stage in known:
             found[stage] = job
-    return found
-
-
-def last_done(paths: Paths) -> dict[str, tuple[float, float]]:
-    """When each stage last ended well (seconds since 1970), and how long it took (seconds)."""
-    log: Path = paths.logs / "durations.jsonl"
-    found: dict[str, tuple[float, float]] = {}
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []:
-        try:
-            entry = json.loads(line)
-            if entry["status"] == "done":
-                found[entry["stage"]] = (entry["started"] + entry["seconds"], entry["seconds"])
-        except (ValueError, KeyError, TypeError):  # a kill cut the line off
-            continue
     return found

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[Command, ...]] = {  # by group, in the order in which 
     ),
     "The student that was trained": (
         Command("register", "pipeline.register", "put it into MLflow's registry, with its evaluation"),
+        Command("compare", "pipeline.compare", "measure students on the same frames"),
         Command("promote", "pipeline.promote", "make a registered version the champion, or go back"),
         Command("plot", "pipeline.plot", "draw the losses and PSNR of a training"),
     ),

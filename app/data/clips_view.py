@@ -1,6 +1,7 @@
-"""The clips in a table, and one of them with its pictures, its checks, and what can be done with it."""
+"""The clips on a wall, and one of them with its pictures, its checks, and what can be done with it."""
 
 import base64
+from collections.abc import Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -10,6 +11,7 @@ import streamlit as st
 
 from app.compare import show_slider
 from app.data import thumbnails
+from app.data.camera_view import show_camera
 from app.data.clips import (
     Clip,
     all_clips,
@@ -21,6 +23,7 @@ from app.data.clips import (
     set_left_out,
 )
 from app.data.job_view import ask_for, attempt
+from app.data.wall import Tile, show_wall
 from app.links import show_link
 from app.text import as_text
 from pipeline.checks import Finding, find, known_measures
@@ -36,6 +39,7 @@ from pipeline.forecast import in_a_sentence, known_forecast
 CHOSEN, ASKED = "data-clip", "data-asked"  # in the session: the clip looked at, the one whose deletion is asked for
 REFRESH_S = 1.0
 SHOWN = 20  # frames of a finding that are named
+TILES = 48  # shown unasked
 
 
 def show_clips(paths: Paths) -> None:
@@ -52,7 +56,7 @@ def show_clips(paths: Paths) -> None:
             show_link("pipeline.py", "Run the pipeline")
     show_forecast(clips, params, paths)
     if clips:
-        show_table(clips, params, paths)
+        show_all(clips, params, paths)
         show_clip(choose(clips), params, paths)
     show_set_aside(paths)
     show_trash(paths)
@@ -87,35 +91,47 @@ def show_forecast(clips: list[Clip], params: Params | None, paths: Paths) -> Non
             ask_for("checks", [], paths)
 
 
-def show_table(clips: list[Clip], params: Params | None, paths: Paths) -> None:
-    """One row a clip. Thumbnails that are still being made appear when they are there."""
+def show_all(clips: list[Clip], params: Params | None, paths: Paths) -> None:
+    """A tile for each clip, the user's own and newest first, and what is known of them as a table."""
     part = parts(paths)
-    rows = [as_row(clip, part, findings(clip, params, paths)) for clip in clips]
-    pictures = [clip.picture for clip in clips]
+    rows = {clip.folder: as_row(clip, part, findings(clip, params, paths)) for clip in clips}
+    few = clips[:TILES]
+    if len(clips) > TILES and st.toggle(f"All {len(clips)} clips", key="data-all"):
+        few = clips
+    middles = {clip.folder: clip.picture for clip in few if clip.picture}
+    waiting = thumbnails.find(middles.values(), paths)[1]
+    ticks = count() if waiting else None
+    st.fragment(show_tiles, run_every=REFRESH_S if waiting else None)(few, rows, middles, paths, ticks)
+    with st.expander("As a table"):
+        st.dataframe(list(rows.values()), hide_index=True, key="data-table")
 
-    def draw() -> None:
-        found, waiting = thumbnails.find([frame for frame in pictures if frame], paths)
-        shown = [{"": as_url(found[frame]) if frame in found else None} for frame in pictures]
-        event = st.dataframe(
-            [picture | row for picture, row in zip(shown, rows, strict=True)],
-            hide_index=True,
-            row_height=64,
-            column_config={"": st.column_config.ImageColumn(width="small")},
-            selection_mode="single-row",
-            on_select="rerun",
-            key="data-table",
-        )
-        picked = [clips[row].name for row in event.selection.rows if row < len(clips)]
-        if picked and st.session_state.get("data-picked") != picked:
-            st.session_state["data-picked"] = picked
-            st.session_state[CHOSEN] = picked[0]
-            st.rerun()
-        if was_waiting and next(ticks) and not waiting:  # in the page's own run it would swallow a click
-            st.rerun()
 
-    ticks = count()
-    was_waiting = thumbnails.find([frame for frame in pictures if frame], paths)[1]
-    st.fragment(draw, run_every=REFRESH_S if was_waiting else None)()
+def show_tiles(
+    clips: list[Clip],
+    rows: dict[Path, dict[str, Any]],
+    middles: dict[Path, Path],
+    paths: Paths,
+    ticks: Iterator[int] | None,
+) -> None:
+    """The wall; thumbnails that are still being made, while it has `ticks`, appear when they are there."""
+    found, still = thumbnails.find(middles.values(), paths)
+    urls = {folder: as_url(found[frame]) for folder, frame in middles.items() if frame in found}
+    chosen = st.session_state.get(CHOSEN, clips[0].name if clips else None)
+    tiles = [Tile(clip.name, urls.get(clip.folder), in_lines(rows[clip.folder]), clip.name == chosen) for clip in clips]
+    picked = show_wall(tiles, key="data-wall")
+    if picked and picked != st.session_state.get(CHOSEN):
+        st.session_state[CHOSEN] = picked
+        st.rerun()
+    if ticks is not None and next(ticks) and not still:  # in the page's own run it would swallow a click
+        st.rerun()
+
+
+def in_lines(row: dict[str, Any]) -> tuple[str, ...]:
+    """The same of a clip in two lines, and a third for what the checks found."""
+    length = f", {row['seconds']:.0f} s" if row["seconds"] and row["seconds"] >= 1 else ""
+    frames = "1 frame" if row["frames"] == 1 else f"{row['frames']} frames"
+    found = row["checks"] not in ("", "fine", "not checked")
+    return (f"{frames}{length}", row["part"], *([f"look at: {row['checks']}"] if found else []))
 
 
 def as_row(clip: Clip, part: dict[str, str], found: list[Finding] | None) -> dict[str, Any]:
@@ -152,7 +168,7 @@ def choose(clips: list[Clip]) -> Clip:
     names = [clip.name for clip in clips]
     if st.session_state.get(CHOSEN) not in names:
         st.session_state[CHOSEN] = names[0]
-    return clips[names.index(st.selectbox("Clip", names, key=CHOSEN))]
+    return clips[names.index(st.selectbox("Clip", names, key=CHOSEN, help="Or press its tile above."))]
 
 
 def show_clip(clip: Clip, params: Params | None, paths: Paths) -> None:
@@ -164,6 +180,7 @@ def show_clip(clip: Clip, params: Params | None, paths: Paths) -> None:
     for found in findings(clip, params, paths) or []:
         named = ", ".join(found.frames[:SHOWN]) + (" …" if len(found.frames) > SHOWN else "")
         st.warning(f"{as_text(found.sentence)} ({as_text(named)})", icon=":material/search:")
+    show_camera(clip.folder, paths)
     last = len(clip.frames) - 1
     key = f"data-frame-{clip.name}"
     index = min(st.slider("Frame", 0, last, key=key) if last else 0, last)

@@ -103,11 +103,19 @@ def cache(paths: Paths) -> Path:
     return paths.root / ".dvc/cache/files/md5"
 
 
+def is_here(md5: str, paths: Paths) -> bool:
+    """Whether DVC's cache can say what is in a version."""
+    return MD5.fullmatch(md5) is not None and _listing_file(md5, paths).is_file()
+
+
+def _listing_file(md5: str, paths: Paths) -> Path:
+    return cache(paths) / md5[:2] / md5[2:]
+
+
 def listing(md5: str, paths: Paths) -> dict[str, str]:
     """File -> md5 in a version of a data set. Raises SharpcamError where the cache has it no more."""
-    match = MD5.fullmatch(md5)
-    file = cache(paths) / (match[1] if match else "") / (md5[2:] if match else "")
-    if not match or not file.is_file():
+    file = _listing_file(md5, paths)
+    if not is_here(md5, paths):
         raise SharpcamError(
             f'DVC\'s cache has no listing of version {md5[:8]}. "dvc fetch" brings it where a remote has it.'
         )

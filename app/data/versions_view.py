@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.data.versions import by_clip, changes, current, earlier, listing
+from app.data.versions import by_clip, changes, current, earlier, is_here, listing
 from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
@@ -32,9 +32,11 @@ def show_versions(paths: Paths) -> None:
 
 def show_changes(data_set: str, found: dict[str, dict[str, str]], paths: Paths) -> None:
     """Which clips and files are others than in an older version."""
-    older = [version for version in earlier(data_set, paths) if version.md5 != found[data_set]["md5"]]
+    known = [version for version in earlier(data_set, paths) if version.md5 != found[data_set]["md5"]]
+    older = [version for version in known if is_here(version.md5, paths)]
     if not older:
-        st.caption("There is no older version to compare with. Versions are known from commits of dvc.lock.")
+        elsewhere = ' Those that commits name are not on this machine; "dvc fetch" brings them where a remote has them.'
+        st.caption(f"There is no older version here to compare with.{elsewhere if known else ''}")
         return
     since = st.selectbox("since", older, format_func=lambda version: version.title)
     try:

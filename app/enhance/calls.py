@@ -23,10 +23,28 @@ COMMAND, GIVEN, MADE = "enhance", "in", "out"
 class UploadedFile(Protocol):
     """What Streamlit's uploader gives."""
 
-    name: str
-    size: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
 
     def getbuffer(self) -> memoryview: ...
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture that comes with sharpcam, as if it had been dropped."""
+
+    data: bytes
+    name: str = "example.png"
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def getbuffer(self) -> memoryview:
+        return memoryview(self.data)
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def _pair(file: Path, frame: str, model: Model, paths: Paths) -> Pair:
     folder = paths.cache / "before_after"
     pair = Pair(frame, model.title, folder / f"{key}-before.jpg", folder / f"{key}-after.jpg")
     if not (pair.before.exists() and pair.after.exists()):
-        before, after = _enhanced(_read(file), model)
+        before, after = _enhanced(read_any(file), model)
         for old in folder.glob("*.jpg"):
             old.unlink(missing_ok=True)
         for path, picture in ((pair.before, before), (pair.after, after)):
@@ -80,7 +80,8 @@ def _pair(file: Path, frame: str, model: Model, paths: Paths) -> Pair:
     return pair
 
 
-def _read(file: Path) -> Frame:
+def read_any(file: Path) -> Frame:
+    """A frame, or one of a clip that comes with sharpcam. Raises SharpcamError."""
     if file.suffix == ".png":
         return read_frame(file)
     from pipeline.media.video import look_at, read_frames  # PyAV, which no other frame needs

@@ -107,7 +107,10 @@ def _after_training(done: set[str], paths: Paths) -> Next:
         words = f"**The student is not good enough yet.** {evaluation['verdict'][0]}"
         return Next("Teach", words, "Change the parameters", "parameters.py")
     if champion_of(paths) is None:
-        words = "**The student is ready.** Compare it, promote it, and it is what runs live."
+        words = (
+            "**Your own student is ready**, and used on all pages until the next training replaces it. Compare it with "
+            "the one that comes with sharpcam, and promote it to keep it."
+        )
         return Next("Compare", words, "Compare it", "models.py")
     if "Record" not in done:
         words = "**Everything works on the demo.** Now teach it your own camera: record or upload a clip."

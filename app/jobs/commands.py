@@ -23,6 +23,7 @@ class Command:
     argv: tuple[str, ...]
     options: frozenset[str] = field(default_factory=frozenset)  # words that begin with "-"
     value: str = r"[^-].*|"  # what every other word must match
+    brief: bool = False  # whether its arguments say nothing to people
 
     def check(self, arguments: Sequence[str]) -> None:
         """Raise SharpcamError where an argument is none that this command takes."""
@@ -55,12 +56,20 @@ COMMANDS = {
     "checks": Command("Checks of the pairs", "tool", _module("pipeline.checks"), value=NOTHING),
     "forecast": Command("Forecast of the teacher", "tool", _module("pipeline.forecast"), value=NOTHING),
     "cleanup": Command("Clean-up", "tool", _module("pipeline.cleanup"), frozenset({"--remove"}), value=r"[a-z]+"),
+    "compare": Command(
+        "Comparison on the same frames",
+        "tool",
+        _module("pipeline.compare"),
+        value=r"run:[0-9a-f]{32}|version:\d+|student_sr|bundled:\w+",
+        brief=True,
+    ),
     "enhance": Command(
         "Enhance",
         "tool",
         _module("pipeline.enhance"),
         frozenset({"-o", "--model", "--fit", "--compare", "--engine", "--threads", "--codec", "--preset", "--quality"})
         | {"--strength", "--denoise", "--sharpen", "--calm"},
+        brief=True,
     ),
 }
 REGISTER = _module("pipeline.register")
@@ -87,4 +96,6 @@ def steps(name: str, arguments: Sequence[str], paths: Paths) -> Iterator[list[st
 def title(name: str, arguments: Sequence[str]) -> str:
     """What a person calls the job."""
     known = COMMANDS.get(name)
+    if known and known.brief:
+        return known.title
     return " ".join([known.title if known else name, *arguments])

@@ -9,10 +9,10 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+from app.durations import last_durations
 from app.jobs import Job, start
 from app.jobs.job import newest
 from app.parameters import file as params_file
-from app.stages import last_done
 from pipeline.core.clips import DEMO_CLIP, find_clips
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
@@ -101,8 +101,8 @@ def cost(paths: Paths, params: Params) -> str:
         return ""
     validation = CLIPS * max(LEAST_VALIDATION, round(params.split.validation_share * FRAMES))
     teacher_s, train_s = rates.seconds(frames=CLIPS * FRAMES, validation_frames=validation, params=params)
-    done = last_done(paths)
-    rest_s = sum(done[name][1] for name in REST) if done.keys() >= set(REST) else REST_S
+    done = last_durations(paths)
+    rest_s = sum(done[name].seconds for name in REST) if done.keys() >= set(REST) else REST_S
     camera = params.capture.camera
     raw = 2 * CLIPS * FRAMES * camera.width * camera.height * 3 * PNG_SHARE  # in data/raw and in DVC's cache
     megabytes = (raw + CLIPS * FRAMES * rates.teacher_bytes) / 1e6

@@ -1,18 +1,20 @@
 """What the last evaluation and the last benchmark measured."""
 
+from statistics import fmean
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
-from app.cameras import describe_margin
+from app.models.front import show_front
 from app.text import as_text
-from pipeline.core.clips import own_first
+from pipeline.core.clips import camera_of, own_first
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json
+from pipeline.core.meaning import describe_margin
 from pipeline.core.paths import Paths
+from pipeline.student.dials import Dials, adjectives
 
-MEASURES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1", "flicker": "flicker"}
+MEASURES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1", "flicker": "flicker", "halo": "halo"}
 DECIBELS = st.column_config.NumberColumn(format="%.2f")
 BENCHMARK = "metrics/benchmark.json"  # of make bench
 
@@ -26,10 +28,8 @@ def show_scores(paths: Paths) -> None:
         evaluation = read_json(paths.evaluation, made_by="evaluate")
         times = read_json(paths.speed, made_by="evaluate")["median_ms"] if paths.speed.exists() else {}
         show_verdict(evaluation)
-        show_cameras(evaluation.get("cameras", {}))
+        show_cameras(evaluation.get("cameras", {}), dials_of_cameras(evaluation.get("dials", {}), paths))
         st.dataframe(as_rows(evaluation["methods"], times), hide_index=True, placeholder="-")
-        if not (paths.root / BENCHMARK).exists():
-            show_front(measured(evaluation["methods"], times), "teacher")
     except SharpcamError as error:
         st.error(as_text(error))
         return
@@ -50,16 +50,26 @@ def show_verdict(evaluation: dict[str, Any]) -> None:
     st.caption(f"Measured on {as_text(evaluation['frames'])} whole frames that trained nothing.")
 
 
-def show_cameras(cameras: dict[str, Any]) -> None:
-    """One row a camera, in a word and in figures."""
+def dials_of_cameras(dials: dict[str, dict[str, float]], paths: Paths) -> dict[str, str]:
+    """Camera -> what was found of it in words: the mean over its clips."""
+    clips: dict[str, list[Dials]] = {}
+    for clip, found in dials.items():
+        clips.setdefault(camera_of(paths.raw / clip), []).append(Dials(**found))
+    return {camera: adjectives(Dials(*map(fmean, zip(*several, strict=True)))) for camera, several in clips.items()}
+
+
+def show_cameras(cameras: dict[str, Any], dials: dict[str, str]) -> None:
+    """One row a camera, in words and in figures."""
     rows = []
     for name in own_first(cameras):
         found = cameras[name]
         student, bicubic = (found["methods"][method]["teacher"]["psnr"] for method in ("student", "bicubic"))
-        row = {"camera": name, "the student is": describe_margin(student - bicubic), "frames": found["frames"]}
+        row = {"camera": name, "the student is": describe_margin(student - bicubic)}
+        row |= {"the camera is": dials[name]} if name in dials else {}
+        row["frames"] = found["frames"]
         rows.append(row | {"PSNR (dB)": student, "bicubic (dB)": bicubic, "above bicubic (dB)": student - bicubic})
     if rows:
-        st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(list(rows[0])[3:], DECIBELS))
+        st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(list(rows[0])[-3:], DECIBELS))
         st.caption("Each camera has validation frames of its own. They stay the same when clips are added.")
 
 
@@ -91,55 +101,9 @@ def show_benchmark(paths: Paths) -> None:
             for row in rows
             if reference in row["quality"]
         ]
-        show_front(points, reference)
+        show_front(points, reference, key="benchmark-front")
         st.dataframe([point | {"frames/s": round(1e3 / point["ms"], 1)} for point in points], hide_index=True)
         size, threads = as_text(f"{width}x{height}"), as_text(report["threads"])
         st.caption(f"{size} in, on {threads} threads; measured against the {reference}.")
     except (SharpcamError, KeyError, TypeError, ValueError, ArithmeticError):
         st.error(f'{file} is no benchmark. Run "make bench" to write it again.')
-
-
-def show_front(points: list[dict[str, Any]], reference: str) -> None:
-    """Quality over time a frame; the line joins what nothing else beats in both."""
-    if not points:
-        return
-    axes = {"xaxis_title": "ms a frame, uint8 to uint8", "yaxis_title": f"PSNR against the {reference} (dB)"}
-    figure = go.Figure(layout={**axes, "height": 420, "uirevision": "front"})
-    figure.update_xaxes(type="log")
-    front = pareto(points)
-    figure.add_scatter(
-        x=[point["ms"] for point in front],
-        y=[point["psnr"] for point in front],
-        name="Pareto front",
-        mode="lines",
-        line={"dash": "dot", "color": "gray"},
-    )
-    for engine in dict.fromkeys(point["engine"] for point in points):
-        of_engine = [point for point in points if point["engine"] == engine]
-        figure.add_scatter(
-            x=[point["ms"] for point in of_engine],
-            y=[point["psnr"] for point in of_engine],
-            text=[point["name"] for point in of_engine],
-            name=engine,
-            mode="markers+text",
-            textposition="top center",
-        )
-    st.plotly_chart(figure, key="front")
-
-
-def measured(methods: dict[str, dict[str, dict[str, float]]], times: dict[str, float]) -> list[dict[str, Any]]:
-    """All of the evaluation whose time is known, as `show_front` takes it."""
-    return [
-        {"name": name, "engine": "last evaluation", "ms": times[name], "psnr": references["teacher"]["psnr"]}
-        for name, references in methods.items()
-        if name in times and "teacher" in references
-    ]
-
-
-def pareto(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that no other is as quick as and better than, the quickest first."""
-    front: list[dict[str, Any]] = []
-    for point in sorted(points, key=lambda point: (point["ms"], -point["psnr"])):
-        if not front or point["psnr"] > front[-1]["psnr"]:
-            front.append(point)
-    return front

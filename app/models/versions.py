@@ -14,9 +14,7 @@ from app.waiting import waited_for
 from pipeline import promote
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
-from pipeline.tracking import registry
-from pipeline.tracking.client import database_file, store_exists
-from pipeline.tracking.registry import CANDIDATE, CHAMPION, Version
+from pipeline.tracking.registry import Version
 
 NUMBERS = {  # column -> tag
     "PSNR (dB)": "evaluation.student.teacher.psnr",
@@ -25,32 +23,6 @@ NUMBERS = {  # column -> tag
     "PSNR to truth (dB)": "evaluation.student.truth.psnr",
     "flicker": "evaluation.student.truth.flicker",
 }
-GATES = {"passed": ":material/check_circle:", "failed": ":material/cancel:", "unknown": ":material/help:"}
-
-
-def show_registered(paths: Paths) -> None:
-    """Champion, candidate and all versions; what was last known of them, and nothing to press, without the registry."""
-    try:
-        versions = waited_for(lambda: read_versions(paths), words="Reading the registry…")
-    except SharpcamError as error:
-        known = registry.last_known_versions(paths)
-        st.warning(f"{as_text(error)}" + (" Shown is what was last known." if known else ""))
-        if known:
-            show_versions(known)
-        return
-    if not versions:
-        st.info("No student is registered yet. A run of the pipeline trains one and registers it.")
-        show_link("pipeline.py", "Run the pipeline")
-        return
-    show_champion(versions, paths)
-    show_versions(versions)
-
-
-def read_versions(paths: Paths) -> list[Version]:
-    """All versions, the newest first. Raises SharpcamError, also where the store that held some is gone."""
-    if not store_exists() and registry.last_known_versions(paths):
-        raise SharpcamError(f"{database_file()} is gone, and the registry was in it. Put it back from a backup.")
-    return registry.versions(paths)
 
 
 def show_what_was_done() -> None:
@@ -69,30 +41,6 @@ def act(work: Callable[[], str]) -> None:
     except SharpcamError as error:
         st.session_state["promote_error"] = str(error)
     st.rerun()
-
-
-def show_champion(versions: list[Version], paths: Paths) -> None:
-    """Champion and candidate side by side, and the buttons between them."""
-    champion, candidate = (registry.holder(alias, versions) for alias in (CHAMPION, CANDIDATE))
-    left, right = st.columns(2)
-    with left.container(border=True):
-        show_card("Champion", champion, "No version is champion yet, so this project's own student is used.")
-        offer_way_back(versions, paths)
-    with right.container(border=True):
-        show_card("Candidate", candidate, "No candidate: a student becomes one when it passes the gate.")
-        offer_promotion(versions, candidate, champion, paths)
-
-
-def show_card(title: str, version: Version | None, otherwise: str) -> None:
-    """What one version is."""
-    st.subheader(title)
-    if version is None:
-        st.write(otherwise)
-        return
-    model, words = (as_text(version.tags.get(tag, "")) for tag in ("model", "verdict"))
-    icon = GATES.get(version.tags.get("gate", ""), "")
-    st.markdown(f"**Version {version.number}** · {model} · {made(version):%d %b %Y %H:%M}")
-    st.markdown(f"{icon} {words}")
 
 
 def made(version: Version) -> datetime:

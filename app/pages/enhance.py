@@ -1,18 +1,32 @@
 """Page: drop pictures and videos, see them grow, compare before and after, take one or all home."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
 from app.apart import apart
 from app.compare import show_slider
-from app.enhance.calls import COMMAND, GIVEN, Call, arguments, as_zip, calls, camera_of, read_table, receive
+from app.enhance.calls import (
+    COMMAND,
+    GIVEN,
+    Call,
+    Example,
+    arguments,
+    as_zip,
+    calls,
+    camera_of,
+    read_table,
+    receive,
+)
+from app.home.before_after import read_any
 from app.jobs import start
 from app.jobs.show import show_job
 from app.links import show_link
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
+from pipeline.core.frames import encode_frame
 from pipeline.core.paths import Paths
 from pipeline.enhance.batch import COMPARED
 from pipeline.enhance.command_line import BEST_QUALITY, QUALITY_MEANS
@@ -26,6 +40,24 @@ NOTHING = "nothing"
 AUTOMATIC = "Automatic"
 SHARES = [step / 20 for step in range(21)]  # of a slider
 KEY = "enhance-call"
+
+
+class Look(NamedTuple):
+    """Where a preset has the sliders."""
+
+    means: str
+    strength: float = 1.0
+    denoise: float | str = AUTOMATIC
+    sharpen: float | str = AUTOMATIC
+    calm: float = 1.0
+
+
+LOOKS = {
+    "As found": Look("Blur and noise are removed as far as each file is found to have them."),
+    "Gentle": Look("Half the way from plain bicubic, for pictures that are good already.", strength=0.5),
+    "Bad light": Look("For grainy pictures: nearly all of the noise goes, and some fine texture with it.", denoise=0.8),
+    "Out of focus": Look("For soft pictures: edges become much crisper, and so does noise.", sharpen=0.8),
+}
 
 
 def show_page(paths: Paths) -> None:
@@ -43,6 +75,8 @@ def show_page(paths: Paths) -> None:
     call = by_number[number]
     if not call.job.over:
         show_job(call.job, paths)
+        if pairs := call.pairs():
+            show_pair(call, pairs)
         return
     show_results(call)
     with st.expander("Log", expanded=not call.rows()):
@@ -79,10 +113,15 @@ def show_form(paths: Paths) -> None:
         fit = st.selectbox("Size", list(SIZES), format_func=SIZES.__getitem__, width=180)
         others = [NOTHING, "bicubic", "lanczos", "teacher", *(name for name in models if name != model)]
         other = st.selectbox("Compare with", others, width=180, help="Writes [other | student], and a table of both.")
+    show_looks()
     options = show_options()
-    if st.button("Enhance", type="primary", icon=":material/auto_awesome:", disabled=not files, key="enhance"):
+    with st.container(horizontal=True):
+        asked = st.button("Enhance", type="primary", icon=":material/auto_awesome:", disabled=not files, key="enhance")
+        example = not files and paths.demo_clip.exists() and st.button("Try an example", key="example")
+    if asked or example:
         try:
-            folder = receive(files, paths, limit_bytes=limit * 2**20)
+            given = files if asked else [Example(encode_frame(read_any(paths.demo_clip)))]
+            folder = receive(given, paths, limit_bytes=limit * 2**20)
             compare = None if other == NOTHING else other
             words = arguments(folder, model=model, fit=fit, compare=compare, **options)
             st.session_state[KEY] = start(COMMAND, words, paths=paths).number
@@ -90,6 +129,20 @@ def show_form(paths: Paths) -> None:
             st.error(as_text(error))
             return
         st.rerun()
+
+
+def show_looks() -> None:
+    """Presets, each of which sets the sliders under Options."""
+    looks = st.container(horizontal=True)
+    for name, look in LOOKS.items():
+        looks.button(name, help=look.means, key=f"look-{name}", on_click=set_sliders, args=(look,))
+
+
+def set_sliders(look: Look) -> None:
+    """Move the sliders to where a preset has them."""
+    for name, value in look._asdict().items():
+        if name != "means":
+            st.session_state[f"enhance-{name}"] = value
 
 
 def show_options() -> dict[str, str | int | float | None]:
@@ -117,7 +170,14 @@ def show_encoding() -> dict[str, str | int | float | None]:
 def show_sliders() -> dict[str, str | int | float | None]:
     """How strong the student is, and the dials that are not to be set from the pictures."""
     strength = st.slider(
-        "Strength", 0.0, 1.0, 1.0, SHARES[1], help="0 is plain bicubic, 1 is the student alone.", width=220
+        "Strength",
+        0.0,
+        1.0,
+        1.0,
+        SHARES[1],
+        help="0 is plain bicubic, 1 is the student alone.",
+        width=220,
+        key="enhance-strength",
     )
     return {
         "strength": None if strength == 1 else strength,
@@ -129,13 +189,14 @@ def show_sliders() -> dict[str, str | int | float | None]:
 
 def show_calm() -> float | None:
     """How much of a video's flicker goes; all of it is left to the command."""
-    calm = st.slider("Calm", 0.0, 1.0, 1.0, SHARES[1], help="Videos: 0 is frame by frame, 1 is steadiest.", width=220)
+    means = "Videos: 0 is frame by frame, 1 is steadiest."
+    calm = st.slider("Calm", 0.0, 1.0, 1.0, SHARES[1], help=means, width=220, key="enhance-calm")
     return None if calm == 1 else calm
 
 
 def show_dial(label: str, means: str) -> float | None:
     """A slider whose first place is left to the command."""
-    chosen = st.select_slider(label, [AUTOMATIC, *SHARES], help=means, width=220)
+    chosen = st.select_slider(label, [AUTOMATIC, *SHARES], help=means, width=220, key=f"enhance-{label.lower()}")
     return chosen if isinstance(chosen, float) else None
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.compare import show_slider
 from app.cost_view import show_cost
-from app.evaluation import read_evaluation
+from app.evaluation import describe_student, read_evaluation
 from app.home.before_after import Pair
 from app.home.before_after import begin as make_pair
 from app.home.steps import STEPS, Next, next_thing, steps_done
@@ -149,7 +149,7 @@ def _states(pipeline: Pipeline) -> str:
 def _quality(evaluation: dict[str, Any] | None) -> tuple[str, str]:
     if evaluation is None:
         return "none yet", "the stage evaluate measures it"
-    return f"{evaluation['methods']['student']['teacher']['psnr']:.2f} dB", evaluation["verdict"][0]
+    return describe_student(evaluation)
 
 
 def _count(number: int, what: str) -> str:

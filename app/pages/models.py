@@ -1,10 +1,11 @@
-"""Page: the registered students, who is champion, the way there and back, their files, and speed over quality."""
+"""Page: the students in pictures, the one in use and how to change that, their figures side by side, their files."""
 
 import streamlit as st
 
 from app.models.files import show_files
+from app.models.registered import show_registered
 from app.models.scores import show_benchmark, show_scores
-from app.models.versions import show_registered, show_what_was_done
+from app.models.versions import show_what_was_done
 from pipeline.core.paths import Paths
 
 

@@ -4,14 +4,15 @@ from typing import Any
 
 import streamlit as st
 
+from app.jobs import start, unfinished
+from app.jobs.show import show_job
 from app.last_run import differences, downstream
-from app.links import show_link
 from app.parameters.fields import Field, fields, section_comments
 from app.parameters.file import ChangedMeanwhileError, as_yaml, problems, read_text, save, with_values
 from app.parameters.form import show_sections
 from app.parameters.presets import presets
 from app.parameters.yaml_text import parse
-from app.stages import as_last_time
+from app.stages import estimate_with
 from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.hashing import sha256_of_text
@@ -176,7 +177,7 @@ def show_stale(content: dict[str, Any], draft: dict[str, Any], paths: Paths) -> 
     direct = {stage for each in found for stage in each.stages}
     rest = downstream(direct, paths)
     follow = f"; {', '.join(rest)} may have to follow." if rest else "."
-    cost = as_last_time([*sorted(direct), *rest], paths)
+    cost = estimate_with(content, [*sorted(direct), *rest], paths)
     st.markdown(f"**Stale with these parameters:** {', '.join(sorted(direct))}{follow} Duration of a run: {cost}.")
     rows = [
         {
@@ -189,7 +190,21 @@ def show_stale(content: dict[str, Any], draft: dict[str, Any], paths: Paths) -> 
     ]
     st.dataframe(rows, hide_index=True, height="content")
     if not draft:
-        show_link("pipeline.py", "Run what is stale")
+        offer_run(paths)
+
+
+def offer_run(paths: Paths) -> None:
+    """Run the pipeline with what was saved, and show how far it is."""
+    running = unfinished(paths, lane="pipeline")
+    if running:
+        show_job(running[0], paths)
+    elif st.button("Run the pipeline", type="primary", icon=":material/play_arrow:", key="run"):
+        try:
+            start("repro", paths=paths)
+        except (SharpcamError, OSError) as error:
+            st.error(f"The job could not be started: {as_text(error)}")
+            return
+        st.rerun()
 
 
 show_page(Paths())

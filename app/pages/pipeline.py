@@ -4,11 +4,14 @@ import streamlit as st
 
 from app.cost_view import show_cost
 from app.graph import as_html
+from app.handed_on import handed_on
 from app.jobs import jobs, start, unfinished
 from app.jobs.show import show_history, show_job, show_log
+from app.learning import show_learning
 from app.links import show_link
 from app.stages import Pipeline, Scope, Stage, arguments, dry_arguments, estimate, read_pipeline
 from app.text import as_text
+from app.whole_run import whole_run
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.core.progress import in_hours
@@ -38,7 +41,8 @@ def show_stages(active: list[int], paths: Paths) -> None:
     except SharpcamError as error:
         st.error(as_text(error))
         return
-    st.html(as_html(pipeline))
+    st.html(as_html(pipeline, handed_on(paths)))
+    show_whole_run(pipeline, paths)
     if pipeline.error:
         st.warning(
             f"DVC could not compare the files ({as_text(pipeline.error)}). What is shown rests on dvc.lock alone."
@@ -50,6 +54,15 @@ def show_stages(active: list[int], paths: Paths) -> None:
             st.error(f"{as_text(stage.name)} failed. Its last lines:")
             show_log(stage.last_lines)
     show_controls(pipeline, paths)
+
+
+def show_whole_run(pipeline: Pipeline, paths: Paths) -> None:
+    """One bar over all stages of the job at work, and, while it trains, a picture that sharpens epoch by epoch."""
+    job = next((job for job in unfinished(paths, lane="pipeline") if job.state == "running"), None)
+    if job is not None and (run := whole_run(job, pipeline, paths)):
+        st.progress(run.share, text=run.describe())
+    if any(stage.name == "train" and stage.state == "running" for stage in pipeline.stages):
+        show_learning(paths)
 
 
 def show_controls(pipeline: Pipeline, paths: Paths) -> None:

@@ -10,12 +10,14 @@ from app import lineage
 from app.cameras import camera_columns
 from app.data.versions import current
 from app.links import show_link
+from app.runs.comparison_view import compare, versions_known
 from app.runs.curves_view import bicubic, show_curves
 from app.runs.naming import label, started
 from app.runs.pictures_view import show_pictures
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
+from pipeline.core.meaning import describe_margin
 from pipeline.core.paths import Paths
 from pipeline.tracking import registry
 from pipeline.tracking.client import stamp, tracking_uri
@@ -25,10 +27,11 @@ from pipeline.tracking.run import CAMERA_PREFIX
 MOST_COMPARED = 6
 REFRESH_S = 5  # while something trains
 NOTICE_S = 10  # until it is noticed that something begins to, or ended
-FIRST_COLUMNS = ["model", "status", "best PSNR", "above bicubic", "started", "train.epochs", "minutes"]
-MEASURES: dict[str, Callable[[PastRun], float | None]] = {
+FIRST_COLUMNS = ["model", "status", "best PSNR", "above bicubic", "is", "started", "train.epochs", "minutes"]
+MEASURES: dict[str, Callable[[PastRun], float | str | None]] = {
     "best PSNR": lambda run: run.best_psnr,
     "above bicubic": lambda run: _above_bicubic(run),
+    "is": lambda run: None if (above := _above_bicubic(run)) is None else describe_margin(above),
     "PSNR to truth": lambda run: run.metrics.get("evaluation.student.truth.psnr"),
     "SSIM": lambda run: run.metrics.get("evaluation.student.teacher.ssim"),
     "flicker": lambda run: run.metrics.get("evaluation.student.truth.flicker"),
@@ -90,7 +93,7 @@ def show_runs(paths: Paths) -> None:
     if not chosen:
         st.info("Choose the runs to compare.")
         return
-    show_pictures(chosen, paths)
+    show_pictures(chosen, compare(chosen, paths), paths)
     show_curves(chosen, paths)
     show_differences(chosen)
     show_lineage(chosen, paths)
@@ -118,9 +121,13 @@ def show_table(runs: list[PastRun]) -> list[PastRun]:
         [{"run": run.name} | {name: cell(run, cameras.get(name, name)) for name in shown} for run in found],
         hide_index=True,
         placeholder="-",
-        column_config={"started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+        column_config={"started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")}
+        | dict.fromkeys(("best PSNR", "PSNR to truth", *cameras), st.column_config.NumberColumn(format="%.2f")),
     )
-    st.caption(f"{len(found)} of {len(runs)} runs. Click a column header to sort.")
+    st.caption(
+        f"{len(found)} of {len(runs)} runs. Click a column header to sort. PSNR is on each run's own validation "
+        "frames; runs that are compared below are measured on the same ones."
+    )
     return found
 
 
@@ -188,10 +195,7 @@ def show_lineage(chosen: list[PastRun], paths: Paths) -> None:
     st.subheader("Where they come from")
     here = data_here(paths)
     ui = lineage.mlflow_ui(paths, tracking_uri())
-    try:
-        versions = waited_for(lambda: registry.versions(paths), words="Reading the registry…")
-    except SharpcamError:
-        versions = []  # said above already
+    versions = versions_known(paths)
     for run in chosen:
         with st.expander(as_text(label(run))):
             show_origin(run, here)

@@ -4,6 +4,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -21,6 +23,7 @@ LIMITS = {
     "maximum": "at most {}",
     "multipleOf": "a multiple of {}",
 }
+WORDS = Path(__file__).with_name("words.yaml")
 COMMENT = re.compile(r"[ \t]*#[ \t]*(.*)")
 
 
@@ -29,6 +32,8 @@ class Field:
     """One parameter: where it stands, what it may be, and what it is."""
 
     key: str  # dotted
+    title: str  # what people call it, with its unit
+    means: str  # what it is, and what happens when it changes
     kind: Kind
     optional: bool  # whether null is a value of it
     choices: tuple[str, ...]
@@ -47,9 +52,12 @@ def fields(text: str) -> list[Field]:
     nodes = {key: (name, value) for key, name, value in entries(text)}
     schema = Params.model_json_schema()
     content = Params.model_validate(parse(text)).model_dump()
+    words = known_words()
     return [
         Field(
             key=key,
+            title=words.get(key, (_spelled(key), ""))[0],
+            means=words.get(key, ("", ""))[1],
             kind=kind,
             optional=optional,
             choices=_choices(key, kind, shape, content),
@@ -60,6 +68,18 @@ def fields(text: str) -> list[Field]:
         for key, shape in _leaves(schema, schema["$defs"])
         for kind, optional, shape in [_kind(shape)]
     ]
+
+
+@cache
+def known_words() -> dict[str, tuple[str, str]]:
+    """Dotted key -> its title and its meaning, from words.yaml beside this file."""
+    content = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    return {key: (title, means) for key, (title, means) in content.items()}
+
+
+def _spelled(key: str) -> str:
+    """The last part of a key as words, where nobody wrote better ones."""
+    return key.rpartition(".")[2].replace("_", " ").capitalize()
 
 
 def section_comments(text: str) -> dict[str, str]:

@@ -4,7 +4,9 @@ import math
 
 import streamlit as st
 
+from app.parameters.chain_view import show_chain
 from app.parameters.fields import Field
+from app.parameters.suggestions import suggestions
 from app.text import as_text
 
 LARGEST = 2**53 - 1  # what a browser's numbers hold
@@ -30,21 +32,27 @@ def show_section(section: str, known: list[Field], comments: dict[str, str], wro
         st.caption(comments[section])
     if section in wrong:
         st.error(as_text(wrong[section]))
-    small = [field for field in known if field.kind != "yaml" or "\n" not in field.value.strip()]
+    small = [field for field in known if not is_large(field)]
     for start in range(0, len(small), COLUMNS):
         for column, field in zip(st.columns(COLUMNS), small[start : start + COLUMNS], strict=False):
             with column:
                 show_field(field, wrong)
-    for field in known:
-        if field not in small:
+    if section == "teacher":
+        show_chain()
+    for field in filter(is_large, known):
+        with st.expander(field.title, expanded=any(key.startswith(field.key) for key in wrong)):
             show_field(field, wrong)
+
+
+def is_large(field: Field) -> bool:
+    """Whether its text has several lines."""
+    return field.kind == "yaml" and "\n" in field.value.strip()
 
 
 def show_field(field: Field, wrong: dict[str, str]) -> None:
     """The widget of one parameter, its meaning and limits below it, and what is wrong with its value."""
-    name = field.key.rpartition(".")[2]
-    show_widget(field, name)
-    about = ". ".join(part for part in (field.comment, field.limits) if part)
+    show_widget(field)
+    about = " ".join(part for part in (field.means or field.comment, _as_sentence(field.limits)) if part)
     if about:
         st.caption(about.replace("|", r"\|"))
     for key, sentence in wrong.items():
@@ -52,21 +60,30 @@ def show_field(field: Field, wrong: dict[str, str]) -> None:
             st.error(as_text(sentence))
 
 
-def show_widget(field: Field, name: str) -> None:
+def _as_sentence(limits: str) -> str:
+    return f"{limits[0].upper()}{limits[1:]}." if limits else ""
+
+
+def show_widget(field: Field) -> None:
     """The widget itself; its value is in the session's state under `param:<key>`."""
-    key, value = f"param:{field.key}", st.session_state[f"param:{field.key}"]
+    key, value, name = f"param:{field.key}", st.session_state[f"param:{field.key}"], field.title
+    in_file = f"{field.key} in params.yaml" + (f": {field.comment}" if field.comment else "")
+    about = as_text(in_file)
     if field.choices:
-        st.selectbox(name, field.choices, key=key)
+        st.selectbox(name, field.choices, key=key, help=about)
+    elif suggested := suggestions(field.key):
+        options = list(dict.fromkeys([*suggested, value, field.value]))
+        st.selectbox(name, options, accept_new_options=True, key=key, help=about)
     elif field.kind == "whole" and _fits(value):
-        st.number_input(name, step=1, format="%d", placeholder="null", key=key)
+        st.number_input(name, step=1, format="%d", placeholder="empty", key=key, help=about)
     elif field.kind == "number" and _fits(value):
-        st.number_input(name, step=_step(field.value), format="%g", placeholder="null", key=key)
+        st.number_input(name, step=_step(field.value), format="%g", placeholder="empty", key=key, help=about)
     elif field.kind in ("whole", "number"):
         st.text_input(name, str(value), disabled=True, help="Too large for a browser: change it in params.yaml.")
-    elif field.kind == "yaml" and "\n" in field.value.strip():
-        st.text_area(name, height=420, key=key)
+    elif is_large(field):
+        st.text_area(name, height=420, key=key, help=about)
     else:
-        st.text_input(name, key=key)
+        st.text_input(name, key=key, help=about)
 
 
 def _fits(value: float | None) -> bool:

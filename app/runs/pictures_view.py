@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from app.compare import show_slider
-from app.runs.naming import decibels
+from app.runs.naming import short_names
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
@@ -19,25 +19,34 @@ from pipeline.tracking.past_runs import PastRun, pictures
 
 ERROR_GAIN = 8
 BEST = "best"
-REFERENCES = ("bicubic", "teacher")
+REFERENCES = ("bicubic", "teacher", "truth")
+COMMON = "common"  # whose pictures are bicubic, teacher and truth
 Row = dict[str, Path | None]  # title -> picture; None where the run has none of that epoch
+OfFrames = Mapping[str, Mapping[str, Path]]  # frame -> title -> picture
+CommonPictures = Mapping[str, OfFrames]  # by run, or COMMON
 
 
-def show_pictures(chosen: list[PastRun], paths: Paths) -> None:
-    """A frame as each run saw it after each epoch that was chosen, beside bicubic and the teacher."""
+def show_pictures(chosen: list[PastRun], common: CommonPictures, paths: Paths) -> None:
+    """A frame as each run saw it after each epoch that was chosen, beside bicubic, the teacher and the truth.
+
+    `common` are pictures that the comparison made, so that every run has some of the same frames.
+    """
     st.subheader("Pictures")
     try:
         found = {run.id: waited_for(partial(pictures, run, paths), words="Fetching pictures…") for run in chosen}
     except SharpcamError as error:
         st.warning(as_text(error))
         return
-    frames = sorted({frame for of_run in found.values() for frame in of_run})
+    found = {run_id: with_common(of_run, common.get(run_id, {})) for run_id, of_run in found.items()}
+    references = common.get(COMMON, {})
+    own = {frame for of_run in found.values() for frame in of_run}
+    frames = [*references, *sorted(own - references.keys())]
     if not frames:
         st.info("These runs have no pictures: they were stopped before their first epoch, or their files are gone.")
         return
     frame_box, epochs_box, error_box = st.columns([2, 3, 1], vertical_alignment="bottom")
     frame = frame_box.selectbox("Frame", frames, key="frame", bind="query-params")
-    of_frame = {run.id: found[run.id].get(frame, {}) for run in chosen}
+    of_frame = {run.id: found[run.id].get(frame, {}) for run in chosen} | {COMMON: references.get(frame, {})}
     kept = {title for of_run in of_frame.values() for title in of_run if title.startswith("epoch")}
     options = [*sorted(kept), BEST]
     epochs = epochs_box.multiselect(
@@ -56,29 +65,35 @@ def show_pictures(chosen: list[PastRun], paths: Paths) -> None:
     show_rows(rows_of(chosen, of_frame, in_order), references_of(of_frame), errors=errors)
 
 
+def with_common(of_run: OfFrames, common: OfFrames) -> dict[str, dict[str, Path]]:
+    """A run's pictures by frame, with those that the comparison made."""
+    return {frame: {**of_run.get(frame, {}), **common.get(frame, {})} for frame in {**of_run, **common}}
+
+
 def describe_title(title: str) -> str:
     """epoch-0003 as people write it."""
     name, _, number = title.partition("-")
     return f"{name} {int(number)}" if number else name
 
 
-def rows_of(chosen: list[PastRun], of_frame: Mapping[str, Mapping[str, Path]], epochs: Sequence[str]) -> list[Row]:
+def rows_of(chosen: list[PastRun], of_frame: OfFrames, epochs: Sequence[str]) -> list[Row]:
     """A row for each run that has one of the epochs."""
-    rows = [dict(cell_of(run, of_frame[run.id], epoch) for epoch in epochs) for run in chosen]
+    names = short_names(chosen)
+    rows = [dict(cell_of(names[run.id], of_frame[run.id], epoch) for epoch in epochs) for run in chosen]
     return [row for row in rows if any(row.values())]
 
 
-def cell_of(run: PastRun, of_run: Mapping[str, Path], epoch: str) -> tuple[str, Path | None]:
+def cell_of(name: str, of_run: Mapping[str, Path], epoch: str) -> tuple[str, Path | None]:
     """Title and picture after an epoch; of a run that has no best one, or not yet, after its last."""
     if epoch != BEST:
-        return f"{run.id[:4]} · {describe_title(epoch)}", of_run.get(epoch)
+        return f"{name} · {describe_title(epoch)}", of_run.get(epoch)
     if BEST in of_run:
-        return f"{run.id[:4]} · best{decibels(run)}", of_run[BEST]
+        return f"{name} · best", of_run[BEST]
     last = max((title for title in of_run if title.startswith("epoch")), default="")
-    return f"{run.id[:4]} · last{decibels(run)}", of_run.get(last)
+    return f"{name} · last", of_run.get(last)
 
 
-def references_of(of_frame: Mapping[str, Mapping[str, Path]]) -> dict[str, Path]:
+def references_of(of_frame: OfFrames) -> dict[str, Path]:
     """What the students are compared with, as far as a run has it."""
     return {title: of_run[title] for title in REFERENCES for of_run in of_frame.values() if title in of_run}
 
@@ -86,8 +101,10 @@ def references_of(of_frame: Mapping[str, Mapping[str, Path]]) -> dict[str, Path]
 def show_rows(rows: list[Row], references: dict[str, Path], *, errors: bool) -> None:
     """Runs below each other and their epochs side by side, the references last; a single epoch needs no columns."""
     students = {title: file for row in rows for title, file in row.items() if file}
-    first, last = ({title: references[title]} if title in references else {} for title in REFERENCES)
-    shown: dict[str, Path | bytes] = {**first, **students, **last}
+    first, *others = ({title: references[title]} if title in references else {} for title in REFERENCES)
+    shown: dict[str, Path | bytes] = {**first, **students}
+    for other in others:
+        shown |= other
     maps = error_maps(shown) if errors else {}
     table = lines([*rows, dict(references)], maps) if any(len(row) > 1 for row in rows) else []
     show_slider(shown | maps, key="pictures", grid=True, rows=table)

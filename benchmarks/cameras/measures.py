@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.geometry import Frame
+from pipeline.evaluate.halo import Plane, halo, luma
+
+__all__ = ["halo", "luma"]
 
 BORDER_PX = 8  # left out where a picture is compared with the truth
 BEST_DB = 100.0  # of equal pictures
 SSIM_PX, SSIM_SIGMA_PX = 11, 1.5
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-HALO_PX, WIDENED_PX = 9, 7  # sides of the squares
-STRONG = 48  # grey levels that a strong edge has at least
 
-Plane = NDArray[np.float64]  # (H, W)
 Mask = NDArray[np.bool_]  # (H, W)
 
 
@@ -38,11 +38,6 @@ def near(picture: Frame, truth: Frame) -> Near:
 def inner(picture: Frame) -> Frame:
     """`picture` without BORDER_PX on each side."""
     return picture[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX]
-
-
-def luma(picture: Frame) -> Plane:
-    """OpenCV's luma (BT.601, rounded to whole levels)."""
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2YCrCb)[..., 0], np.float64)
 
 
 def psnr(one: NDArray[np.generic], other: NDArray[np.generic]) -> float:
@@ -67,20 +62,6 @@ def _windowed(plane: Plane) -> Plane:
 def brightness(picture: Frame, bicubic: Frame) -> float:
     """How much brighter the luma of `picture` is on average than that of the bicubic enlargement; signed."""
     return float(luma(picture).mean() - luma(bicubic).mean())
-
-
-def halo(picture: Frame, bicubic: Frame) -> float | None:
-    """How far `picture` leaves the range that the bicubic enlargement has nearby, on average at strong edges.
-
-    None where there is no strong edge. Range: maximum and minimum over 9x9; strong: more than 48 apart, widened by 7x7.
-    """
-    given, plain = luma(picture), luma(bicubic)
-    high, low = (change(plain, np.ones((HALO_PX, HALO_PX))) for change in (cv2.dilate, cv2.erode))
-    strong = cv2.dilate((high - low > STRONG).astype(np.uint8), np.ones((WIDENED_PX, WIDENED_PX))) > 0
-    if not strong.any():
-        return None
-    beyond = np.maximum(0, given - high) + np.maximum(0, low - given)
-    return float(beyond[strong].mean())
 
 
 def flicker(pictures: list[Frame], still: Mask | None = None) -> float:

@@ -15,6 +15,7 @@ import psutil
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, Field, ValidationError
 
+from pipeline.core import work as amounts
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json
 from pipeline.core.params import Params, load_params
@@ -56,7 +57,7 @@ def run_stage(name: str, work: Callable[[Paths, Params], None]) -> int:
         stop_if_asked()
         paths = Paths.of_project()
         params = load_params(paths.params)
-        with only_once(name, paths=paths), logged_duration(name, paths=paths):
+        with only_once(name, paths=paths), logged_duration(name, params, paths=paths):
             work(paths, params)
 
     Bar.stage = name
@@ -198,9 +199,10 @@ def process_is_gone(pid: int, born: float) -> bool:
 
 
 @contextmanager
-def logged_duration(name: str, *, paths: Paths) -> Iterator[None]:
-    """Append how long the body took, and how it ended, to logs/durations.jsonl."""
+def logged_duration(name: str, params: Params, *, paths: Paths) -> Iterator[None]:
+    """Append how long the body took, how much it did, and how it ended, to logs/durations.jsonl."""
     started = time.time()
+    Bar.spent.clear()
     status = "failed"
     try:
         yield
@@ -211,7 +213,14 @@ def logged_duration(name: str, *, paths: Paths) -> Iterator[None]:
             "started": round(started, 3),
             "seconds": round(time.time() - started, 3),
             "status": status,
-        }
+        } | _work_done(name, params)
         paths.logs.mkdir(parents=True, exist_ok=True)
         with (paths.logs / "durations.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
+
+
+def _work_done(stage: str, params: Params) -> dict[str, float]:
+    """What the stage's own bars did, and how long that took; nothing where none moved."""
+    own = [spent for what, spent in Bar.spent.items() if what == stage or what.startswith(f"{stage} ")]
+    steps, seconds = (sum(each) for each in zip(*own, strict=True)) if own else (0.0, 0.0)
+    return {"work": steps * amounts.of_a_step(stage, params), "work_s": round(seconds, 3)} if steps else {}

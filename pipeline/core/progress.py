@@ -33,7 +33,9 @@ class Bar(tqdm):  # type: ignore[type-arg]  # tqdm's stubs have it generic, tqdm
     """tqdm's bar, at each step of which the stage can be stopped. It reports itself as it moves."""
 
     stage: ClassVar[str | None] = None  # that this process runs
+    spent: ClassVar[dict[str, tuple[float, float]]] = {}  # what -> steps, and seconds that they took
     _written_s = 0.0
+    _counted = False
 
     def update(self, n: float | None = 1) -> bool | None:
         """Count `n` more frames."""
@@ -43,6 +45,14 @@ class Bar(tqdm):  # type: ignore[type-arg]  # tqdm's stubs have it generic, tqdm
             report(stage=self.stage, what=self.desc, done=self.n, total=self.total, left_s=self._left_s())
         stop_if_asked()
         return drawn
+
+    def close(self) -> None:
+        """End the bar, and count what it did; closed again it counts nothing."""
+        if not self._counted and not self.disable and self.desc:
+            self._counted = True
+            steps, seconds = self.spent.get(self.desc, (0.0, 0.0))
+            self.spent[self.desc] = steps + self.n - self.initial, seconds + self.format_dict["elapsed"]
+        super().close()
 
     def _left_s(self) -> float | None:
         seen = self.format_dict

@@ -2,14 +2,27 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from pipeline.core.paths import Paths
 from pipeline.student.clip_dials import reader_of
 from pipeline.student.dials import Dials
 from pipeline.student.engines import Running
-from pipeline.student.student import Student
+from pipeline.student.estimator import Estimator
 
 Students = Mapping[str, Running]  # by method: student, student_int8, student_web
+
+
+@runtime_checkable
+class WithDials(Running, Protocol):
+    """A student that can be set to a camera."""
+
+    @property
+    def estimator(self) -> Estimator | None:
+        """What reads the dials from frames; None where there are none, or nothing to read them."""
+
+    def with_dials(self, dials: Dials) -> Running:
+        """The same student, set to `dials`."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +38,7 @@ class Contestants:
 
     def _set(self, name: str, student: Running, clip: str) -> Running:
         dials = self.dials.get((name, clip))
-        return student if dials is None or not isinstance(student, Student) else student.with_dials(dials)
+        return student if dials is None or not isinstance(student, WithDials) else student.with_dials(dials)
 
     def dials_by_clip(self, name: str) -> dict[str, dict[str, float]]:
         """What one student is set to for each clip, as JSON holds it; empty for one without dials."""
@@ -37,7 +50,7 @@ def on_clips(students: Students, clips: Iterable[str], paths: Paths) -> Contesta
     readers = {
         name: reader_of(student.estimator, paths)
         for name, student in students.items()
-        if isinstance(student, Student) and student.estimator is not None
+        if isinstance(student, WithDials) and student.estimator is not None
     }
     dials = {
         (name, clip): reader.dials(paths.raw / clip) for clip in sorted(set(clips)) for name, reader in readers.items()

@@ -6,11 +6,10 @@ from typing import Any
 
 from pipeline.core.clips import own_first
 from pipeline.core.errors import SharpcamError
+from pipeline.core.meaning import GATE_DB
 from pipeline.evaluate.scores import Scores
 from pipeline.student.contract import INT8_MOST_DB, TORCH_MOST
 from pipeline.tracking.run import flatten
-
-GATE_DB = 0.2  # a student has to be this much better than the better of bicubic and Lanczos
 
 
 def gate(scores: Scores, contract: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import torch
@@ -14,6 +15,7 @@ from pipeline.core.params import GeometryParams
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
 from pipeline.evaluate.cameras import Students, on_clips
+from pipeline.evaluate.halo import halo
 from training import metrics
 
 Scores = dict[str, dict[str, dict[str, float]]]  # method -> reference -> measure -> value
@@ -38,10 +40,10 @@ def score(places: list[tuple[str, str]], students: Students, paths: Paths, geome
 def measure_clips(
     places: list[tuple[str, str]], students: Students, paths: Paths, geometry: GeometryParams
 ) -> dict[str, Values]:
-    """By clip, each method against the teacher, and against the truth where there is one: PSNR, SSIM, L1, flicker.
+    """By clip, each method against teacher and, where there is one, truth: PSNR, SSIM, L1, flicker, halo.
 
     A student that reads dials is set to the camera of each clip. Flicker (grey levels) stands only where frames follow
-    each other and their reference has parts that do not change.
+    each other and their reference has parts that do not change, halo (grey levels) only where there are strong edges.
     """
     found: dict[str, Values] = {}
     contestants = on_clips(students, [clip for clip, _ in places], paths)
@@ -49,7 +51,8 @@ def measure_clips(
     for clip, stem in progress(places, what="evaluate"):
         now = look(clip, stem, contestants.on(clip), paths, geometry)
         for method, reference in now.comparisons():
-            row = measure(now.pictures[method], now.references[reference]) | flicker(before, now, method, reference)
+            row = measure(now.pictures[method], now.references[reference])
+            row |= flicker(before, now, method, reference) | now.halos[method]
             for name, value in row.items():
                 found.setdefault(clip, {}).setdefault((method, reference, name), []).append(value)
         before = now
@@ -76,6 +79,12 @@ class View:
     number: int
     pictures: dict[str, Frame]  # by method
     references: dict[str, Frame]  # teacher, and truth where there is one
+
+    @cached_property
+    def halos(self) -> dict[str, dict[str, float]]:
+        """By method, its halo; it is the same whatever the picture is compared with."""
+        found = {method: halo(picture, self.pictures["bicubic"]) for method, picture in self.pictures.items()}
+        return {method: {} if value is None else {"halo": value} for method, value in found.items()}
 
     def comparisons(self) -> list[tuple[str, str]]:
         """(method, reference) for all that are not the same picture."""

@@ -41,9 +41,17 @@ class Model:
 
 
 def available(paths: Paths) -> list[Model]:
-    """What can be run now: champion, candidate, other versions from the newest, the student here, bundled ones."""
+    """What can be run now, the one in use first; then champion, candidate, versions, the student here, bundled ones."""
     registered, problem = _registered(paths)
-    return [*registered, *_local(paths, note=problem)]
+    models = [*registered, *_local(paths, registered, note=problem)]
+    used = in_use(models)
+    return sorted(models, key=lambda model: model != used)
+
+
+def in_use(models: list[Model]) -> Model | None:
+    """Which of them runs where none is named: the champion, else the student here, else a bundled one."""
+    champion = next((model for model in models if model.name == CHAMPION), None)
+    return champion or next((model for model in models if model.version is None), None)
 
 
 def find(name: str | None, paths: Paths) -> Model:
@@ -54,13 +62,12 @@ def find(name: str | None, paths: Paths) -> Model:
     if name is not None and Path(name).suffix in (".onnx", ".json"):
         return _of_file(Path(name))
     registered, problem = _registered(paths)
-    local = _local(paths, note=problem or (f"The registry has no {CHAMPION}." if paths.is_project else ""))
-    if name is None:
-        found = next((model for model in registered if model.name == CHAMPION), None) or next(iter(local), None)
-    else:
-        found = next((model for model in [*registered, *local] if name in _names(model)), None)
+    note = problem or (f"The registry has no {CHAMPION}." if paths.is_project else "")
+    models = [*registered, *_local(paths, registered, note=note)]
+    named = (model for model in models if name in _names(model))
+    found = in_use(models) if name is None else next(named, None)
     if found is None:
-        raise SharpcamError(_missing(name, [*registered, *local], problem))
+        raise SharpcamError(_missing(name, models, problem))
     if found.version is not None:
         materialize(found, paths)
     return found
@@ -163,21 +170,25 @@ def bundled_contracts(folder: Path) -> list[Path]:
     return sorted([*live, *only_for_files], key=lambda file: (file.stem != FIRST, file.stem))
 
 
-def _local(paths: Paths, *, note: str) -> list[Model]:
+def _local(paths: Paths, registered: list[Model], *, note: str) -> list[Model]:
     bundled = [
         Model(f"bundled:{contract.stem}", f"Bundled {contract.stem}", contract, note=note)
         for contract in bundled_contracts(paths.bundled)
     ]
     if not paths.contract.exists():
         return bundled
-    return [Model(LOCAL, f"This project's student ({_kind(paths.contract)})", paths.contract, note=note), *bundled]
+    title = f"This project's newest student ({_kind(paths.contract, registered)})"
+    return [Model(LOCAL, title, paths.contract, note=note), *bundled]
 
 
-def _kind(contract: Path) -> str:
+def _kind(contract: Path, registered: list[Model]) -> str:
+    """What a student is, and as which version it is registered, so that people know it again."""
     try:
-        return str(read_contract(contract).get("model", "unknown"))
+        content = read_contract(contract)
     except SharpcamError:  # whoever asks for it will be told
         return "unreadable"
+    version = next((model.version for model in registered if model.contract.parent.name == float_sha256(content)), None)
+    return str(content.get("model", "unknown")) + (f", version {version}" if version else "")
 
 
 def _of_file(file: Path) -> Model:

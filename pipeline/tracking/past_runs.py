@@ -125,17 +125,21 @@ def pictures(run: PastRun, paths: Paths) -> dict[str, dict[str, Path]]:
 
     None where it has none. Those of a server are fetched once the run has ended. Raises SharpcamError.
     """
-    folder = _samples(run, paths)
+    folder = artifact(run, SAMPLES, paths)
     frames = sorted(frame for frame in folder.glob("*") if frame.is_dir())
     return {frame.name: {file.stem: file for file in sorted(frame.glob("*.png"))} for frame in frames}
 
 
-def _samples(run: PastRun, paths: Paths) -> Path:
+def artifact(run: PastRun, name: str, paths: Paths) -> Path:
+    """Where a file or folder of the run lies, if it has it. Those of a server are fetched once the run has ended.
+
+    Raises SharpcamError.
+    """
     if (local := files_of(run.artifacts)) is not None:
-        return local / SAMPLES
-    fetched = _fetched(run, paths) / SAMPLES
+        return local / name
+    fetched = _fetched(run, paths) / name
     if not fetched.exists() and run.status != "RUNNING":
-        _fetch(f"runs:/{run.id}/{SAMPLES}", fetched.parent)
+        _fetch(f"runs:/{run.id}/{name}", fetched.parent)
     return fetched
 
 
@@ -145,7 +149,7 @@ def _fetch(uri: str, folder: Path) -> None:
             download_artifact(uri, folder)
     except OSError as error:  # a full disk, a folder that may not be written
         raise SharpcamError(
-            f"Pictures could not be fetched into {folder} ({error.strerror or error}). Fix that and try again."
+            f"Files could not be fetched into {folder} ({error.strerror or error}). Fix that and try again."
         ) from None
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "sharpcam"
 SAMPLES = "samples"  # folder of a run: pictures of its training
 LOCK_TAG = "data.lock"  # the artifact of a run that says which data it was made of
+VALIDATION_TAG = "validation.sha256"  # of the frames that a run validated on
 CAMERA_PREFIX = "camera."  # of the figures of one camera, among metrics and tags
 VERSION_TAG = "sharpcam.version"
 PROCESS_TAGS = ("sharpcam.host", "sharpcam.pid", "sharpcam.born")

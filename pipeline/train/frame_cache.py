@@ -4,6 +4,7 @@ What is in such a file is never overwritten, so that a training which still read
 appended, and where old ones became useless, those still wanted move to a file that takes its place.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,14 @@ class DecodedFrames:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def sha256(self) -> str:
+        """Hash of the names and pixels of all of them: what is measured on others cannot be compared."""
+        digest = hashlib.sha256("\n".join(self.names).encode())
+        for index in range(len(self)):
+            digest.update(np.ascontiguousarray(self.input(index)).data)
+            digest.update(np.ascontiguousarray(self.target(index)).data)
+        return digest.hexdigest()
 
     def input(self, index: int) -> Frame:
         """What the student sees of frame `index`."""

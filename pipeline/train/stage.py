@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from statistics import fmean
 
@@ -25,10 +26,11 @@ from pipeline.core.progress import progress
 from pipeline.core.split_file import read_split
 from pipeline.core.stop import stop_if_asked
 from pipeline.core.training_log import COLUMNS, write_log
-from pipeline.tracking.run import LOCK_TAG, Run, log_student, start_run
+from pipeline.tracking.run import LOCK_TAG, VALIDATION_TAG, Run, log_student, start_run
 from pipeline.tracking.student_notes import remember_student
 from pipeline.train.clip_dials import ClipDials, as_json, as_param, clip_of, dials_of_clips, summary
 from pipeline.train.frame_cache import DecodedFrames, decoded_frames
+from pipeline.train.run_name import run_name
 from pipeline.train.sample_images import Pictures, pictures_of
 from pipeline.train.start_from import arguments_of, starting_model, starting_weights
 from pipeline.train.trainer import RunDirectory, best_student, distillation, fingerprint, learn
@@ -50,14 +52,15 @@ def train(paths: Paths, params: Params) -> None:
         shutil.rmtree(run_directory.folder)  # a training that is asked for again is a new one
     run_directory.folder.mkdir(parents=True, exist_ok=True)
     run = start_run(
-        name=params.train.model,
+        name=run_name(params, read_split(paths).training, paths, begun=datetime.now()),
         params=params.model_dump() | as_param(dials),
-        tags=versions,
+        tags=versions | {VALIDATION_TAG: validation.sha256()},
         resume_id=run_directory.run_id(),
     )
     write_json(run_directory.run_file, {"run_id": run.id})
     with ended_well(run):
         keep_lock(run, paths)
+        run.log_artifact(paths.split)  # who compares it later measures on frames that it has not learned
         log_dials(dials, run, run_directory.folder)
         log_bicubic(validation, paths, params, run)
         epochs = params.train.epochs

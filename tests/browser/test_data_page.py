@@ -85,7 +85,7 @@ def upload(page, project, tmp_path):
 def change(page, address, project):
     page.goto(f"{address}/parameters")
     page.get_by_role("tab", name="split").click()
-    field = page.get_by_role("spinbutton", name="gap_frames")
+    field = page.get_by_role("spinbutton", name="Gap (frames)")
     field.fill("5")
     field.press("Enter")
     expect(page.get_by_text("Not saved yet:")).to_be_visible()

@@ -15,11 +15,11 @@ from mangled import FENCE, Change, as_json, fuzzed, mangled_bytes, mangled_recor
 
 from app import dvc_files, evaluation
 from app.data import clips
+from app.durations import last_durations
 from app.jobs import job
 from app.jobs.other_dvc import other_dvc
 from app.jobs.progress import read_standing
 from app.leftovers import end_leftovers
-from app.stages import _last_done
 from pipeline import checks, cleanup, forecast
 from pipeline.core.clip_hashes import changed_files, noted_hashes
 from pipeline.core.command import runs_here
@@ -77,7 +77,7 @@ READERS: dict[str, tuple[str, Any, Callable[[Project], Any]]] = {
         lambda p: checks.known_measures(p.paths.raw / "one", p.paths, p.params.geometry),
     ),
     "what enhance made": (f"out/{MANIFEST}", MADE, lambda p: Manifest(p.root / "out").is_done(TASK, "x")),
-    "how long stages took": ("logs/durations.jsonl", TOOK, lambda p: _last_done(p.paths)),
+    "how long stages took": ("logs/durations.jsonl", TOOK, lambda p: last_durations(p.paths)),
     "the split": ("data/split.json", SPLIT, lambda p: read_split(p.paths)),
     "the split on a page": ("data/split.json", SPLIT, lambda p: clips.parts(p.paths)),
     "a job": ("logs/jobs/000001/request.json", JOB, lambda p: [each.title for each in job.jobs(p.paths)]),

@@ -221,3 +221,11 @@ def test_a_broken_list_of_the_clean_up_is_made_anew(project, text):
     (project.paths.cache / "cleanup.json").write_text(text)
     page = run_page("Disk")
     assert any(button.label.startswith(("Find files", "Search")) for button in page.button)
+
+
+def test_a_clone_whose_older_versions_are_elsewhere_is_greeted_without_a_warning(versioned):
+    for listing in versioned.root.glob(".dvc/cache/files/md5/??/*.dir"):
+        listing.unlink()
+    page = run_page("Versions")
+    assert not page.warning
+    assert "no older version here to compare with. Those that commits name are not on this machine" in words(page)

@@ -1,6 +1,7 @@
 """The page Enhance: files dropped become a job of the same command, and what it made is shown and taken home."""
 
 import io
+import shutil
 import zipfile
 from typing import Any
 
@@ -181,6 +182,25 @@ def test_what_is_chosen_under_options_is_what_the_command_is_given(trained: Proj
     assert f"engine: {REFERENCE}, 1 threads" in latest.job.tail()
     smaller, larger = (int(call.rows()[0]["enhanced_bytes"]) for call in calls(trained.paths))
     assert smaller < larger  # by its quality
+
+
+def test_a_preset_moves_the_sliders_and_another_one_moves_them_back(trained: Project):
+    page = run_page()
+    page.button("look-Bad light").click().run()
+    assert [slider.value for slider in page.select_slider] == [0.8, "Automatic"]
+    page.button("look-Gentle").click().run()
+    assert [slider.value for slider in page.select_slider] == ["Automatic", "Automatic"]
+    assert page.slider[0].value == 0.5
+
+
+def test_without_a_file_an_example_is_enhanced(trained: Project):
+    shutil.copytree(ROOT / "data/demo", trained.root / "data/demo")
+    page = run_page()
+    page.button("example").click().run()
+    assert not page.exception
+    (job,) = jobs(trained.paths)
+    assert ended(job, trained.paths).status == 0, job.tail()
+    assert list(calls(trained.paths)[0].pairs()) == ["example.png"]
 
 
 def test_options_offer_what_the_command_takes(trained: Project):

@@ -1,6 +1,7 @@
 """The page Models in its empty, normal and broken states, on a real MLflow store."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from tracked import make_version
 
 from pipeline.core.frames import write_frame
 from pipeline.core.hashing import sha256
-from pipeline.student.catalogue import available
+from pipeline.student.catalogue import available, find
 from pipeline.tracking import registry
 
 PAGE = ROOT / "app/pages/models.py"
@@ -42,6 +43,18 @@ def versions(with_database, tmp_path):
     for psnr in (31.0, 33.0):
         make_version(folder, psnr=psnr)
     registry.set_alias(registry.CANDIDATE, 2)
+
+
+def test_before_a_promotion_the_newest_student_is_the_one_in_use_on_all_pages(student, versions):
+    page = run_page()
+    assert [each.value for each in page.subheader][:2] == ["In use", "Candidate"]
+    in_use = find(None, student.paths)
+    assert in_use == replace(available(student.paths)[0], note=in_use.note)
+    assert f"**{in_use.title}**" in text(page)
+    assert any("Used on all pages until the next training replaces it" in each.value for each in page.caption)
+    registry.set_champion(1, before=[])
+    page = run_page()
+    assert any("stays in use until another version is promoted" in each.value for each in page.caption)
 
 
 def champion(project):
@@ -121,7 +134,7 @@ def student(project):
 def test_a_full_disk_hides_no_version_and_is_said_where_files_are_asked_for(versions, student, full_disk):
     page = run_page()
     assert page.dataframe[0].value["version"].tolist() == [2, 1]
-    page.selectbox(key="files").set_value(available(student.paths)[-1]).run()
+    page.selectbox(key="files").set_value(available(student.paths)[0]).run()
     assert not page.exception
     assert "No space left on device" in page.error[0].value
 

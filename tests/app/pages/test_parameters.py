@@ -6,6 +6,7 @@ import pytest
 from making import ROOT
 from streamlit.testing.v1 import AppTest
 
+from app.parameters.fields import fields, known_words
 from pipeline.core.params import load_params
 
 PAGE = ROOT / "app/pages/parameters.py"
@@ -35,7 +36,10 @@ def test_every_parameter_has_a_field_with_its_comment_and_limits(project):
     assert page.number_input(key=EPOCHS).value == load_params(project.paths.params).train.epochs
     assert page.selectbox(key="param:train.model").value == "student_m"
     assert page.number_input(key="param:capture.camera.gain").value is None
-    assert "side of a crop at the student's input size. at least 8, a multiple of 2" in words(page)
+    crop = page.number_input(key="param:train.crop_px")
+    assert crop.label == "Side of a crop (pixels)"
+    assert crop.help == "train.crop_px in params.yaml: side of a crop at the student's input size"
+    assert "Twice the side is four times the work. At least 8, a multiple of 2." in words(page)
     assert "# views: one" in page.text_area(key="param:teacher.chains").value
 
 
@@ -174,6 +178,41 @@ def test_what_a_change_will_cost_is_said_before_it_is_saved(versioned):
     durations.write_text("\n".join(json.dumps(line) for line in lines))
     page = run_page()
     page.number_input(key="param:split.gap_frames").set_value(5).run()
-    assert "Duration of a run: about 20 s last time." in words(page)
+    assert "Duration of a run: about 20 s." in words(page)
     page.number_input(key="param:capture.demo.frames").set_value(4).run()
-    assert "Duration of a run: about 2 min last time; teacher has never finished on this machine" in words(page)
+    assert "Duration of a run: about 2 min; teacher has never finished on this machine" in words(page)
+
+
+def test_every_parameter_has_a_name_and_a_meaning():
+    text = (ROOT / "params.yaml").read_text()
+    assert known_words().keys() == {field.key for field in fields(text)}
+    assert all(title and means.endswith((".", "?")) for title, means in known_words().values())
+
+
+def test_a_step_of_the_chain_is_switched_off_and_on_and_keeps_its_comment(project):
+    original = (ROOT / "params.yaml").read_text()
+    project.paths.params.write_text(original)
+    page = run_page()
+    page.toggle(key="step:bundled:1").set_value(False).run()
+    press(page, "Save")
+    assert "    # - steady: {} # each frame fused" in project.paths.params.read_text()
+    assert [next(iter(step)) for step in project.params.teacher.chains["bundled"]] == ["crop", "restorer", "resize"]
+    page.toggle(key="step:bundled:1").set_value(True).run()
+    press(page, "Save")
+    assert project.paths.params.read_text() == original
+
+
+def test_a_model_to_start_from_is_chosen_or_typed(project):
+    page = run_page()
+    start = page.selectbox(key="param:train.start_from")
+    assert {"bundled", "scratch"} <= set(start.options)
+    assert start.value == "scratch"
+
+
+def test_what_was_saved_can_be_run_from_here(versioned):
+    page = run_page()
+    assert not [button for button in page.button if button.key == "run"]
+    page.number_input(key="param:split.gap_frames").set_value(5).run()
+    assert not [button for button in page.button if button.key == "run"], "it is not saved yet"
+    press(page, "Save")
+    assert page.button(key="run").label == "Run the pipeline"

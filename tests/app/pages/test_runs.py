@@ -5,7 +5,6 @@ import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 
 import pytest
@@ -15,12 +14,13 @@ from streamlit.testing.v1 import AppTest
 from tracked import FRAME, make_run
 
 from app import lineage
+from app.runs.naming import label, short_names
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import write_frame
 from pipeline.tracking import past_runs
 from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.past_runs import all_runs, curves, pictures
-from pipeline.tracking.run import Run, start_run
+from pipeline.tracking.run import VALIDATION_TAG, Run, start_run
 
 PAGE = ROOT / "app/pages/runs.py"
 
@@ -37,8 +37,7 @@ def run_page(**query: str) -> AppTest:
 def named(run_id: str, project) -> str:
     """How the page calls the run, in its address too."""
     (run,) = (run for run in all_runs(project.paths) if run.id == run_id)
-    started = datetime.fromtimestamp(run.started_ms // 1000)
-    return f"{run.name} · {started:%d %b %H:%M} · {run_id[:4]}"
+    return label(run)
 
 
 def ids(page: AppTest) -> list[str]:
@@ -62,6 +61,7 @@ def test_runs_are_compared_best_first(two_runs):
     page = run_page()
     assert page.dataframe[0].value["best PSNR"].tolist() == [33.0, 31.0]
     assert page.dataframe[0].value["above bicubic"].tolist() == [2.0, 2.0]
+    assert page.dataframe[0].value["is"].tolist() == ["clearly better than bicubic"] * 2
     assert ids(page) == list(two_runs)
     assert page.selectbox(key="frame").value == FRAME
     difference = page.dataframe[1].value
@@ -122,15 +122,16 @@ def test_the_choice_is_kept_in_the_address_and_what_is_searched_is_found(two_run
 
 
 def test_pictures_are_a_row_for_each_run_and_a_column_for_each_epoch_with_their_error_maps(two_runs, project):
-    better, worse = (run_id[:4] for run_id in two_runs)
+    names = short_names(all_runs(project.paths))
+    better, worse = (names[run_id] for run_id in two_runs)
     page = run_page()
-    best = [f"{better} · best · 33.00 dB", f"{worse} · best · 31.00 dB"]
+    best = [f"{better} · best", f"{worse} · best"]
     assert pictures_shown(page) == ([], ["bicubic", *best, "teacher"])
     page.multiselect(key="epochs").set_value(["best", "epoch-0000"]).run()
     rows, titles = pictures_shown(page)
     assert rows == [
-        [f"{better} · epoch 0", f"{better} · best · 33.00 dB"],
-        [f"{worse} · epoch 0", f"{worse} · best · 31.00 dB"],
+        [f"{better} · epoch 0", f"{better} · best"],
+        [f"{worse} · epoch 0", f"{worse} · best"],
         ["bicubic", "teacher"],
     ]
     assert {title for row in rows for title in row} == set(titles)
@@ -138,8 +139,8 @@ def test_pictures_are_a_row_for_each_run_and_a_column_for_each_epoch_with_their_
     gone["epoch-0000"].unlink()
     page.toggle(key="errors").set_value(True).run()
     assert pictures_shown(page)[0][2:] == [
-        [None, f"{worse} · best · 31.00 dB"],
-        [None, f"error of {worse} · best · 31.00 dB"],
+        [None, f"{worse} · best"],
+        [None, f"error of {worse} · best"],
         ["bicubic", "teacher"],
         ["error of bicubic", None],
     ]
@@ -150,7 +151,7 @@ def test_a_run_that_still_trains_shows_its_last_epoch_in_place_of_the_best(with_
     run_id = make_run(tmp_path, status="RUNNING")
     (run,) = all_runs(project.paths)
     pictures(run, project.paths)[FRAME]["best"].unlink()
-    assert pictures_shown(run_page())[1] == ["bicubic", f"{run_id[:4]} · last · 31.00 dB", "teacher"]
+    assert pictures_shown(run_page())[1] == ["bicubic", f"{short_names([run])[run_id]} · last", "teacher"]
 
 
 def test_an_epoch_that_no_compared_run_has_any_more_is_no_longer_shown(two_runs, project):
@@ -206,6 +207,30 @@ def test_a_run_that_was_deleted_outside_is_no_longer_compared(two_runs):
     assert not page.exception
     assert ids(page) in ([worse], [better, worse])
     assert page.dataframe[0].value["best PSNR"].tolist() == [31.0]
+
+
+def test_runs_that_validated_on_different_frames_have_axes_of_their_own(two_runs):
+    assert len(run_page().get("plotly_chart")) == 2
+    for run_id in two_runs:
+        Run(run_id, mlflow_client()).set_tag(VALIDATION_TAG, f"frames of {run_id}")
+    page = run_page()
+    assert len(page.get("plotly_chart")) == 4
+    assert any("validated on different frames" in each.value for each in page.caption)
+
+
+def test_without_frames_it_is_said_why_runs_are_not_comparable(two_runs):
+    (why,) = (each.value for each in run_page().caption if "Not comparable" in each.value)
+    assert "since there are no validation frames yet. Run the pipeline once" in why
+
+
+def test_runs_are_told_apart_by_what_differs(with_database, project):
+    for chain in ("bundled", "light"):
+        start_run(name=f"student_m · {chain} · demo · 3 Mar 17:05", params={})
+    runs = all_runs(project.paths)
+    assert sorted(short_names(runs).values()) == [
+        f"student_m · {chain} · 3 Mar 17:05" for chain in ("bundled", "light")
+    ]
+    assert list(short_names(runs[:1]).values()) == ["student_m · 3 Mar 17:05"]
 
 
 def test_a_run_without_files_has_curves_and_no_pictures(two_runs, tmp_path, project):
@@ -285,8 +310,8 @@ def test_pictures_that_cannot_be_compared_are_said_to_be(two_runs, project):
     page.toggle(key="errors").set_value(True).run()
     assert not page.exception
     shown = "\n".join(each.value for each in page.caption)
-    assert f"No error map of {better.id[:4]}" in shown
-    assert f"No error map of {worse.id[:4]}" in shown
+    for run in (better, worse):
+        assert f"No error map of {short_names([better, worse])[run.id]} · best" in shown
 
 
 @pytest.mark.parametrize("content", ["stages: [", "stages: {capture: 3}", "<<<<<<< HEAD"])

@@ -57,6 +57,16 @@ def test_what_can_be_run_is_listed_champion_first(trained):
     assert catalogue.find("version:1", trained.paths).name == "champion"
 
 
+def test_the_one_in_use_stands_first_and_is_called_by_its_version(trained):
+    bundle(trained, "student_m")
+    register(trained.paths)
+    registry.set_alias("candidate", 1)
+    assert names(trained) == ["student_sr", "candidate", "bundled:student_m"]
+    assert catalogue.available(trained.paths)[0].title == "This project's newest student (student_s, version 1)"
+    promote("1", trained.paths, force=True)
+    assert names(trained)[0] == catalogue.find(None, trained.paths).name == "champion"
+
+
 def test_a_student_that_has_only_its_form_for_files_is_that_one(trained):
     bundle(trained, "student_m")
     bundle(trained, "student_m", folder="files")
