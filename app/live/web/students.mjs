@@ -3,6 +3,8 @@
 import { loadModel } from "./contract.mjs";
 import { UserError } from "./messages.mjs";
 
+const LIGHTER = 0.6; // of a student's weight: what is heavier would not be faster by enough
+
 export class Students {
     /** @param {object} settings of the viewer, read whenever it matters: {model, compareWith} */
     constructor(settings) {
@@ -21,7 +23,7 @@ export class Students {
     get ladder() {
         const [chosen, compared] = this.#chosen.map((name) => this.#offer(name));
         const lighter = this.offered
-            .filter(({ weight }) => weight < chosen?.weight)
+            .filter(({ weight }) => weight < LIGHTER * chosen?.weight)
             .sort((one, other) => one.weight - other.weight);
         return compared || lighter.length === 0 ? [chosen ?? {}] : [chosen, lighter[0]];
     }
