@@ -1,10 +1,13 @@
 """How long the stages took, and how long they will take: the last run, scaled by how much there is to do now."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.core import work
 from pipeline.core.clips import DEMO_CLIP, find_clips, find_frames
@@ -14,6 +17,8 @@ from pipeline.core.paths import Paths
 from pipeline.core.progress import in_hours
 from pipeline.core.split_file import read_split
 from pipeline.forecast import frames_to_come, known_forecast
+
+Finite = Annotated[float, Field(ge=0, le=2**33)]  # seconds, or steps and frames
 
 ANOTHER = 0.2  # an expected time that differs by more from the last one is told beside it
 
@@ -34,6 +39,17 @@ class Duration:
         return self.seconds - self.work_s + self.work_s * work_now / self.work
 
 
+class Logged(BaseModel, frozen=True):
+    """A line of logs/durations.jsonl."""
+
+    stage: str
+    status: str
+    started: Finite
+    seconds: Finite
+    work: Finite = 0.0
+    work_s: Finite = 0.0
+
+
 def last_durations(paths: Paths) -> dict[str, Duration]:
     """By stage its last run that ended well, by preference one that had something to do."""
     found: dict[str, Duration] = {}
@@ -49,13 +65,10 @@ def last_durations(paths: Paths) -> dict[str, Duration]:
 def _lines(paths: Paths) -> Iterator[tuple[str, Duration]]:
     log = paths.logs / "durations.jsonl"
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []:
-        try:
-            entry = json.loads(line)
-            if entry["status"] == "done":
-                spent = entry.get("work", 0.0), entry.get("work_s", 0.0)
-                yield entry["stage"], Duration(entry["started"] + entry["seconds"], entry["seconds"], *spent)
-        except (ValueError, KeyError, TypeError):  # a kill cut the line off
-            continue
+        with suppress(ValidationError):  # a kill cut the line off
+            run = Logged.model_validate_json(line)
+            if run.status == "done":
+                yield run.stage, Duration(run.started + run.seconds, run.seconds, run.work, run.work_s)
 
 
 def expected(params: Params, paths: Paths, *, changed: Iterable[str] = ()) -> dict[str, float]:

@@ -181,8 +181,8 @@ def test_a_deleted_clip_does_not_overwrite_one_of_its_name(desk):
 def test_a_clip_in_the_inbox_goes_without_the_one_of_its_name_in_raw(desk):
     write_frame(desk.paths.inbox / "desk" / "000000.png", photo(60, 80))
     write_json(desk.paths.inbox / "desk" / "clip.json", {"source": "camera"})
-    recorded, waiting = (clip for clip in all_clips(desk.paths) if clip.name == "desk")
-    assert (recorded.waiting, waiting.waiting) == (False, True)
+    found = {clip.waiting: clip for clip in all_clips(desk.paths) if clip.name == "desk"}
+    recorded, waiting = found[False], found[True]
     delete(waiting, desk.paths)
     assert clip_of(desk, "desk").folder == recorded.folder
 
