@@ -38,7 +38,7 @@ def whole_file(path: Path, *, synced: bool = True) -> Iterator[Path]:
             sync(path.parent)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
             error.filename = str(path)  # a write to a full disk names no file
         raise
     finally:
