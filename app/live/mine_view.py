@@ -16,6 +16,7 @@ from app.waiting import waited_for
 from pipeline import promote
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
+from pipeline.student.catalogue import float_sha256, read_contract
 from pipeline.tracking import registry
 from pipeline.tracking.registry import CHAMPION, Version
 
@@ -109,7 +110,7 @@ def show_result(mine: Mine, found: tuple[str, str], models: Collection[Entry], p
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         try:
-            offer_to_keep(mine, found[1], paths)
+            offer_to_keep(mine, paths)
         except SharpcamError as error:
             st.warning(as_text(error))
         if st.button("Go on as before", key="mine-leave"):
@@ -121,19 +122,22 @@ def show_result(mine: Mine, found: tuple[str, str], models: Collection[Entry], p
         show_link("models.py", "Compare in figures")
 
 
-def offer_to_keep(mine: Mine, name: str, paths: Paths) -> None:
+def offer_to_keep(mine: Mine, paths: Paths) -> None:
     """The button, and an objection where there is one. Raises SharpcamError where the registry does not answer."""
-    version, champion = waited_for(partial(registered, name, paths), words="Reading the registry…")
+    version, champion = waited_for(partial(registered, paths), words="Reading the registry…")
     reason = promote.objection(version, champion)
     label, kind = ("Keep it all the same", "secondary") if reason else ("Keep it", "primary")
     if st.button(label, type=kind, icon=":material/check:", help=reason or None, key="mine-keep"):  # type: ignore[arg-type]
         keep(mine, version, paths)
 
 
-def registered(name: str, paths: Paths) -> tuple[Version, Version | None]:
-    """The version behind a model's name, and the champion. Raises SharpcamError where it is not registered."""
-    versions = registry.versions(paths)
-    return promote.choose(name, versions), registry.holder(CHAMPION, versions)
+def registered(paths: Paths) -> tuple[Version, Version | None]:
+    """The project's newest student as a version, and the champion. Raises SharpcamError where it is not registered."""
+    made, versions = float_sha256(read_contract(paths.contract)), registry.versions(paths)
+    version = next((version for version in versions if version.onnx_sha256 == made), None)
+    if version is None:
+        raise SharpcamError('Your student is not registered yet. Run "make repro" to register it.')
+    return version, registry.holder(CHAMPION, versions)
 
 
 def keep(mine: Mine, version: Version, paths: Paths) -> None:

@@ -209,8 +209,8 @@ def test_the_own_student_is_compared_kept_and_then_in_use(students: Project) -> 
     page = run_page()
     assert "Your student is ready" in said(page)
     options = options_of(page)
-    assert options["settings"] == {"model": "version:2", "compareWith": "bundled:student_s", "view": "split"}
-    assert (options["mine"]["before"], options["mine"]["after"]) == ("bundled:student_s", "version:2")
+    assert options["settings"] == {"model": "student_sr", "compareWith": "bundled:student_s", "view": "split"}
+    assert (options["mine"]["before"], options["mine"]["after"]) == ("bundled:student_s", "student_sr")
     page.button("mine-keep").click().run()
     assert "It is yours" in said(page)
     assert registry.holder("champion", registry.versions(students.paths)).number == 2  # type: ignore[union-attr]

@@ -27,7 +27,7 @@ from training.models import MODELS
 HEADER = "epoch,train_loss,train_psnr,val_loss,val_psnr"
 
 
-def epochs(log: Path) -> list[dict[str, float]]:
+def epoch_rows(log: Path) -> list[dict[str, float]]:
     columns = read_log(log)
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -128,7 +128,7 @@ def test_the_student_carries_all_that_rebuilds_it(trained_once):
     model, recipe = checkpoints.load(trained_once.paths.student)
     assert isinstance(model, type(MODELS["student_s"]()))
     assert recipe["geometry"] == trained_once.params.geometry.model_dump()
-    best = max(epochs(trained_once.paths.training_log), key=lambda row: row["val_psnr"])
+    best = max(epoch_rows(trained_once.paths.training_log), key=lambda row: row["val_psnr"])
     assert recipe["best"] == {"epoch": best["epoch"], "val_psnr": best["val_psnr"]}
 
 
@@ -165,7 +165,7 @@ def test_kill_9_and_start_again_ends_as_an_unbroken_run(ready, unbroken, epochs)
     history = mlflow_client().get_metric_history(run.info.run_id, "val_psnr")
     assert sorted(point.step for point in history) == [0, 1, 2]
     assert len(mlflow_client().get_metric_history(run.info.run_id, "bicubic_psnr")) == 1
-    mine, whole = (epochs(project.paths.training_log) for project in (ready, unbroken))
+    mine, whole = (epoch_rows(project.paths.training_log) for project in (ready, unbroken))
     for row, expected in zip(mine, whole, strict=True):
         assert row == pytest.approx(expected, abs=1e-6)
     weights, expected = (checkpoints.read(project.paths.student).weights for project in (ready, unbroken))
@@ -278,7 +278,7 @@ def test_without_a_split_it_is_said_what_to_run(project):
 def test_a_training_ends_early_when_it_gets_no_better_and_stays_ended(ready, capsys):
     params = ready.change(train={"epochs": 50, "learning_rate": 1e-9, "patience_epochs": 1})
     train(ready.paths, params)
-    rows = epochs(ready.paths.training_log)
+    rows = epoch_rows(ready.paths.training_log)
     assert len(rows) < 50
     assert "no better epoch in the last 1; ended early" in capsys.readouterr().out
 
@@ -288,7 +288,7 @@ def test_two_processes_train_together_and_one_writes(ready):
     ready.change(train={"devices": 2, "epochs": 2})
     process = ready.run("pipeline.train")
     assert process.returncode == 0, process.stderr
-    rows = epochs(ready.paths.training_log)
+    rows = epoch_rows(ready.paths.training_log)
     assert [row["epoch"] for row in rows] == [0, 1]
     assert [run.info.status for run in runs()] == ["FINISHED"]
     _, recipe = checkpoints.load(ready.paths.student)
