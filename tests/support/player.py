@@ -2,6 +2,7 @@
 
 import base64
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -255,3 +256,9 @@ def model_of(nodes: list[onnx.NodeProto], *initializers: TensorProto) -> bytes:
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], list(initializers))
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid("sharpcam.test", 1)]
     return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString())
+
+
+def with_sample(open_player: Open, student: Path, clip: Path, *, settings: dict[str, Any] = WASM) -> Page:
+    """A player that has a sample: the clip itself as an address, since the test's site has no place for it."""
+    url = "data:video/webm;base64," + b64encode(clip.read_bytes()).decode()
+    return open_player([student], settings=settings, sample={"url": url, "title": "Sample"})

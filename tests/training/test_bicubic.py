@@ -35,7 +35,7 @@ def test_psnr_leaves_out_the_border():
     truth = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
     wrong = truth.clone()
     wrong[..., :2, :] = 0
-    assert float(luma_psnr(wrong, truth)) == pytest.approx(100 + 20 * np.log10(255), abs=1e-6)
+    assert float(luma_psnr(wrong, truth)) == pytest.approx(100)
     wrong[..., 8, 8] = 0
     assert float(luma_psnr(wrong, truth)) < 50
 

@@ -1,12 +1,11 @@
 """The controls over the picture: keys, fading, nothing but the picture, and what is asked before leaving."""
 
-from base64 import b64encode
 from pathlib import Path
 
 import pytest
 from making import until
-from player import ALONE, PHOTO, WASM, Open, frames_come, open_picture, shown, start_camera
-from playwright.sync_api import Page, expect
+from player import ALONE, PHOTO, Open, frames_come, open_picture, shown, start_camera, with_sample
+from playwright.sync_api import expect
 
 from benchmarks.player_site import write_clip
 
@@ -92,12 +91,6 @@ def test_nothing_moves_by_itself_for_who_asked_for_that(open_player: Open, stude
     page.reload()
     expect(page.get_by_role("button", name="Play the sample")).to_be_visible()
     expect(page.get_by_role("button", name="Pause")).to_be_hidden()
-
-
-def with_sample(open_player: Open, student: Path, clip: Path) -> Page:
-    """A player that has a sample: the clip itself as an address, since the test's site has no place for it."""
-    url = "data:video/webm;base64," + b64encode(clip.read_bytes()).decode()
-    return open_player([student], settings=WASM, sample={"url": url, "title": "Sample"})
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_a_snapshot_or_film_of_a_student_that_is_still_being_loaded_is_a_sentenc
     page.route("**/second.onnx", lambda route: held.append(route))
     start_camera(page)
     page.locator("[data-name=model]").select_option("second")
-    for button in ("Snapshot", "Record"):
+    for button in ("Snapshot", "Film"):
         expect(page.locator(".notes")).to_have_text(re.compile("being loaded and tested"))
         page.get_by_role("button", name=button, exact=True).click()
         expect(page.locator(".notes")).to_contain_text("There is no picture yet")

@@ -24,6 +24,7 @@ from player import (
     shown,
     snapshot,
     start_camera,
+    with_sample,
 )
 from playwright.sync_api import Playwright, expect
 
@@ -33,9 +34,7 @@ from pipeline.media.orientation import upright
 
 def test_a_video_of_the_viewers_own_and_the_sample_play(open_player: Open, student: Path, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.webm", size=(160, 128))
-    page = open_player([student], settings=ALONE, sample={"url": "clip.webm", "title": "Sample"})
-    (tmp_path / "site-0" / "clip.webm").write_bytes(clip.read_bytes())
-    page.get_by_role("button", name="Play the sample").click()
+    page = with_sample(open_player, student, clip, settings=ALONE)
     frames_come(page)
     page.wait_for_function("states.at(-1)?.source === 'sample' && states.at(-1).fps > 0")
     page.get_by_role("button", name="Stop").click()
