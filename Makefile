@@ -45,7 +45,7 @@ mlflow: setup ## only the MLflow UI
 
 test: setup ## the tests, without those marked slow
 	python tests/support/chromium.py
-	python -m pytest -m "not slow" -n 2 --dist loadfile
+	python -m pytest -m "not slow and not thorough" -n 2 --dist loadfile
 
 test-all: setup ## every test
 	python tests/support/chromium.py

@@ -14,7 +14,7 @@ from benchmarks.player_site import write_camera
 from benchmarks.story import MOST_BYTES, SMALL_CAMERA, photographer, prepare, tell, visitor
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(900)
 def test_the_story_from_a_first_look_to_a_student_of_ones_own_camera(playwright: Playwright, tmp_path: Path) -> None:
     project = tmp_path / "project"

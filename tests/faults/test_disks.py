@@ -65,7 +65,7 @@ def goes_on(stage: str, project: Project, lost: dict[str, bytes]) -> None:
         assert results(project, *RESULTS[stage]) == results(fresh, *RESULTS[stage])
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("stage", MODULES)
 def test_a_file_that_may_not_grow_is_a_sentence(waiting: Project, stage: str) -> None:
@@ -74,7 +74,7 @@ def test_a_file_that_may_not_grow_is_a_sentence(waiting: Project, stage: str) ->
     goes_on(stage, waiting, kept)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(1800)
 @mounting
 @pytest.mark.parametrize("stage", MODULES)
@@ -95,7 +95,7 @@ def test_a_full_disk_is_a_sentence_that_names_a_file(waiting: Project, stage: st
     assert "the working folder" not in answer.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(1800)
 @mounting
 @pytest.mark.parametrize("stage", MODULES)
@@ -114,7 +114,7 @@ def held(database: Path) -> Iterator[None]:
         yield
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("stage", ["train", "register"])
 def test_a_database_that_somebody_holds_is_a_sentence(waiting: Project, stage: str) -> None:
@@ -124,7 +124,7 @@ def test_a_database_that_somebody_holds_is_a_sentence(waiting: Project, stage: s
     goes_on(stage, waiting, kept)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("stage", MODULES)
 def test_torn_files_are_a_sentence_or_done_again(waiting: Project, stage: str) -> None:
@@ -141,5 +141,6 @@ def test_torn_files_are_a_sentence_or_done_again(waiting: Project, stage: str) -
         file.write_bytes(whole)
 
 
+@pytest.mark.slow
 def test_where_no_file_may_grow_capture_says_so(project: Project) -> None:
     is_one_sentence(run(module("capture"), project.root, limit=LIMIT))

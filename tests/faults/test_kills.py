@@ -70,7 +70,7 @@ def check(victim: Victim, root: Path, chances: random.Random) -> str:
     return f"{victim.name}: {killed} of {len(family)} after {2 * moment:.2f} s of {seconds:.1f} s"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", range(KILLS))
 def test_many_kills_are_survived(tmp_path: Path, number: int) -> None:
