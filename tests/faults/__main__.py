@@ -18,4 +18,4 @@ asked = parser.parse_args()
 os.environ |= {"SHARPCAM_KILLS": str(asked.kills), "SHARPCAM_SEED": str(asked.seed)}
 print(f"seed {asked.seed}, {asked.kills} kills")
 many = f"{Path(__file__).with_name('test_kills.py')}::test_many_kills_are_survived"
-sys.exit(pytest.main([many, "-m", "slow", "-v", "--durations=0", "-rP"]))
+sys.exit(pytest.main([many, "-m", "thorough", "-v", "--durations=0", "-rP"]))
