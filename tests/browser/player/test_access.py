@@ -24,6 +24,6 @@ def test_axe_finds_nothing_serious(
     page.emulate_media(color_scheme=scheme)
     assert serious(page) == []
     start_camera(page)
-    page.get_by_text("Record this camera for training").click()
+    page.get_by_text("Record a clip of this camera").click()
     assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
