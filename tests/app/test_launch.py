@@ -14,6 +14,7 @@ from urllib.request import urlopen
 
 import psutil
 import pytest
+from making import until
 
 from app import launch
 from app.leftovers import end_group, end_leftovers
@@ -79,6 +80,7 @@ def test_after_kill_9_of_the_launcher_one_command_goes_on_at_the_same_address(tm
     again = None
     try:
         before = addresses(killed)
+        until(lambda: len(psutil.Process(killed.pid).children()) == 1)
         (left,) = psutil.Process(killed.pid).children()
         killed.kill()
         killed.communicate(timeout=30)
