@@ -4,10 +4,9 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from app.jobs import start
+from app.jobs.show import begin
 from app.stages import Stage
 from app.text import as_text
-from pipeline.core.errors import SharpcamError
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.forecast import in_a_sentence, known_forecast
@@ -22,9 +21,4 @@ def show_cost(plan: Iterable[Stage], paths: Paths) -> None:
     if known := known_forecast(paths, load_params(paths.params)):
         st.caption(as_text(in_a_sentence(known)))
     elif st.button("Estimate the teacher's run", key="estimate", help="Tries the chain on a part of a frame."):
-        try:
-            start("forecast", paths=paths)
-        except (SharpcamError, OSError) as error:
-            st.error(f"The job could not be started: {as_text(error)}")
-            return
-        st.rerun()
+        begin("forecast", paths)

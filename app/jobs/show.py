@@ -2,6 +2,7 @@
 
 import io
 import time
+from collections.abc import Sequence
 
 import streamlit as st
 from rich.console import Console
@@ -9,7 +10,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from app.jobs.job import SENTENCES, Job, find
-from app.jobs.launch import cancel, kill
+from app.jobs.launch import cancel, kill, start
 from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
@@ -30,6 +31,16 @@ TERMINAL = """<div style="display:flex;flex-direction:column-reverse;max-height:
 border-radius:.5rem;background:#0c0c0c;color:#d9d9d9" tabindex="0" role="log" aria-label="log">
 <pre style="margin:0;background:none;color:inherit;font-size:.8rem;line-height:1.35;white-space:pre-wrap;
 overflow-wrap:anywhere">{log}</pre></div>"""  # reversed, so that it stays at its end while it grows
+
+
+def begin(command: str, paths: Paths, arguments: Sequence[str] = ()) -> None:
+    """Start a job, and run the page again, which shows it; a sentence where it could not be started."""
+    try:
+        start(command, arguments, paths=paths)
+    except (SharpcamError, OSError) as error:
+        st.error(f"The job could not be started: {as_text(error)}")
+        return
+    st.rerun()
 
 
 def show_job(job: Job, paths: Paths) -> None:

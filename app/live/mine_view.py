@@ -7,8 +7,8 @@ import streamlit as st
 
 from app.dvc_files import recipes
 from app.evaluation import read_evaluation
-from app.jobs import Job, start
-from app.jobs.show import show_bar, show_buttons, show_log
+from app.jobs import Job
+from app.jobs.show import begin, show_bar, show_buttons, show_log
 from app.links import show_link
 from app.live.mine import RUN, Entry, Mine, job_of, pair, settle
 from app.text import as_text
@@ -80,22 +80,12 @@ def show_failure(mine: Mine, job: Job, paths: Paths) -> None:
         show_log("\n".join(job.tail().rstrip().splitlines()[-LAST_LINES:]))
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Run it again", type="primary", icon=":material/play_arrow:", key="mine-again"):
-            run_again(paths)
+            begin(RUN, paths)
         if st.button("Close", key="mine-close"):
             settle(mine, paths)
             st.rerun()
         show_link("pipeline.py", "All stages and the log")
         show_link("data.py", "See your clips")
-
-
-def run_again(paths: Paths) -> None:
-    """Go on with the run that had failed."""
-    try:
-        start(RUN, paths=paths)
-    except (SharpcamError, OSError) as error:
-        st.error(f"The job could not be started: {as_text(error)}")
-        return
-    st.rerun()
 
 
 def show_result(mine: Mine, found: tuple[str, str], models: Collection[Entry], paths: Paths) -> None:

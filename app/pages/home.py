@@ -11,8 +11,8 @@ from app.evaluation import describe_student, read_evaluation
 from app.home.before_after import Pair
 from app.home.before_after import begin as make_pair
 from app.home.steps import STEPS, Next, next_thing, steps_done
-from app.jobs import start, unfinished
-from app.jobs.show import show_job, show_log
+from app.jobs import unfinished
+from app.jobs.show import begin, show_job, show_log
 from app.links import show_link
 from app.stages import Pipeline, read_pipeline
 from app.text import as_text
@@ -115,16 +115,6 @@ def show_next(step: Next, pipeline: Pipeline, paths: Paths) -> None:
             show_cost(pipeline.plan("all", "", force=False), paths)
         if step.step == "Record":
             show_link("data.py", "Add a film or pictures that you have")
-
-
-def begin(command: str, paths: Paths) -> None:
-    """Start a job, and show it."""
-    try:
-        start(command, paths=paths)
-    except (SharpcamError, OSError) as error:
-        st.error(f"The job could not be started: {as_text(error)}")
-        return
-    st.rerun()
 
 
 def show_figures(pipeline: Pipeline, paths: Paths) -> None:

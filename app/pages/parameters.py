@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.jobs import start, unfinished
-from app.jobs.show import show_job
+from app.jobs import unfinished
+from app.jobs.show import begin, show_job
 from app.last_run import differences, downstream
 from app.parameters.fields import Field, fields, section_comments
 from app.parameters.file import ChangedMeanwhileError, as_yaml, problems, read_text, save, with_values
@@ -199,12 +199,7 @@ def offer_run(paths: Paths) -> None:
     if running:
         show_job(running[0], paths)
     elif st.button("Run the pipeline", type="primary", icon=":material/play_arrow:", key="run"):
-        try:
-            start("repro", paths=paths)
-        except (SharpcamError, OSError) as error:
-            st.error(f"The job could not be started: {as_text(error)}")
-            return
-        st.rerun()
+        begin("repro", paths)
 
 
 show_page(Paths())

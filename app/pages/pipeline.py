@@ -5,8 +5,8 @@ import streamlit as st
 from app.cost_view import show_cost
 from app.graph import as_html
 from app.handed_on import handed_on
-from app.jobs import jobs, start, unfinished
-from app.jobs.show import show_history, show_job, show_log
+from app.jobs import jobs, unfinished
+from app.jobs.show import begin, show_history, show_job, show_log
 from app.learning import show_learning
 from app.links import show_link
 from app.stages import Pipeline, Scope, Stage, arguments, dry_arguments, estimate, read_pipeline
@@ -92,13 +92,7 @@ def show_controls(pipeline: Pipeline, paths: Paths) -> None:
             show_link("live.py", "Look at your camera through it")
             show_link("models.py", "Compare and promote")
     if pressed or dry:
-        try:
-            words = dry_arguments(plan) if dry else arguments(scope, name, force=force)
-            start("repro", words, paths=paths)
-        except (SharpcamError, OSError) as error:
-            st.error(f"The job could not be started: {as_text(error)}")
-            return
-        st.rerun()
+        begin("repro", paths, dry_arguments(plan) if dry else arguments(scope, name, force=force))
 
 
 def describe_plan(plan: list[Stage], pipeline: Pipeline, scope: Scope, name: str) -> str:

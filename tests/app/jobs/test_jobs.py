@@ -123,14 +123,20 @@ def test_a_job_whose_process_vanished_is_told_as_such_and_blocks_nobody(paths: P
     assert again.state == "done", again.log.read_text()
 
 
-def test_what_a_killed_keeper_leaves_works_on_and_one_press_goes_on_after_it(paths: Paths) -> None:
-    release = hold(paths)
+def orphan(paths: Paths) -> Job:
+    """A job that is held in its first stage, and whose keeper was killed with -9."""
     job = start("repro", paths=paths)
     until(lambda: waits_in("capture", paths))
     keeper = find(job.number, paths).keeper
     assert keeper is not None
     os.kill(keeper[0], signal.SIGKILL)
     until(lambda: find(job.number, paths).orphaned)
+    return job
+
+
+def test_what_a_killed_keeper_leaves_works_on_and_one_press_goes_on_after_it(paths: Paths) -> None:
+    release = hold(paths)
+    job = orphan(paths)
     assert find(job.number, paths).state == "running"
     again = start("repro", paths=paths)
     assert again.number != job.number
@@ -144,12 +150,7 @@ def test_what_a_killed_keeper_leaves_works_on_and_one_press_goes_on_after_it(pat
 
 def test_an_orphan_is_stopped_gently_and_at_once_as_any_job(paths: Paths) -> None:
     hold(paths)
-    job = start("repro", paths=paths)
-    until(lambda: waits_in("capture", paths))
-    keeper = find(job.number, paths).keeper
-    assert keeper is not None
-    os.kill(keeper[0], signal.SIGKILL)
-    until(lambda: find(job.number, paths).orphaned)
+    job = orphan(paths)
     kill(find(job.number, paths))
     assert ended(job, paths).state == "killed"
 
