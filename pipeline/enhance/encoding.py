@@ -73,7 +73,7 @@ CODECS = {
         18,
         51,
         {"fast": {"preset": "ultrafast"}, "good": {"preset": "medium"}, "small": {"preset": "slow"}},
-        {},
+        {"x264-params": "cpu-independent=1"},  # or it reads memory it never wrote: a run that goes on wrote other bytes
     ),
     "h265": Codec(
         "libx265",

@@ -74,11 +74,14 @@ class Video:
 
 @dataclass(frozen=True)
 class H264(Video):
-    """H.264 by libx264, as webcams, phones and screen recorders write it."""
+    """H.264 by libx264, as webcams, phones and screen recorders write it.
+
+    Where libx264 is free to use the widest instructions, it reads memory it never wrote: frames differ between runs.
+    """
 
     codec = "libx264"
     container = "matroska"
-    options: ClassVar[dict[str, str]] = {"threads": "1"}
+    options: ClassVar[dict[str, str]] = {"threads": "1", "x264-params": "cpu-independent=1"}
 
 
 @dataclass(frozen=True)
