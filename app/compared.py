@@ -111,15 +111,18 @@ def as_row(title: str, result: Result, bicubic: Result, ms: float | None) -> dic
 
 
 def in_a_word(result: Result, bicubic: Result, *, camera: str | None = None) -> str | None:
-    """How it compares with bicubic against the teacher, on one camera or on all; against the truth for the teacher."""
-    if camera is not None:
-        ours, plain = result.cameras.get(camera), bicubic.cameras.get(camera)
-    else:
-        against = TEACHER if result.measure("psnr") is not None else TRUTH
-        ours, plain = (each.measure("psnr", against=against) for each in (result, bicubic))
-    if ours is None or plain is None or result == bicubic:
+    """How it compares with bicubic, on one camera against the teacher, on all against the truth where that is known."""
+    if result == bicubic:
         return None
-    return describe_margin(ours - plain)
+    if camera is not None:
+        pairs = [(result.cameras.get(camera), bicubic.cameras.get(camera))]
+    else:
+        pairs = [
+            (result.measure("psnr", against=name), bicubic.measure("psnr", against=name)) for name in (TRUTH, TEACHER)
+        ]
+    return next(
+        (describe_margin(ours - plain) for ours, plain in pairs if ours is not None and plain is not None), None
+    )
 
 
 def steady(result: Result, name: str) -> float | None:

@@ -1,6 +1,6 @@
 """The last evaluation, as far as pages need it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.cameras import own_cameras
 from pipeline.core.errors import SharpcamError
@@ -25,9 +25,26 @@ def describe_student(evaluation: dict[str, Any]) -> tuple[str, str]:
     cameras = evaluation.get("cameras", {})
     name = next(iter(own_cameras(cameras)), None)
     methods = cameras[name]["methods"] if name else evaluation["methods"]
-    student, bicubic = (methods.get(method, {}).get("teacher", {}).get("psnr") for method in ("student", "bicubic"))
-    if student is None or bicubic is None:  # of an older version
+    if (found := beside_bicubic(methods)) is None:  # of an older version
         return f"{evaluation['methods']['student']['teacher']['psnr']:.2f} dB", evaluation["verdict"][0]
-    word = describe_margin(student - bicubic).removesuffix(" than bicubic")
+    word = describe_margin(found.student - found.bicubic).removesuffix(" than bicubic")
     where = f" on {name}" if name else ""
-    return word.capitalize(), f"{student:.1f} dB{where}, and bicubic {bicubic:.1f} dB: how near each is to the teacher."
+    figures = f"{found.student:.1f} dB{where}, and bicubic {found.bicubic:.1f} dB"
+    return word.capitalize(), f"{figures}: how near each is to the {found.reference}."
+
+
+class BesideBicubic(NamedTuple):
+    """PSNR of student and bicubic, dB, against the same reference: "truth" or "teacher"."""
+
+    reference: str
+    student: float
+    bicubic: float
+
+
+def beside_bicubic(methods: dict[str, Any]) -> BesideBicubic | None:
+    """How both did: against the truth where it is known, as the teacher only comes near it; else the teacher."""
+    for reference in ("truth", "teacher"):
+        student, bicubic = (methods.get(name, {}).get(reference, {}).get("psnr") for name in ("student", "bicubic"))
+        if student is not None and bicubic is not None:
+            return BesideBicubic(reference, student, bicubic)
+    return None

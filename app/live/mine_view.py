@@ -93,11 +93,9 @@ def show_result(mine: Mine, found: tuple[str, str], models: Collection[Entry], p
     titles = {model["name"]: model["title"] for model in models}
     before, after = (titles.get(name, "Bicubic") for name in found)
     evaluation = read_evaluation(paths)
-    measured = f" {as_text(evaluation['verdict'][0])}" if evaluation else ""
-    st.markdown(
-        f"**Your student is ready.** On the left your camera is as before ({as_text(before)}), on the right as your "
-        f"student shows it ({as_text(after)}).{measured}"
-    )
+    st.markdown(f"**Your student is ready.** Left: before ({as_text(before)}). Right: after ({as_text(after)}).")
+    if evaluation:
+        st.caption(as_text(evaluation["verdict"][0]))
     with st.container(horizontal=True, vertical_alignment="center"):
         try:
             offer_to_keep(mine, paths)

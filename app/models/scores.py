@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.evaluation import beside_bicubic
 from app.models.front import show_front
 from app.text import as_text
 from pipeline.core.clips import camera_of, own_first
@@ -63,10 +64,12 @@ def show_cameras(cameras: dict[str, Any], dials: dict[str, str]) -> None:
     rows = []
     for name in own_first(cameras):
         found = cameras[name]
-        student, bicubic = (found["methods"][method]["teacher"]["psnr"] for method in ("student", "bicubic"))
+        if (margin := beside_bicubic(found["methods"])) is None:
+            continue
+        reference, student, bicubic = margin
         row = {"camera": name, "the student is": describe_margin(student - bicubic)}
         row |= {"the camera is": dials[name]} if name in dials else {}
-        row["frames"] = found["frames"]
+        row |= {"frames": found["frames"], "measured against": f"the {reference}"}
         rows.append(row | {"PSNR (dB)": student, "bicubic (dB)": bicubic, "above bicubic (dB)": student - bicubic})
     if rows:
         st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(list(rows[0])[-3:], DECIBELS))

@@ -31,7 +31,7 @@ FIRST_COLUMNS = ["model", "status", "best PSNR", "above bicubic", "is", "started
 MEASURES: dict[str, Callable[[PastRun], float | str | None]] = {
     "best PSNR": lambda run: run.best_psnr,
     "above bicubic": lambda run: _above_bicubic(run),
-    "is": lambda run: None if (above := _above_bicubic(run)) is None else describe_margin(above),
+    "is": lambda run: None if (margin := _margin(run)) is None else describe_margin(margin),
     "PSNR to truth": lambda run: run.metrics.get("evaluation.student.truth.psnr"),
     "SSIM": lambda run: run.metrics.get("evaluation.student.teacher.ssim"),
     "flicker": lambda run: run.metrics.get("evaluation.student.truth.flicker"),
@@ -159,6 +159,12 @@ def _above_bicubic(run: PastRun) -> float | None:
     student = run.metrics.get("evaluation.student.teacher.psnr", run.best_psnr)
     other = bicubic(run, "psnr")
     return None if student is None or other is None else round(student - other, 2)
+
+
+def _margin(run: PastRun) -> float | None:
+    """How far it is above bicubic, dB: against the truth where that is known, else against the teacher."""
+    student, other = (run.metrics.get(f"evaluation.{name}.truth.psnr") for name in ("student", "bicubic"))
+    return _above_bicubic(run) if student is None or other is None else student - other
 
 
 def choose(runs: list[PastRun], found: list[PastRun]) -> list[PastRun]:

@@ -37,7 +37,7 @@ const MARKUP = `
   <button data-name="film" aria-pressed="false" title="What you see, as a video for yourself: V"
           aria-keyshortcuts="v"><span data-name="filmWords">Film</span> <span data-name="filmed" aria-hidden="true"></span></button>
   <button data-name="lensButton" aria-pressed="false" title="L" aria-keyshortcuts="l">Lens</button>
-  <button data-name="figuresButton" aria-pressed="true" title="I" aria-keyshortcuts="i">Figures</button>
+  <button data-name="figuresButton" aria-pressed="false" title="I" aria-keyshortcuts="i">Figures</button>
   <button data-name="fullscreen" title="F" aria-keyshortcuts="f">Fullscreen</button>
 </div></div>
 <div class="dials" role="group" aria-label="Enhancement" data-name="dials" hidden></div>

@@ -17,6 +17,7 @@ export class Mine {
         const on = (target, event, act) => target.addEventListener(event, act, { signal });
         on(ui.mineButton, "click", () => this.#ask());
         on(ui.mineForm, "submit", (event) => this.#submit(event));
+        on(ui.mineConsent, "change", () => this.#showBegin());
         on(ui.mineLater, "click", () => ui.mine.close());
         on(ui.takingCancel, "click", () => this.recording?.abort());
         signal.addEventListener("abort", () => this.recording?.abort());
@@ -35,11 +36,15 @@ export class Mine {
         if (!offer) return;
         setText(ui.mineWords, offer.words);
         setText(ui.mineCost, offer.cost || offer.problem || "What it will cost is being measured on the server …");
-        ui.mineBegin.disabled = !offer.cost;
         const text = consent(offer.clips.length * offer.frames, offer.clips);
-        if (text === ui.mineConsentText.textContent) return;
+        if (text !== ui.mineConsentText.textContent) ui.mineConsent.checked = false; // that was given to another sentence
         setText(ui.mineConsentText, text);
-        ui.mineConsent.checked = false; // that was given to another sentence
+        this.#showBegin();
+    }
+
+    #showBegin() {
+        const { ui, offer } = this;
+        ui.mineBegin.disabled = !(offer?.cost && ui.mineConsent.checked);
     }
 
     showButton() {
@@ -56,6 +61,7 @@ export class Mine {
         const { ui, session, offer } = this;
         ui.mine.close();
         ui.mineConsent.checked = false;
+        this.#showBegin();
         this.recording = new AbortController();
         this.#showRecording();
         try {

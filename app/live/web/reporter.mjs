@@ -46,8 +46,8 @@ export class Reporter {
     }
 
     #showFigures() {
-        const { engine, source, models, settings } = this.session;
-        if (!engine?.last || !source || !settings.figures) return;
+        const { engine, source, models } = this.session;
+        if (!engine?.last || !source) return;
         const lines = figureLines({ ...this.#state(), title: models[0].title });
         const asLine = (text) => Object.assign(document.createElement("div"), { textContent: text });
         this.ui.figures.replaceChildren(...lines.map(asLine));

@@ -12,7 +12,7 @@ export const DEFAULTS = {
     inputSize: "auto",
     targetFps: 15,
     clean: false, // nothing but the picture, as for a program that films this window
-    figures: true,
+    figures: false,
     lens: false,
     split: 0.5,
     threads: 0, // as many as there are

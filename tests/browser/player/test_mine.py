@@ -55,8 +55,8 @@ def test_two_clips_are_recorded_once_the_cost_is_known_and_agreed_to(open_player
     expect(dialog).to_contain_text("It will take about 9 min.")
     expect(dialog).to_contain_text("6 frames of this camera")
     expect(dialog).to_contain_text("data/inbox/mine-1 and data/inbox/mine-2")
-    begin.click()
-    assert requests == []  # without consent nothing happens
+    expect(begin).to_be_disabled()  # without consent nothing happens
+    assert requests == []
     dialog.get_by_role("checkbox").check()
     begin.click()
     expect(dialog).to_be_hidden()
