@@ -111,18 +111,20 @@ def as_row(title: str, result: Result, bicubic: Result, ms: float | None) -> dic
 
 
 def in_a_word(result: Result, bicubic: Result, *, camera: str | None = None) -> str | None:
-    """How it compares with bicubic, on one camera against the teacher, on all against the truth where that is known."""
-    if result == bicubic:
-        return None
+    """How it compares with bicubic, on one camera or on all frames."""
+    margin = None if result == bicubic else gain_db(result, bicubic, camera=camera)
+    return None if margin is None else describe_margin(margin)
+
+
+def gain_db(result: Result, other: Result, *, camera: str | None = None) -> float | None:
+    """How far it is above the other: on one camera against the teacher, on all frames against the truth where known."""
     if camera is not None:
-        pairs = [(result.cameras.get(camera), bicubic.cameras.get(camera))]
+        pairs = [(result.cameras.get(camera), other.cameras.get(camera))]
     else:
         pairs = [
-            (result.measure("psnr", against=name), bicubic.measure("psnr", against=name)) for name in (TRUTH, TEACHER)
+            (result.measure("psnr", against=name), other.measure("psnr", against=name)) for name in (TRUTH, TEACHER)
         ]
-    return next(
-        (describe_margin(ours - plain) for ours, plain in pairs if ours is not None and plain is not None), None
-    )
+    return next((ours - theirs for ours, theirs in pairs if ours is not None and theirs is not None), None)
 
 
 def steady(result: Result, name: str) -> float | None:

@@ -24,7 +24,8 @@ border-top:4px solid var(--colour);border-radius:.5rem;padding:.5rem .55rem;font
 .state{display:inline-block;background:var(--colour);color:#fff;border-radius:.8rem;padding:0 .55rem;margin:.2rem 0}
 .bar{height:.3rem;border-radius:.2rem;background:rgba(128,128,128,.3);margin:.2rem 0}
 .bar i{display:block;height:100%;border-radius:.2rem;background:var(--colour)}
-.data{flex:0 1 4.2rem;min-width:3rem;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:.2rem;
+.data{flex:0 1 4.2rem;min-width:3rem;
+display:flex;flex-direction:column;align-items:center;justify-content:center;gap:.2rem;
 font-size:.75rem;line-height:1.25;text-align:center;overflow-wrap:anywhere}
 .data img{width:100%;aspect-ratio:4/3;object-fit:cover;border-radius:.35rem}
 .data::after{content:"→";font-size:1.1rem;line-height:1;opacity:.6}

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.cameras import own_cameras
 from app.compare import show_slider
-from app.compared import Contenders, common_results, in_a_word, show_compared
+from app.compared import Contenders, common_results, gain_db, in_a_word, show_compared
 from app.models.front import show_front
 from app.models.people import IN_USE, SHIPPED, Role, all_contenders, roles_of
 from app.models.versions import offer_promotion, offer_way_back
@@ -16,6 +16,7 @@ from app.text import as_text
 from app.waiting import waited_for
 from pipeline.compare.results import BICUBIC, TEACHER, TRUTH, Result, Results, comparable_ms
 from pipeline.core.errors import SharpcamError
+from pipeline.core.meaning import GATE_DB
 from pipeline.core.paths import Paths
 from pipeline.student.catalogue import available
 from pipeline.tracking.past_runs import PastRun, all_runs
@@ -77,24 +78,29 @@ def show_cards(roles: Sequence[Role], versions: list[Version], results: Results 
     """A card for each, with the two steps between them."""
     candidate, champion = holder(CANDIDATE, versions), holder(CHAMPION, versions)
     promotes = next((role for role in roles if candidate and role.version == candidate), None)
+    shipped = (
+        next((results.of(role.contender.key) for role in roles if role.title == SHIPPED), None) if results else None
+    )
     for column, role in zip(st.columns(max(1, len(roles))), roles, strict=False):
         with column.container(border=True, height="stretch"):
-            show_card(role, results)
+            show_card(role, results, None if role.title == SHIPPED else shipped)
             if role.title == IN_USE and champion:
                 offer_way_back(versions, paths)
             if versions and role is (promotes or roles[0]):
                 offer_promotion(versions, candidate, champion, paths)
 
 
-def show_card(role: Role, results: Results | None) -> None:
-    """What one student is, and in words how good."""
+def show_card(role: Role, results: Results | None, shipped: Result | None) -> None:
+    """What one student is, and in words how good: next to bicubic and to the one that is there without any training."""
     st.subheader(role.title, anchor=False)
     st.markdown(f"**{as_text(role.model.title)}**")
     st.caption(role.about)
     found = results.of(role.contender.key) if results else None
     bicubic = results.of(BICUBIC) if results else None
     if found and bicubic and not found.problem:
-        st.markdown("\n".join(f"- {as_text(line)}" for line in in_words(found, bicubic)))
+        lines = in_words(found, bicubic)
+        lines += [beside_shipped(gain)] if shipped and (gain := gain_db(found, shipped)) is not None else []
+        st.markdown("\n".join(f"- {as_text(line)}" for line in lines))
     elif role.version:
         icon = GATES.get(role.version.tags.get("gate", ""), "")
         st.markdown(f"{icon} {as_text(role.version.tags.get('verdict', ''))}")
@@ -105,6 +111,13 @@ def in_words(found: Result, bicubic: Result) -> list[str]:
     own = own_cameras(found.cameras)
     words = [f"On {camera}: {in_a_word(found, bicubic, camera=camera)}" for camera in own]
     return words or [f"On the demo's cameras: {in_a_word(found, bicubic)}"]
+
+
+def beside_shipped(gain: float) -> str:
+    """Whether training was worth it, for who asks."""
+    if abs(gain) < GATE_DB:
+        return "as good as the one that comes with sharpcam"
+    return f"{abs(gain):.1f} dB {'better' if gain > 0 else 'worse'} than the one that comes with sharpcam"
 
 
 def show_points(contenders: Contenders, results: Results) -> None:
