@@ -9,6 +9,7 @@ from making import ROOT
 from streamlit.testing.v1 import AppTest
 from tracked import make_version
 
+from app.models.overview import beside_shipped
 from pipeline.core.frames import write_frame
 from pipeline.core.hashing import sha256
 from pipeline.student.catalogue import available, find
@@ -198,3 +199,10 @@ def test_a_broken_database_of_which_nothing_is_known_is_one_sentence(versions, p
     page = run_page()
     assert "does not answer as it should" in page.warning[0].value
     assert not page.info
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"), [(0.1, "as good as"), (0.52, "0.5 dB better than"), (-0.52, "0.5 dB worse than")]
+)
+def test_a_card_says_what_training_was_worth(gain, words):
+    assert beside_shipped(gain) == f"{words} the one that comes with sharpcam"
