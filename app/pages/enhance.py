@@ -28,10 +28,9 @@ from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import encode_frame
 from pipeline.core.paths import Paths
-from pipeline.enhance.batch import COMPARED
 from pipeline.enhance.command_line import BEST_QUALITY, QUALITY_MEANS
 from pipeline.enhance.encoding import CODECS, PRESETS, Encoding
-from pipeline.enhance.names import SUFFIXES, is_video
+from pipeline.enhance.names import COMPARED, SUFFIXES, is_video
 from pipeline.student.catalogue import available
 from pipeline.student.engines import ENGINES
 

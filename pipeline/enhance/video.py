@@ -25,9 +25,10 @@ from pipeline.enhance.enhancer import Enhancer, State
 from pipeline.enhance.muxing import check_container, mux
 from pipeline.enhance.segments import Coded, Segments
 from pipeline.enhance.video_checks import check
+from pipeline.media.colours import SWSCALE
 from pipeline.media.decoding import Damage
 from pipeline.media.orientation import AS_STORED, Matrix, enlarged, shown_size, upright
-from pipeline.media.video import SWSCALE, Facts, Timed, check_end, look_at, opened, read_frames
+from pipeline.media.video import Facts, Timed, check_end, look_at, opened, read_frames
 
 SEGMENT_FRAMES = 250
 AHEAD_FRAMES = 4
