@@ -7,15 +7,13 @@ from pipeline.core.frames import MEGAPIXELS
 from pipeline.core.program import command_parser
 from pipeline.enhance.comparison import TEACHER
 from pipeline.enhance.encoding import CODECS, PRESETS, USUAL, USUAL_DEEP, USUAL_DEEP_IN, USUAL_IN, Encoding
-from pipeline.enhance.images.write import QUALITY
+from pipeline.enhance.images.write import BEST_QUALITY, QUALITY_MEANS
 from pipeline.enhance.sizing import pixels
 from pipeline.enhance.video import SEGMENT_FRAMES
 from pipeline.student.engines import ENGINES
 
 CAMERA = "camera:"
 CAMERA_PRESET = "fast"
-BEST_QUALITY = 100
-QUALITY_MEANS = f"JPEG, WebP: 1 to {BEST_QUALITY}, more is better ({QUALITY}); videos: the codec's rate factor"
 FOR_FILES = ("dry_run", "compare", "overwrite", "jobs", "megapixels", "segment_frames", "keep_interlaced")
 FOR_CAMERAS = ("virtual_camera", "seconds")
 

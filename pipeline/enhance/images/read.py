@@ -10,15 +10,7 @@ from PIL import Image
 
 from pipeline.core.frames import MEGAPIXELS
 from pipeline.enhance.images.opening import opened
-from pipeline.enhance.images.picture import (
-    EXIF_IFD,
-    GPS_IFD,
-    ORIENTATION,
-    PREFIX,
-    Picture,
-    told_by,
-    told_by_screen,
-)
+from pipeline.enhance.images.picture import EXIF_IFD, GPS_IFD, ORIENTATION, PREFIX, Picture, told_by, told_by_screen
 from pipeline.enhance.images.pixels import (
     as_meant,
     has_16_bits,
