@@ -32,17 +32,19 @@ CHECKS: tuple[Callable[[Paths], Iterator[Finding]], ...] = (
 )
 
 
-def examine(paths: Paths) -> list[Finding]:
-    """Look at everything."""
-    return [finding for check in CHECKS for finding in check(paths)]
+def examine(paths: Paths) -> Iterator[Finding]:
+    """Look at everything, one after the other: students are measured at their first time, which takes a while."""
+    for check in CHECKS:
+        yield from check(paths)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what was found, and what to do."""
     command_parser("pipeline.doctor", __doc__).parse_args(arguments)
-    findings = examine(Paths.here())
-    for finding in findings:
-        print(f"{finding.mark:<9}{finding.what:<28}{finding.said}")
+    is_missing = False
+    for finding in examine(Paths.here()):
+        print(f"{finding.mark:<9}{finding.what:<28}{finding.said}", flush=True)
         if finding.fix:
-            print(f"{'':<9}{'':<28}→ {finding.fix}")
-    return int(any(finding.mark == "MISSING" for finding in findings))
+            print(f"{'':<9}{'':<28}→ {finding.fix}", flush=True)
+        is_missing = is_missing or finding.mark == "MISSING"
+    return int(is_missing)

@@ -19,7 +19,7 @@ def said(check, paths):
 
 
 def test_every_finding_is_well_or_has_one_line_to_run(project):
-    findings = examine(project.paths)
+    findings = list(examine(project.paths))
     assert len(findings) >= len(CHECKS)
     for finding in findings:
         assert finding.said
