@@ -17,7 +17,8 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
 from pipeline.core.paths import Paths
 from pipeline.enhance.upscaler import load_upscaler
-from pipeline.media.video import Glance, look_at, read_frames
+from pipeline.media.glance import Glance
+from pipeline.media.video import look_at, read_frames
 from pipeline.student.catalogue import find
 
 GAP_PX = 8

@@ -89,7 +89,7 @@ def write_untrained(name: str, folder: Path, paths: Paths) -> Path:
     """A network of MODELS, in the form for clean pictures where its name says so, with weights by chance."""
     import torch
 
-    from pipeline.export.stage import to_onnx
+    from pipeline.export.build import to_onnx
     from training.models import MODELS
 
     torch.manual_seed(0)

@@ -139,7 +139,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def exported_once(checkpoint: Path) -> Path:
     """The contract of that student, its ONNX files beside it. Only read it, or take `exported`."""
-    from pipeline.export.stage import RealFrames, Trained, export_student
+    from pipeline.export.build import RealFrames
+    from pipeline.export.stage import Trained, export_student
     from training import checkpoints
 
     frames = RealFrames(*([photo(64, 80, seed=seed) for seed in seeds] for seeds in ((1, 2, 3), (4, 5))))
@@ -181,7 +182,8 @@ def dialled_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def dialled_once(dialled_checkpoint: Path) -> Path:
     """The contract of that student, with an estimator. Only read it, or take `dialled`."""
-    from pipeline.export.stage import RealFrames, Trained, export_student
+    from pipeline.export.build import RealFrames
+    from pipeline.export.stage import Trained, export_student
     from training import checkpoints
 
     frames = RealFrames(*([photo(64, 80, seed=seed) for seed in seeds] for seeds in ((1, 2, 3), (4, 5))))

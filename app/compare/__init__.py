@@ -15,7 +15,7 @@ _mount = st.components.v2.component(
     "sharpcam.compare",
     html=(HERE / "compare.html").read_text(encoding="utf-8"),
     css=(HERE / "compare.css").read_text(encoding="utf-8"),
-    js=(HERE / "compare.js").read_text(encoding="utf-8"),
+    js="\n".join((HERE / name).read_text(encoding="utf-8") for name in ("zoom.js", "compare.js")),  # one module
 )
 
 

@@ -1,4 +1,4 @@
-"""The clips on a wall, and one of them with its pictures, its checks, and what can be done with it."""
+"""All clips: on a wall, as a table, those set aside and those in the trash, and the one that was chosen."""
 
 import base64
 from collections.abc import Iterator
@@ -9,36 +9,22 @@ from typing import Any
 
 import streamlit as st
 
-from app.compare import show_slider
 from app.data import thumbnails
-from app.data.camera_view import show_camera
-from app.data.clips import (
-    Clip,
-    all_clips,
-    delete,
-    deleted,
-    parts,
-    rename,
-    restore,
-    set_left_out,
-)
+from app.data.clip_view import CHOSEN, choose, findings, show_clip
+from app.data.clips import Clip, all_clips, deleted, parts, restore
 from app.data.job_view import ask_for, attempt
 from app.data.wall import Tile, show_wall
 from app.links import show_link
 from app.text import as_text
-from pipeline.checks import Finding, find, known_measures
+from pipeline.checks import Finding
 from pipeline.core.clips import find_clips
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json
-from pipeline.core.frames import encode_frame, read_frame
-from pipeline.core.geometry import crop
-from pipeline.core.params import GeometryParams, Params, load_params
+from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.forecast import in_a_sentence, known_forecast
 
-CHOSEN, ASKED = "data-clip", "data-asked"  # in the session: the clip looked at, the one whose deletion is asked for
 REFRESH_S = 1.0
-SHOWN = 20  # frames of a finding that are named
 TILES = 48  # shown unasked
 
 
@@ -149,99 +135,10 @@ def as_row(clip: Clip, part: dict[str, str], found: list[Finding] | None) -> dic
     }
 
 
-def findings(clip: Clip, params: Params | None, paths: Paths) -> list[Finding] | None:
-    """What the checks found in a clip as it is now; None where it was not checked since it changed."""
-    if params is None or clip.waiting:
-        return None
-    measures = known_measures(clip.folder, paths, params.geometry)
-    return None if measures is None else find(measures, params.geometry)
-
-
 @st.cache_data(max_entries=2000, show_spinner=False)
 def as_url(thumbnail: Path) -> str:
     """The picture itself as a data URL; a thumbnail never changes under its name."""
     return "data:image/jpeg;base64," + base64.b64encode(thumbnail.read_bytes()).decode()
-
-
-def choose(clips: list[Clip]) -> Clip:
-    """The clip that is looked at."""
-    names = [clip.name for clip in clips]
-    if st.session_state.get(CHOSEN) not in names:
-        st.session_state[CHOSEN] = names[0]
-    return clips[names.index(st.selectbox("Clip", names, key=CHOSEN, help="Or press its tile above."))]
-
-
-def show_clip(clip: Clip, params: Params | None, paths: Paths) -> None:
-    """One clip: what to do with it, a frame of it beside teacher and truth, what the checks found."""
-    show_actions(clip, paths)
-    if not clip.frames:
-        st.warning(f"{as_text(clip.folder)} holds no frame.")
-        return
-    for found in findings(clip, params, paths) or []:
-        named = ", ".join(found.frames[:SHOWN]) + (" …" if len(found.frames) > SHOWN else "")
-        st.warning(f"{as_text(found.sentence)} ({as_text(named)})", icon=":material/search:")
-    show_camera(clip.folder, paths)
-    last = len(clip.frames) - 1
-    key = f"data-frame-{clip.name}"
-    index = min(st.slider("Frame", 0, last, key=key) if last else 0, last)
-    show_pictures(clip, clip.frames[index], params, paths)
-
-
-def show_pictures(clip: Clip, frame: Path, params: Params | None, paths: Paths) -> None:
-    """raw | teacher | truth, those that there are."""
-    try:
-        raw = cropped(frame, params.geometry if params else None)
-    except SharpcamError as error:
-        st.error(as_text(error))
-        return
-    others = {"teacher": paths.teacher / clip.name / frame.name, "truth": paths.truth / clip.name / frame.name}
-    pictures = {"raw": raw} | {title: path for title, path in others.items() if path.exists()}
-    show_slider(pictures, key="data-compare", second="teacher")
-    if not others["teacher"].exists():
-        st.caption("The teacher has not enhanced this frame yet.")
-
-
-def cropped(frame: Path, geometry: GeometryParams | None) -> bytes:
-    """The part of a raw frame that teacher and student see, as PNG."""
-    picture = read_frame(frame)
-    return encode_frame(crop(picture, geometry=geometry) if geometry else picture)
-
-
-def show_actions(clip: Clip, paths: Paths) -> None:
-    """Leave out or take in, rename, delete."""
-    with st.container(horizontal=True):
-        if not clip.waiting:
-            label = "Take into training again" if clip.left_out else "Leave out of training"
-            if st.button(label) and attempt(lambda: set_left_out(clip.name, not clip.left_out, paths)):
-                st.toast(f"split.leave_out in params.yaml is changed: {as_text(clip.name)}.")
-                st.rerun()
-        with st.popover("Rename", disabled=clip.simulated):
-            new = st.text_input("New name", clip.name, key=f"data-rename-{clip.name}")
-            if st.button("Rename it", disabled=new == clip.name) and attempt(lambda: rename(clip, new, paths)):
-                st.session_state.pop(CHOSEN, None)
-                st.rerun()
-        if st.button("Delete", disabled=clip.simulated):
-            st.session_state[ASKED] = clip.folder
-    if st.session_state.get(ASKED) == clip.folder:
-        confirm_delete(clip, paths)
-    if clip.simulated:
-        st.caption("Clips of the demo follow capture.demo in the parameters; they can be left out, not deleted.")
-        show_link("parameters.py", "Change the demo")
-
-
-def confirm_delete(clip: Clip, paths: Paths) -> None:
-    """The second question."""
-    with st.container(border=True):
-        st.write(
-            f"**{as_text(clip.name)}** with its {len(clip.frames)} frames and its teacher pictures goes to the trash. "
-            "You get it back under “Deleted clips” on this page, until a clean-up empties that; after that, "
-            "the commands under a training in Runs bring back the data that it was made of."
-        )
-        with st.container(horizontal=True):
-            sure = st.button("Delete it", type="primary")
-            if st.button("Keep it") or (sure and attempt(lambda: delete(clip, paths))):
-                del st.session_state[ASKED]
-                st.rerun()
 
 
 def show_set_aside(paths: Paths) -> None:

@@ -1,1 +1,1 @@
-"""What the page Enhance stands on: the files of a call."""
+"""What the page Enhance stands on: the files of a call, the form that starts one, what became of it."""

@@ -13,8 +13,7 @@ from typing import Protocol
 from app.jobs import Job, jobs
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
-from pipeline.enhance.batch import REPORT
-from pipeline.enhance.names import names_of_made
+from pipeline.enhance.names import REPORT, names_of_made
 from pipeline.student.dials import Dials, describe
 
 COMMAND, GIVEN, MADE = "enhance", "in", "out"

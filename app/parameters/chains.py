@@ -18,6 +18,7 @@ WORDS = {
     "realesrgan": "Enlarge with Real-ESRGAN",
     "denoise": "Remove noise",
     "unsharp": "Sharpen",
+    "sharpen": "Sharpen as the original system did",
 }
 
 

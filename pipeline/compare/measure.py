@@ -22,7 +22,8 @@ from pipeline.core.paths import Paths
 from pipeline.evaluate.cameras import Students, on_clips
 from pipeline.evaluate.scores import means, measure_clips
 from pipeline.evaluate.speed import CALIBRATION_SIDE, THREADS
-from pipeline.export.stage import at_dials, load_trained
+from pipeline.export.build import at_dials
+from pipeline.export.stage import load_trained
 from pipeline.student import catalogue
 from pipeline.student.dials import Dials
 from pipeline.student.engines import REFERENCE, Running, to_batch, to_frame

@@ -1,6 +1,8 @@
 """Files that appear whole or not at all, and the JSON that stages hand to each other."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ __all__ = [
     "remove_leftover",
     "remove_leftovers",
     "sync",
+    "told_of",
     "whole_file",
     "write_bytes",
     "write_json",
@@ -63,3 +66,13 @@ def recall_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+@contextmanager
+def told_of(file: Path) -> Iterator[None]:
+    """Name the file that is written in an OSError that names none, as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(file)
+        raise

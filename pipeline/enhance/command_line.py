@@ -7,15 +7,13 @@ from pipeline.core.frames import MEGAPIXELS
 from pipeline.core.program import command_parser
 from pipeline.enhance.comparison import TEACHER
 from pipeline.enhance.encoding import CODECS, PRESETS, USUAL, USUAL_DEEP, USUAL_DEEP_IN, USUAL_IN, Encoding
-from pipeline.enhance.images.write import QUALITY
+from pipeline.enhance.images.write import BEST_QUALITY, QUALITY_MEANS
 from pipeline.enhance.sizing import pixels
 from pipeline.enhance.video import SEGMENT_FRAMES
 from pipeline.student.engines import ENGINES
 
 CAMERA = "camera:"
 CAMERA_PRESET = "fast"
-BEST_QUALITY = 100
-QUALITY_MEANS = f"JPEG, WebP: 1 to {BEST_QUALITY}, more is better ({QUALITY}); videos: the codec's rate factor"
 FOR_FILES = ("dry_run", "compare", "overwrite", "jobs", "megapixels", "segment_frames", "keep_interlaced")
 FOR_CAMERAS = ("virtual_camera", "seconds")
 
@@ -46,6 +44,18 @@ def arguments_of(words: list[str] | None, *, about: str | None = None) -> argpar
     add("--overwrite", action="store_true", help="replace outputs that exist; never an input")
     add("--dry-run", action="store_true", help="say what would be done")
     add("--megapixels", type=float, default=MEGAPIXELS, help="largest picture that is opened (%(default)g)")
+    _add_of_videos(parser)
+    _add_dials(parser)
+    add("--virtual-camera", action="store_true", help="a camera's picture as another camera, through pyvirtualcam")
+    add("--keep-interlaced", action="store_true", help="leave interlaced videos so; else they are deinterlaced")
+    add("--library-lines", action="store_true", help="show what libraries write to the terminal by themselves")
+    add("--seconds", type=float, help="end a camera's view after so long")
+    return parser.parse_args(words)
+
+
+def _add_of_videos(parser: argparse.ArgumentParser) -> None:
+    """How files, above all videos, are written."""
+    add = parser.add_argument
     usual, deep = (
         " and ".join([codec, *(f"{other} in {suffix}" for suffix, other in others.items())])
         for codec, others in ((USUAL, USUAL_IN), (USUAL_DEEP, USUAL_DEEP_IN))
@@ -62,15 +72,15 @@ def arguments_of(words: list[str] | None, *, about: str | None = None) -> argpar
         default=SEGMENT_FRAMES,
         help="that a kill can cost a video (%(default)s)",
     )
+
+
+def _add_dials(parser: argparse.ArgumentParser) -> None:
+    """What the camera is taken for, and how strong the student is."""
+    add = parser.add_argument
     add("--denoise", type=_share, help="how noisy it is taken to be, 0 to 1; else as noisy as it looks")
     add("--sharpen", type=_share, help="how blurred it is taken to be, 0 to 1; else as blurred as it looks")
     add("--strength", type=_share, default=1.0, help="0: plain bicubic, 1: all of the student (%(default)g)")
     add("--calm", type=_share, default=1.0, help="of videos and cameras: 0: frame by frame, 1: all that time tells")
-    add("--virtual-camera", action="store_true", help="a camera's picture as another camera, through pyvirtualcam")
-    add("--keep-interlaced", action="store_true", help="leave interlaced videos so; else they are deinterlaced")
-    add("--library-lines", action="store_true", help="show what libraries write to the terminal by themselves")
-    add("--seconds", type=float, help="end a camera's view after so long")
-    return parser.parse_args(words)
 
 
 def refuse_ignored(asked: argparse.Namespace) -> None:

@@ -12,12 +12,11 @@ import cv2
 import numpy as np
 
 from pipeline.core.errors import SharpcamError
-from pipeline.core.files import whole_file
+from pipeline.core.files import told_of, whole_file
 from pipeline.core.frames import in_8_bits
 from pipeline.core.geometry import Frame, enlarge, fit, resize
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
-from pipeline.enhance.batch import told_of
 from pipeline.enhance.enhancer import Advance, Measured, State
 from pipeline.enhance.upscaler import INT8, Upscaler, load_upscaler
 from pipeline.student.catalogue import Model

@@ -12,8 +12,8 @@ import av
 
 from pipeline.core.command import DISK_ERRORS
 from pipeline.core.errors import SharpcamError
+from pipeline.media.colours import Colours, bits_of
 from pipeline.media.light import Light
-from pipeline.media.video import Colours, bits_of
 
 PRESETS = ("fast", "good", "small")
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}

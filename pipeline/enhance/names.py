@@ -8,6 +8,7 @@ from shlex import quote
 from pipeline.enhance.encoding import CONTAINERS
 from pipeline.enhance.images.picture import FORMATS, READ_ONLY
 
+MANIFEST, REPORT, COMPARED = ".sharpcam-enhance.jsonl", "enhance.csv", "compare.csv"  # what lies in an output folder
 VIDEOS = {
     *(".mp4", ".mkv", ".mov", ".webm", ".m4v", ".qt", ".3gp", ".3g2", ".mj2", ".lrv", ".insv", ".avi", ".divx", ".wmv"),
     *(".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".m2t", ".tp", ".trp", ".tod", ".mpg", ".mpeg", ".mpe", ".vob"),

@@ -21,17 +21,19 @@ from pipeline.core.hashing import sha256_of_text
 from pipeline.core.library_lines import library_lines
 from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
-from pipeline.enhance.batch import COMPARED, LEFT_OUT, REPORT, Found, Manifest, Row, Task, find_tasks, key_of, report
+from pipeline.enhance.batch import report
 from pipeline.enhance.camera.watch import watch
 from pipeline.enhance.command_line import CAMERA, CAMERA_PRESET, arguments_of, refuse_ignored
 from pipeline.enhance.comparison import TEACHER, compare, write_table
 from pipeline.enhance.encoding import Encoding
 from pipeline.enhance.enhancer import Advance, Enhancer, Measured
 from pipeline.enhance.images.write import QUALITY
-from pipeline.enhance.names import is_video
+from pipeline.enhance.manifest import Manifest, key_of
+from pipeline.enhance.names import COMPARED, REPORT, is_video
 from pipeline.enhance.segments import known_identity
 from pipeline.enhance.shares import enhance_all
 from pipeline.enhance.sizing import Sizing
+from pipeline.enhance.tasks import LEFT_OUT, Found, Row, Task, find_tasks
 from pipeline.enhance.upscaler import Upscaler, engine_for, load_upscaler
 from pipeline.enhance.video import part_of
 from pipeline.enhance.work import Work

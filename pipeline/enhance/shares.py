@@ -5,10 +5,11 @@ from threading import Event, Lock
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.progress import Bar, progress_bar
-from pipeline.enhance.batch import Row, Task, run_all
+from pipeline.enhance.batch import run_all
 from pipeline.enhance.enhancer import Advance
 from pipeline.enhance.images.read import picture_size
 from pipeline.enhance.names import is_video
+from pipeline.enhance.tasks import Row, Task
 from pipeline.media.video import look_at
 
 KILO = 1000  # pixels in one step of the bar

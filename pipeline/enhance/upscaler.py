@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame, fit, resize
 from pipeline.core.params import GeometryParams
 from pipeline.enhance.enhancer import Advance, Measured, State
+from pipeline.enhance.fixed_dials import AS_SEEN, Fixed
 from pipeline.enhance.sizing import Sizing, at_size
 from pipeline.enhance.tiling import tiles
 from pipeline.student.catalogue import Model
@@ -31,25 +32,6 @@ TILE_PX = 768  # side of a tile of larger ones: some 150 MB of memory
 OVERLAP_PX = 40  # further than any student looks
 LOOK_PX = 16  # step of the guard's look at an answer
 SEEN = 0.1  # of white: pictures with less in them may well become one colour, as snow does
-
-
-class Fixed(NamedTuple):
-    """Dials that were asked for, whatever is seen; None: as it is seen."""
-
-    blur: float | None = None
-    noise: float | None = None
-
-    def instead_of(self, dials: Dials) -> Dials:
-        """`dials`, but for those that were asked for."""
-        return dials._replace(**self.asked)
-
-    @property
-    def asked(self) -> dict[str, float]:
-        """By name."""
-        return {name: value for name, value in self._asdict().items() if value is not None}
-
-
-AS_SEEN = Fixed()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from pipeline.enhance.enhancer import Enhancer, State
 from pipeline.enhance.muxing import check_container, mux
 from pipeline.enhance.segments import Coded, Segments
 from pipeline.enhance.video_checks import check
+from pipeline.media.colours import SWSCALE
 from pipeline.media.decoding import Damage
 from pipeline.media.orientation import AS_STORED, Matrix, enlarged, shown_size, upright
-from pipeline.media.video import SWSCALE, Facts, Timed, check_end, look_at, opened, read_frames
+from pipeline.media.video import Facts, Timed, check_end, look_at, opened, read_frames
 
 SEGMENT_FRAMES = 250
 AHEAD_FRAMES = 4
@@ -53,11 +55,8 @@ def enhance_video(
     """
     container, facts = container_of(target), look_at(source)
     encoding = encoding.suited(target, bits=facts.colours.bits)
-    facts = replace(
-        facts,
-        interlaced=facts.interlaced and not keep_interlaced,
-        colours=facts.colours._replace(bits=kept_bits(facts, encoding, enhancer)),
-    )
+    interlaced, bits = facts.interlaced and not keep_interlaced, kept_bits(facts, encoding, enhancer)
+    facts = replace(facts, interlaced=interlaced, colours=facts.colours._replace(bits=bits))
     turned = facts.matrix if as_shown else AS_STORED
     check_container(facts, encoding, container, size=enhancer.size_of(shown_size(facts.size, turned)))
     check_end(facts)
@@ -68,26 +67,13 @@ def enhance_video(
         "encoding": [encoding.codec, encoding.options, encoding.threads],
         "segment_frames": segment_frames,
         "upright": as_shown,
-        "deinterlaced": facts.interlaced,
-        "bits": facts.colours.bits,
+        "deinterlaced": interlaced,
+        "bits": bits,
     }
     segments = Segments(part_of(target), identity)
     advance(done := segments.begin())
-    enhancer.measured[:] = segments.measured()
-    kept = len(enhancer.measured)
-    frames = ahead(read_frames(facts, begin=done, damage=damage), most=AHEAD_FRAMES)
-    enhancer.restore(segments.state())
-    states: deque[State] = deque()  # of the stream, at the end of each whole segment
-    pictures = ahead(_enhanced(frames, enhancer, turned, states, segment_frames), most=AHEAD_FRAMES)
-    with closing(pictures):
-        for first in pictures:
-            several = chain([first], islice(pictures, segment_frames - 1))
-            size = first.picture.shape[1], first.picture.shape[0]
-            packets = encode(_counted(several, advance), facts, encoding, size=size)
-            measured = enhancer.measured[kept : kept + len(packets)]  # frames ahead of these are measured already
-            is_whole = len(packets) == segment_frames
-            segments.add(packets, size=size, measured=measured, state=states.popleft() if is_whole else None)
-            kept += len(packets)
+    frames = read_frames(facts, begin=done, damage=damage)
+    _grow(segments, frames, enhancer, partial(encode, facts=facts, encoding=encoding), turned, segment_frames, advance)
     with whole_file(target) as temporary:
         matrix = AS_STORED if as_shown else enlarged(facts.matrix, by=segments.size[0] / facts.size[0])
         mux(segments, facts, encoding, temporary, container=container, matrix=matrix)
@@ -95,6 +81,33 @@ def enhance_video(
     times = segments.times()
     segments.remove()
     return len(times), size_of(target)
+
+
+def _grow(
+    segments: Segments,
+    frames: Iterator[Timed],
+    enhancer: Enhancer,
+    encode: Callable[..., list[Coded]],
+    turned: Matrix,
+    segment_frames: int,
+    advance: Callable[[int], object],
+) -> None:
+    """Add the segments that are missing, made of the `frames` after those that are there."""
+    enhancer.measured[:] = segments.measured()
+    kept = len(enhancer.measured)
+    enhancer.restore(segments.state())
+    states: deque[State] = deque()  # of the stream, at the end of each whole segment
+    read = ahead(frames, most=AHEAD_FRAMES)
+    pictures = ahead(_enhanced(read, enhancer, turned, states, segment_frames), most=AHEAD_FRAMES)
+    with closing(pictures):
+        for first in pictures:
+            several = chain([first], islice(pictures, segment_frames - 1))
+            size = first.picture.shape[1], first.picture.shape[0]
+            packets = encode(_counted(several, advance), size=size)
+            measured = enhancer.measured[kept : kept + len(packets)]  # frames ahead of these are measured already
+            is_whole = len(packets) == segment_frames
+            segments.add(packets, size=size, measured=measured, state=states.popleft() if is_whole else None)
+            kept += len(packets)
 
 
 def kept_bits(facts: Facts, encoding: Encoding, enhancer: Enhancer) -> int:

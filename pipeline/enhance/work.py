@@ -3,19 +3,22 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.enhance.batch import Room, Row, Task
 from pipeline.enhance.comparison import Comparison
 from pipeline.enhance.encoding import Encoding, container_of
 from pipeline.enhance.enhancer import Advance, Enhancer, Measured
 from pipeline.enhance.images.picture import Picture
 from pipeline.enhance.images.read import enhancing_bytes, lost_of, read_picture
 from pipeline.enhance.images.write import writable, write_picture
+from pipeline.enhance.memory_budget import MemoryBudget
 from pipeline.enhance.muxing import lost_beside
 from pipeline.enhance.names import is_video
 from pipeline.enhance.sound import recoded_of
+from pipeline.enhance.tasks import Row, Task
 from pipeline.enhance.video import enhance_video, kept_bits
+from pipeline.media.colours import Colours
 from pipeline.media.decoding import Damage
-from pipeline.media.video import Colours, Glance, look_at
+from pipeline.media.glance import Glance
+from pipeline.media.video import look_at
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Work:
     calm: float = 1.0  # of videos
     keep_interlaced: bool = False
     compared: str | None = None  # with what
-    room: Room = field(default_factory=Room)
+    room: MemoryBudget = field(default_factory=MemoryBudget)
 
     def identity(self, task: Task) -> dict[str, Any]:
         """All that decides what becomes of a file, besides its content."""

@@ -1,6 +1,5 @@
 """Stage 5: the trained student as ONNX, float and int8, with the contract that runtimes read instead of guessing."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,35 +19,20 @@ from pipeline.core.params import GeometryParams, Params
 from pipeline.core.paths import Paths
 from pipeline.core.provenance import data_versions
 from pipeline.core.split_file import read_split
+from pipeline.export.build import RealFrames, build
 from pipeline.export.estimator_form import plain_form
-from pipeline.export.exported import (
-    STRONG,
-    THREADS,
-    Built,
-    answers,
-    described,
-    int8_loss,
-    strong_answers,
-    worst_loss,
-)
-from pipeline.export.offsets import dial_section, with_own_biases
-from pipeline.export.onnx_export import as_onnx
-from pipeline.export.quantise import quantise
-from pipeline.export.range_table import Measured
-from pipeline.export.web_form import has_web_form, web_form
+from pipeline.export.exported import Built, answers, described, int8_loss, strong_answers, worst_loss
 from pipeline.student.calm import DEFINITION, Calm
 from pipeline.student.clip_dials import evenly_spread
-from pipeline.student.contract import INT8_SUFFIX, TORCH_MOST, pack_picture
-from pipeline.student.dials import Dials, DialSection
-from pipeline.student.engines import OnnxRuntime, to_batch, to_frame
+from pipeline.student.contract import INT8_SUFFIX, pack_picture
+from pipeline.student.dials import Dials
+from pipeline.student.engines import to_batch, to_frame
 from pipeline.student.estimator import EstimatorSection, estimator_section
 from pipeline.student.web_form import WEB_SUFFIX
 from training import checkpoints
 from training.models.dials import NEUTRAL
-from training.models.student import StudentSR
 
 GOLDEN_SIZE = (64, 48)  # width, height
-SMALLEST_SIDE = 8  # pixels of a dynamic input
 CAMERAS = 8  # of those that a student was fine-tuned with: the int8 form is calibrated at their dials
 FLAT = 0.5  # grey levels: a picture that varies less shows nothing
 
@@ -60,14 +44,6 @@ class Trained:
     model: nn.Module
     recipe: dict[str, Any]
     file: Path
-
-
-@dataclass(frozen=True)
-class RealFrames:
-    """Frames at the student's input size: some that may have trained it, and some that the result is held to."""
-
-    calibration: list[Frame]
-    parity: list[Frame]
 
 
 def export(paths: Paths, params: Params) -> None:
@@ -163,39 +139,6 @@ def cameras_of(recipe: dict[str, Any]) -> list[Dials]:
     return evenly_spread(found, CAMERAS)
 
 
-def build(model: nn.Module, frames: RealFrames, *, opset: int, cameras: Sequence[Dials] = ()) -> Built:
-    """The student as ONNX. Raises SharpcamError where that answers otherwise than torch.
-
-    `cameras`: the dials that it was fine-tuned with.
-    """
-    if isinstance(model, StudentSR) and model.dials is not None:
-        return build_with_dials(model, frames, opset=opset, cameras=cameras)
-    exact = to_onnx(model, opset=opset)
-    difference = check_parity(model, exact, frames.parity)
-    return Built(exact, quantise(exact, frames.calibration), difference)
-
-
-def build_with_dials(model: StudentSR, frames: RealFrames, *, opset: int, cameras: Sequence[Dials]) -> Built:
-    """The same of a student with dials, at neutral: folded by its contract it has to answer as torch does, too."""
-    exact = with_own_biases(to_onnx(at_dials(model, Dials(*NEUTRAL)), opset=opset), model)
-    section = DialSection.model_validate(dial_section(model, exact))
-    difference = max(
-        check_parity(model, exact, frames.parity),
-        check_parity(at_dials(model, STRONG), section.fold_float(exact, STRONG), frames.parity),
-    )
-    ranges = Measured(section, exact, frames.calibration)
-    own = [section.fold_float(exact, dials) for dials in cameras]
-    int8 = quantise(exact, frames.calibration, ranges=ranges.at_neutral(), own=own)
-    dials = dial_section(model, exact, int8, ranges)
-    web = web_form(model, exact, int8, dials) if has_web_form(model) else None
-    return Built(exact, int8, difference, dials, web)
-
-
-def at_dials(model: StudentSR, dials: Dials) -> StudentSR:
-    """The student without dials that this is at `dials`."""
-    return model.folded(torch.tensor(dials)).eval()
-
-
 def load_trained(file: Path) -> Trained:
     """The student that `train` wrote. Raises SharpcamError where there is none."""
     try:
@@ -236,29 +179,6 @@ def known_answer(model: nn.Module, golden: Frame, *, file: Path) -> Frame:
     if picture.std() < FLAT <= golden.std():
         raise SharpcamError(f"{file} gives a picture of one colour. Train it again, at a lower rate.")
     return picture
-
-
-def to_onnx(model: nn.Module, *, opset: int) -> bytes:
-    """`model` as ONNX: `frame` (1, 3, H, W) to `picture` (1, 3, 2H, 2W), float32, H and W any even numbers."""
-    rows, columns = (torch.export.Dim(name, min=SMALLEST_SIDE // 2, max=4096) for name in ("rows", "columns"))
-    example, shapes = torch.zeros(1, 3, 64, 80), {2: 2 * rows, 3: 2 * columns}
-    program = as_onnx(model, example, shapes, outputs=["picture"], opset=opset)
-    return bytes(program.SerializeToString(deterministic=True))
-
-
-@torch.inference_mode()
-def check_parity(model: nn.Module, exported: bytes, frames: list[Frame]) -> float:
-    """The largest difference to torch, unclamped. Raises SharpcamError where it is more than rounding."""
-    engine = OnnxRuntime(exported, threads=THREADS)
-    batches = [to_batch(frame) for frame in frames]
-    answers = ((model(torch.from_numpy(batch)).numpy(), engine.infer(batch)) for batch in batches)
-    difference = max(float(np.abs(ours - theirs).max()) for ours, theirs in answers)
-    if not difference <= TORCH_MOST:
-        raise SharpcamError(
-            f"The exported student differs from torch by {difference:.1e}; at most {TORCH_MOST:.0e} is allowed."
-            " Try another export.opset in params.yaml."
-        )
-    return difference
 
 
 def best_psnr(trained: Trained) -> float:

@@ -16,9 +16,10 @@ from pipeline.core.frames import check_frame, decode_frame, imdecode, png_size
 from pipeline.core.geometry import Frame
 from pipeline.core.hashing import sha256, sha256_of_all
 from pipeline.core.params import CameraParams
+from pipeline.media.colours import bits_of
 from pipeline.media.decoding import Damage
 from pipeline.media.orientation import matrix_of, upright
-from pipeline.media.video import END_IS_MISSING, bits_of, claimed_s, opened, shown_frames
+from pipeline.media.video import END_IS_MISSING, claimed_s, opened, shown_frames
 
 ATTEMPTS = 30  # reads in a row that may fail before a camera counts as stopped
 

@@ -1,7 +1,7 @@
 """A video as it is read: what is known of it, its frames in RGB with their times, and whether its end is there."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -12,20 +12,15 @@ import av
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
+from pipeline.media.colours import Colours, colours_of, in_rgb
 from pipeline.media.containers import check_pixels, decodable, open_container
 from pipeline.media.continuity import RESTARTING, Continuity
 from pipeline.media.decoding import Damage, Decoder, Shown
 from pipeline.media.interlacing import deinterlaced
-from pipeline.media.light import Light, light_of
 from pipeline.media.orientation import Matrix, matrix_of
 
-FROM_HD = 720  # lines, from which on players take what says nothing of its colours as BT.709
-SMPTE170M, BT709, UNSPECIFIED, LIMITED = 6, 1, 2, 1  # ITU-T H.273
-SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # matrices, as the converter of colours counts them
-WITH_MATRIX = {1: (1, 1), 4: (4, 4), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}  # primaries, transfer
 ONE_LENGTH = {"asf", "flv"}  # containers that tell one for all of their streams
 COPIED = ("audio", "subtitle", "attachment")
-MOST_BITS = 16  # that a picture keeps
 WITH_FRAMES = {  # what lies beside the pixels of each frame and is not kept
     "DOVI_METADATA": "Dolby Vision",
     "DYNAMIC_HDR_PLUS": "HDR10+",
@@ -37,21 +32,8 @@ WITH_FRAMES = {  # what lies beside the pixels of each frame and is not kept
 }
 FIRST_FRAMES = 24  # whose times are looked at: more than any codec holds back
 END_IS_MISSING = 0.9  # of the length that a video claims
-IN_A_ROW = 100  # frames between two that are looked at: where there are fewer, all are decoded
-FROM_KEY_FRAME = 300  # frames that are decoded at most to come to one that is looked for
 LAST_FRAME_S = 0.1  # its duration is not always told
 MISSED_S = 5.0  # and never more of it than this
-
-
-class Colours(NamedTuple):
-    """How a video's numbers mean colours, as FFmpeg counts (ITU-T H.273)."""
-
-    matrix: int
-    range: int
-    primaries: int
-    transfer: int
-    bits: int = 8  # of each
-    light: Light | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +106,7 @@ def look_at(path: Path) -> Facts:
             stream.frames or round(seconds * rate) or count_frames(path),
             rate,
             Fraction(stream.time_base),
-            _colours(frame),
+            colours_of(frame),
             matrix_of(frame),
             stream.sample_aspect_ratio,
             _comes_without_times(path),
@@ -175,28 +157,6 @@ def count_frames(path: Path) -> int:
         return sum(packet.size > 0 for packet in container.demux(stream))
 
 
-def _colours(frame: Any) -> Colours:
-    """What a frame says of its colours, or what players take it for where it says nothing."""
-    told = (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc)
-    matrix, span, primaries, transfer = (int(value) for value in told)
-    if matrix not in SWSCALE:
-        matrix = BT709 if frame.height >= FROM_HD else SMPTE170M
-    full = frame.format.name.startswith("yuvj")
-    return Colours(
-        matrix,
-        2 if full else span or LIMITED,
-        WITH_MATRIX[matrix][0] if primaries == UNSPECIFIED else primaries,
-        WITH_MATRIX[matrix][1] if transfer == UNSPECIFIED else transfer,
-        bits_of(frame.format),
-        light_of(frame),
-    )
-
-
-def bits_of(form: Any) -> int:
-    """Bits of each colour in a pixel format of PyAV, as far as pictures have them: 8 to 16."""
-    return min(MOST_BITS, max(8, *(int(part.bits) for part in form.components)))
-
-
 def read_frames(facts: Facts, *, begin: int, damage: Damage | None = None) -> Iterator[Timed]:
     """The frames of a video from number `begin` on, RGB as stored, with times that ascend. `damage` counts the lost.
 
@@ -211,7 +171,7 @@ def read_frames(facts: Facts, *, begin: int, damage: Damage | None = None) -> It
             ends = frame.pts + max(facts.step, frame.pts - pts if number else 0)
             pts = frame.pts
             if number >= begin:
-                yield Timed(_in_rgb(frame, facts), pts, frame.duration or facts.step)
+                yield Timed(in_rgb(frame, facts.colours), pts, frame.duration or facts.step)
         seen_s = (ends - (stream.start_time or 0)) * facts.time_base
         if seen_s < END_IS_MISSING * claimed_s(container, stream):
             raise EOFError
@@ -239,64 +199,6 @@ def claimed_s(container: Any, stream: Any) -> float:
     if stream.duration is not None and (alone or container.format.name not in ONE_LENGTH):
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if alone and container.duration is not None else 0.0
-
-
-def _in_rgb(frame: Any, facts: Facts) -> Frame:
-    matrix, span = SWSCALE[facts.colours.matrix], facts.colours.range
-    form = "rgb24" if facts.colours.bits == 8 else "rgb48le"
-    picture: Frame = frame.reformat(format=form, src_colorspace=matrix, src_color_range=span).to_ndarray()
-    return picture
-
-
-@dataclass(frozen=True)
-class Glance:
-    """A few frames spread evenly over a video, RGB as stored, always the same; decoded anew each time.
-
-    A short video is decoded as a whole; in a longer one each frame is decoded from the key frame before it. Key frames
-    alone would not do: they look better than the others.
-    """
-
-    facts: Facts
-    count: int = 24
-
-    def __iter__(self) -> Iterator[Frame]:
-        is_long, seen = self.facts.frames > self.count * IN_A_ROW, False
-        for look in (self._spread_out, self._in_a_row) if is_long else (self._in_a_row,):
-            with opened(self.facts.path) as (container, stream):  # anew: in some nothing can be looked for
-                for frame in look(container, stream):
-                    seen = True
-                    alone = deinterlaced([frame], time_base=self.facts.time_base) if self.facts.interlaced else [frame]
-                    yield from (_in_rgb(each, self.facts) for each in alone)
-            if seen:
-                return
-
-    def _in_a_row(self, container: Any, stream: Any) -> Iterator[Any]:
-        step = max(1, min(self.facts.frames // self.count, IN_A_ROW))
-        return islice(_good_frames(container, stream), step // 2, self.count * step, step)
-
-    def _spread_out(self, container: Any, stream: Any) -> Iterator[Any]:
-        length, shown = stream.duration or self.facts.frames * self.facts.step, None
-        with suppress(av.error.FFmpegError):
-            for index in range(self.count):
-                wanted = (stream.start_time or 0) + (2 * index + 1) * length // (2 * self.count)
-                container.seek(wanted, stream=stream)
-                frame = _near(_good_frames(container, stream), wanted)
-                if frame is not None and frame.pts != shown:
-                    shown = frame.pts
-                    yield frame
-
-
-def _good_frames(container: Any, stream: Any) -> Iterator[Any]:
-    return (shown.frame for shown in shown_frames(container, stream) if not shown.is_lost)
-
-
-def _near(frames: Iterator[Any], wanted: int) -> Any:
-    """The first of `frames` at that time, or the last that is looked at."""
-    frame = None
-    for frame in islice(frames, FROM_KEY_FRAME):
-        if frame.pts is not None and frame.pts >= wanted:
-            break
-    return frame
 
 
 def check_end(facts: Facts) -> None:

@@ -14,7 +14,8 @@ from pipeline.core.geometry import fit
 from pipeline.core.params import GeometryParams, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
-from pipeline.export.stage import RealFrames, Trained, bundled_estimator, export_student, load_trained, spread
+from pipeline.export.build import RealFrames
+from pipeline.export.stage import Trained, bundled_estimator, export_student, load_trained, spread
 from pipeline.pretrain.model_card import card
 from training import checkpoints
 

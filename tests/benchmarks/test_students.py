@@ -15,7 +15,7 @@ from benchmarks.students import main
 from benchmarks.students_report import front
 from benchmarks.timing import Job, in_own_process, timed
 from pipeline.core.files import read_json
-from pipeline.export.stage import to_onnx
+from pipeline.export.build import to_onnx
 
 
 class Plain(nn.Module):

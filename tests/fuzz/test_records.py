@@ -27,8 +27,10 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_json
 from pipeline.core.params import load_params
 from pipeline.core.split_file import read_split
-from pipeline.doctor import damage
-from pipeline.enhance.batch import MANIFEST, Manifest, Task
+from pipeline.doctor.project import damage
+from pipeline.enhance.manifest import Manifest
+from pipeline.enhance.names import MANIFEST
+from pipeline.enhance.tasks import Task
 from pipeline.student import catalogue, contract
 from pipeline.teacher.statuses import read_statuses
 from pipeline.tracking import past_runs, registry, student_notes

@@ -10,7 +10,7 @@ from making import ROOT, Project, flipped, make_clip, photo, tree
 
 from pipeline.core.clip_hashes import HASHES, note_hashes, noted_hashes
 from pipeline.core.errors import SharpcamError
-from pipeline.doctor import damage as doctors_finding
+from pipeline.doctor.project import damage as doctors_finding
 from pipeline.register import register
 from pipeline.train.frame_cache import decoded_frames
 from pipeline.verify import parts

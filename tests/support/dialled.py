@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from player import SMALL, golden, in_own_shape, write_student
 
 from pipeline.core.geometry import Frame
+from pipeline.export.build import to_onnx
 from pipeline.export.offsets import dial_section, with_own_biases
-from pipeline.export.stage import to_onnx
 from pipeline.student.contract import pack_picture, unpack_picture
 from pipeline.student.dials import Dials, DialSection
 from pipeline.student.engines import REFERENCE, OnnxRuntime

@@ -23,7 +23,7 @@ from pipeline.core.frames import encode_frame
 from pipeline.core.geometry import Frame, enlarge, fit, kept
 from pipeline.core.hashing import sha256
 from pipeline.core.params import GeometryParams
-from pipeline.export.stage import to_onnx
+from pipeline.export.build import to_onnx
 from pipeline.student.contract import pack_picture
 from pipeline.student.engines import REFERENCE, to_batch, to_frame
 from pipeline.student.runtime import load_student

@@ -44,6 +44,11 @@ export class Engine {
         });
     }
 
+    /** Draw the last frame anew, as `view` says; what is wrong the next frame says. */
+    async redraw(view) {
+        if (this.last) await this.call("redraw", { view }).catch(() => {});
+    }
+
     close() {
         this.onlost = () => {};
         this.closed = true;
@@ -72,6 +77,20 @@ export class Engine {
         for (const { reject } of this.waiting.values()) reject(new UserError(reason));
         this.waiting.clear();
     }
+}
+
+/**
+ * Open the first of these `engines`, or of all that come into question, that does by the viewer's `settings`.
+ *
+ * @returns {Promise<{engine: object, others: string[], refused: string[]}>} `others`: to fall back to; else see `choose`
+ */
+export async function openFirst({ engines, models, settings, runtime, openEngine }) {
+    const names = engines ?? candidates(settings.engine, models, runtime);
+    const automatic = settings.engine === "auto";
+    const open = (engine) => openEngine({ engine, models, automatic });
+    const enoughMs = automatic ? 1000 / settings.targetFps : Infinity; // what is asked for by name need not be fast
+    const { engine, refused } = await choose({ names, open, enoughMs });
+    return { engine, others: names.slice(names.indexOf(engine.engine) + 1), refused };
 }
 
 /**

@@ -8,7 +8,7 @@ import { Divider } from "./divider.mjs";
 import { Engine } from "./engine.mjs";
 import { askBeforeLeaving } from "./leaving.mjs";
 import { Lens } from "./lens.mjs";
-import { build, setText, showAlone } from "./markup.mjs";
+import { build, showAlone } from "./markup.mjs";
 import { Mine } from "./mine.mjs";
 import { SettingsPanel } from "./panel.mjs";
 import { Recorder } from "./recorder.mjs";
@@ -16,8 +16,8 @@ import { Reporter } from "./reporter.mjs";
 import { Session } from "./session.mjs";
 import { DEFAULTS, given } from "./settings.mjs";
 import { openCamera, openFile, openSample } from "./source.mjs";
+import { Stage } from "./stage.mjs";
 import { Students } from "./students.mjs";
-import { showTags } from "./tags.mjs";
 import { requireAdapter } from "./webgpu_adapter.mjs";
 
 /**
@@ -91,8 +91,8 @@ class Player {
             },
             isSeen: () => document.visibilityState === "visible",
             on: {
-                changed: () => this.#show(),
-                drawn: () => this.#showFrame(),
+                changed: () => this.stage.show(),
+                drawn: () => this.stage.showFrame(),
                 dials: () => this.dialPanel.show(settings, this.session.dials),
                 source: () => this.panel.showCameras(),
             },
@@ -111,9 +111,9 @@ class Player {
         const { ui, session, settings } = this;
         this.panel = new SettingsPanel(ui, this.settings, (changes) => this.#chooseByHand(changes), signal);
         this.dialPanel = new DialPanel(ui.dials, (changes) => this.#turnByHand(changes), signal);
-        this.divider = new Divider(ui, session, signal);
-        this.lens = new Lens(ui, session, signal);
+        const [divider, lens] = [new Divider(ui, session, signal), new Lens(ui, session, signal)];
         this.recorder = new Recorder(ui, session, signal);
+        this.stage = new Stage(ui, session, { divider, lens, recorder: this.recorder });
         this.controls = new Controls(ui, signal);
         this.clipUpload = new ClipUpload(ui, session, (clip) => ask({ clips: [clip], mine: false }), signal);
         const costs = () => ask({ costs: true });
@@ -198,52 +198,8 @@ class Player {
         this.panel.show(options.models);
         this.clipUpload.show(options.capture);
         this.mine.show(options.mine, options.capture);
-        ui.sample.hidden = !options.sample;
         ui.fullscreen.hidden = !document.fullscreenEnabled;
-        this.#showView();
-    }
-
-    /** What the session is at. */
-    #show() {
-        const { ui, session } = this;
-        const isSample = session.source?.kind === "sample"; // for which nobody who wants something else has to wait
-        for (const button of [ui.start, ui.sample, ui.open]) button.disabled = session.busy && !isSample;
-        ui.pause.setAttribute("aria-pressed", String(session.paused));
-        setText(ui.error, session.error);
-        setText(ui.notes, session.notes);
-        ui.welcome.hidden = session.isShowing && !isSample;
-        ui.welcome.classList.toggle("over", session.isShowing);
-        ui.sample.hidden = !this.options.sample || isSample;
-        ui.bar.hidden = !session.isShowing;
-        if (!session.source) this.recorder.end();
-        this.#showScreen();
-        this.#showView();
-    }
-
-    /** The canvas of an engine that was left stays until there is another one. */
-    #showScreen() {
-        const { ui, session } = this;
-        const canvas = session.engine?.canvas;
-        if (!session.isShowing) for (const part of [ui.screen, ui.figures]) part.replaceChildren();
-        else if (canvas && ui.screen.firstChild !== canvas) ui.screen.replaceChildren(canvas);
-    }
-
-    #showView() {
-        const { ui, settings, session } = this;
-        if (session.source) ui.stage.dataset.mirrored = String(session.mirrored); // until there is another one, as the last
-        this.divider.show();
-        this.lens.show();
-        ui.figuresButton.setAttribute("aria-pressed", String(settings.figures));
-        ui.figures.hidden = !(session.isShowing && settings.figures);
-        showTags(ui, session, this.options.mine);
-    }
-
-    #showFrame() {
-        const [width, height] = this.session.engine.last.output;
-        const columns = this.settings.view === "side" ? 2 * width : width;
-        this.ui.stage.style.setProperty("--shape", `${columns} / ${height}`);
-        this.recorder.add();
-        this.lens.paint();
+        this.stage.offer(options);
     }
 }
 

@@ -1,7 +1,8 @@
 // The frame's way on the processor, whatever computes the network there: loops over pixels.
 
 import { cropBox, layout, resizing, studentInput } from "./geometry.mjs";
-import { copy, picture, resize } from "./pixels.mjs";
+import { copy, picture } from "./pixels.mjs";
+import { resize } from "./resize.mjs";
 
 const MOST_THREADS = 8;
 

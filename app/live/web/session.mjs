@@ -5,15 +5,16 @@
 //     └──── stop, or nothing that can go on ──────┘          leave: from any of them to left, for good
 
 import { DialControl } from "./dial_control.mjs";
-import { candidates, choose } from "./engine.mjs";
+import { openFirst } from "./engine.mjs";
 import { JobQueue } from "./job_queue.mjs";
 import { LOADING, runningSentences, sentence } from "./messages.mjs";
 import { Playback } from "./playback.mjs";
-import { Pace, SHARES, stepsOf } from "./pace.mjs";
-import { NEW_CAMERA, NEW_PACE, NEW_STUDENT, viewOf } from "./settings.mjs";
+import { Pacing } from "./pacing.mjs";
+import { NEW_CAMERA, NEW_PACE, NEW_STUDENT } from "./settings.mjs";
+import { Showing } from "./showing.mjs";
 import { Window } from "./timing.mjs";
 
-export class Session {
+export class Session extends Showing {
     /**
      * @param {object} settings of the viewer, read whenever they matter
      * @param {object} students {addresses, load, ladder, rung}: see students.mjs
@@ -25,9 +26,10 @@ export class Session {
      *     source: one was opened, and its engine waits for this}
      */
     constructor({ settings, students, runtime = true, openCamera, openEngine, isSeen, on }) {
-        Object.assign(this, { settings, students, runtime, openCamera, openEngine, isSeen, on });
-        Object.assign(this, { state: "idle", busy: false, paused: false, error: "", notes: "" });
-        Object.assign(this, { source: null, engine: null, playback: null, pace: null });
+        super({ settings, isSeen, on });
+        Object.assign(this, { students, runtime, openCamera, openEngine });
+        Object.assign(this, { state: "idle", busy: false, error: "", notes: "" });
+        this.pace = new Pacing({ settings, students });
         this.window = new Window();
         this.jobs = new JobQueue({
             busy: (busy) => this.say(busy ? { busy, error: "" } : { busy }),
@@ -44,16 +46,6 @@ export class Session {
     /** Whether a picture is on the screen, also while another source or engine is on its way. */
     get isShowing() {
         return this.state === "running" || this.state === "changing";
-    }
-
-    get mirrored() {
-        const { mirror } = this.settings;
-        return mirror === "auto" ? Boolean(this.source?.front && this.source.kind === "camera") : mirror === "on";
-    }
-
-    /** Whether frames are wanted and seen. */
-    get flows() {
-        return !this.paused && this.isSeen();
     }
 
     /** What an engine is opened for. */
@@ -82,7 +74,7 @@ export class Session {
 
     /** Settings of these `names` have changed. */
     follow(names) {
-        if (names.some((name) => NEW_STUDENT.has(name))) this.#chooseAnew();
+        if (names.some((name) => NEW_STUDENT.has(name))) this.pace.forget();
         if (names.some((name) => NEW_PACE.has(name))) this.#paceAnew();
         if (this.state === "idle") return;
         if (names.some((name) => NEW_CAMERA.has(name)) && this.source?.kind === "camera") this.play(this.openCamera);
@@ -91,17 +83,10 @@ export class Session {
         this.redraw();
     }
 
-    /** What was chosen runs, whatever was too slow before. */
-    #chooseAnew() {
-        this.pace = null;
-        this.students.rung = 0;
-    }
-
     /** The same students are to be as fast as is asked for now. */
     #paceAnew() {
-        this.pace = this.playback ? this.#newPace() : null;
-        if (!this.playback) return;
-        this.playback.pace = this.pace;
+        if (!this.playback) return this.pace.drop();
+        this.pace.renew(this.engine);
         this.window.clear();
         this.#stepped();
     }
@@ -119,27 +104,6 @@ export class Session {
         this.paused = paused;
         this.flow();
         this.on.changed();
-    }
-
-    /** Frames flow while they are wanted and seen. */
-    flow() {
-        this.playback?.flow(this.flows);
-        if (this.flows) this.source?.resume();
-        else this.source?.pause();
-    }
-
-    /** A picture that rests is made anew. */
-    refresh() {
-        if (!this.flows) this.playback?.refresh();
-    }
-
-    /** The last frame is drawn anew, as it is to be viewed now. */
-    async redraw() {
-        const { engine, settings, mirrored } = this;
-        if (!engine?.last) return;
-        const nothing = () => {}; // the next frame says what is wrong
-        await engine.call("redraw", { view: viewOf(settings, mirrored) }).catch(nothing);
-        if (engine === this.engine) this.on.drawn();
     }
 
     /** Let everything go, and say why. */
@@ -165,17 +129,13 @@ export class Session {
 
     /** Open the first of these engines that does, null: of all that come into question, and go on with it. */
     async #runOn(engines, signal, refusedBefore = []) {
-        this.#closeEngine();
+        this.#letEngineGo();
         this.say({ notes: LOADING });
         this.opened = this.#wanted;
         const models = await this.students.load();
-        const names = engines ?? candidates(this.settings.engine, models, this.runtime);
-        const automatic = this.settings.engine === "auto";
-        const open = (engine) => this.openEngine({ engine, models, automatic });
-        const enoughMs = automatic ? 1000 / this.settings.targetFps : Infinity; // what is asked for by name need not be fast
-        const { engine, refused } = await choose({ names, open, enoughMs });
+        const { settings, runtime, openEngine } = this;
+        const { engine, others, refused } = await openFirst({ engines, models, settings, runtime, openEngine });
         if (signal.aborted) return engine.close();
-        const others = names.slice(names.indexOf(engine.engine) + 1); // to fall back to
         Object.assign(this, { engine, models, others, refused: [...refusedBefore, ...refused] });
         this.dials.attach(engine, models);
         engine.onlost = (why) => this.#fallBack(why);
@@ -183,13 +143,12 @@ export class Session {
     }
 
     #run() {
-        const { source, engine, settings, window } = this;
-        const view = () => viewOf(settings, this.mirrored);
+        const { source, engine, settings, pace, window } = this;
+        const view = () => this.view;
         const drawn = (now) => this.#drawn(now);
         const stepped = () => this.#stepped();
         const failed = (error) => this.#fallBack(sentence(error));
-        this.pace ??= this.#newPace();
-        const { pace } = this;
+        this.pace.begin(engine);
         this.playback = new Playback({ source, engine, settings, pace, window, view, drawn, stepped, failed });
         this.state = "running";
         this.flow();
@@ -197,24 +156,9 @@ export class Session {
         this.#stepped();
     }
 
-    /** How large the input is and which student runs, by what the engine's one took when it was opened. */
-    #newPace() {
-        const { engine, settings, students } = this;
-        const { inputSize, targetFps } = settings;
-        const now = performance.now();
-        if (inputSize !== "auto") {
-            const share = SHARES.find((each) => each === Number(inputSize)) ?? 1;
-            return new Pace({ steps: [{ student: 0, share, cost: 1 }], targetFps, now });
-        }
-        const pace = new Pace({ steps: stepsOf(students.ladder), targetFps, now });
-        pace.begin({ student: students.rung, fullMs: engine.fullMs }, now);
-        return pace;
-    }
-
     /** The pace has a step: another student may have to be opened. */
     #stepped() {
-        if (!this.pace) return; // another student was chosen
-        this.students.rung = this.pace.step.student;
+        if (!this.pace.settle()) return; // another student was chosen
         this.say({ notes: runningSentences(this) });
         this.renew();
     }
@@ -226,7 +170,7 @@ export class Session {
 
     /** The engine failed: the next one goes on with the same source. */
     #fallBack(why) {
-        this.#closeEngine();
+        this.#letEngineGo();
         if (!this.source) return; // the one that is being opened gets an engine of its own
         if (this.others.length === 0) return this.stop(why);
         this.jobs.add(async (signal) => {
@@ -237,27 +181,24 @@ export class Session {
 
     #letSourceGo() {
         this.#endPlayback();
-        this.source?.stop();
-        this.source = null;
+        this.closeSource();
         this.pause(false); // that was said of its picture
     }
 
-    #closeEngine() {
+    #letEngineGo() {
         this.#endPlayback();
-        this.engine?.close();
-        this.engine = null;
+        this.closeEngine();
         this.dials.detach();
     }
 
     #endPlayback() {
-        this.playback?.end();
-        this.playback = null;
+        this.endPlayback();
         if (this.state === "running") this.state = "changing";
     }
 
     #letAllGo(state) {
         this.#letSourceGo();
-        this.#closeEngine();
+        this.#letEngineGo();
         this.state = state;
     }
 }

@@ -42,6 +42,11 @@ export function presetOf(settings) {
     return Object.keys(PRESETS).find((name) => isChosen(PRESETS[name]));
 }
 
+/** Whether the picture of `source` is to be a mirror's. */
+export function isMirrored({ mirror }, source) {
+    return mirror === "auto" ? Boolean(source?.front && source.kind === "camera") : mirror === "on";
+}
+
 /** How a frame is to be drawn by them. */
 export function viewOf({ view, split, strength }, mirror) {
     return { view, split, strength: Number(strength), mirror };

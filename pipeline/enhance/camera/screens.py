@@ -21,7 +21,7 @@ from pipeline.core.frames import write_frame
 from pipeline.core.geometry import Frame, resize
 from pipeline.enhance.camera.latest_frame import Shot
 from pipeline.enhance.encoding import Encoding, container_of, open_encoder, written
-from pipeline.media.video import Colours
+from pipeline.media.colours import Colours
 
 ESC, SNAPSHOT = 27, ord("s")
 TICKS = 90_000  # a second, in a recording

@@ -16,6 +16,8 @@ from pipeline.enhance.images.png import write_png
 from pipeline.enhance.images.read import COLOUR_NUMBERS
 
 QUALITY = 95  # of JPEG and WebP
+BEST_QUALITY = 100
+QUALITY_MEANS = f"JPEG, WebP: 1 to {BEST_QUALITY}, more is better ({QUALITY}); videos: the codec's rate factor"
 LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 PNG_ROWS, TIFF_ROWS = 16, 64  # of a strip
 DEFLATE = 8  # of a TIFF

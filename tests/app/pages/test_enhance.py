@@ -18,11 +18,11 @@ from app.enhance.calls import Call, _safe, as_zip, calls, receive
 from app.jobs import jobs
 from pipeline.core.geometry import Frame, resize
 from pipeline.core.paths import Paths
-from pipeline.enhance.command_line import BEST_QUALITY, arguments_of
+from pipeline.enhance.command_line import arguments_of
 from pipeline.enhance.encoding import CODECS, PRESETS
 from pipeline.enhance.images.picture import Picture
 from pipeline.enhance.images.read import picture_size
-from pipeline.enhance.images.write import write_picture
+from pipeline.enhance.images.write import BEST_QUALITY, write_picture
 from pipeline.student.dials import describe
 from pipeline.student.engines import ENGINES, REFERENCE
 

@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { cropBox, kept, layout, resizing, roundHalfEven, stepped, studentInput } from "../../../app/live/web/geometry.mjs";
-import { copy, largestDifference, picture, resize, toBatch, unpackPicture } from "../../../app/live/web/pixels.mjs";
+import { copy, largestDifference, picture, toBatch, unpackPicture } from "../../../app/live/web/pixels.mjs";
+import { resize } from "../../../app/live/web/resize.mjs";
 
 const answers = JSON.parse(readFileSync(process.env.PYTHONS_ANSWERS, "utf8"));
 

@@ -9,7 +9,8 @@ import { readDials } from "../../../app/live/web/dials.mjs";
 import { resizing } from "../../../app/live/web/geometry.mjs";
 import { IntegerEngine } from "../../../app/live/web/integer_engine.mjs";
 import { UserError } from "../../../app/live/web/messages.mjs";
-import { checksum, copy, largestDifference, picture, resize, unpackPicture } from "../../../app/live/web/pixels.mjs";
+import { checksum, copy, largestDifference, picture, unpackPicture } from "../../../app/live/web/pixels.mjs";
+import { resize } from "../../../app/live/web/resize.mjs";
 import { answersRightly, fastestTier, usableTiers } from "../../../app/live/web/tiers.mjs";
 import { WebForm, readWeb } from "../../../app/live/web/web_form.mjs";
 

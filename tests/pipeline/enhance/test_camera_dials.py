@@ -14,7 +14,6 @@ from making import Project, make_video, photo, until
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import load_params
 from pipeline.enhance import following, video
-from pipeline.enhance.batch import REPORT
 from pipeline.enhance.camera.watch import watch
 from pipeline.enhance.comparison import compare
 from pipeline.enhance.encoding import Encoding
@@ -22,11 +21,13 @@ from pipeline.enhance.following import Following
 from pipeline.enhance.images.picture import Picture
 from pipeline.enhance.images.read import read_picture
 from pipeline.enhance.images.write import write_picture
+from pipeline.enhance.names import REPORT
 from pipeline.enhance.run import main
 from pipeline.enhance.segments import known_identity
 from pipeline.enhance.upscaler import OVERLAP_PX, Upscaler, load_upscaler
 from pipeline.enhance.video import enhance_video, part_of
-from pipeline.media.video import Glance, look_at
+from pipeline.media.glance import Glance
+from pipeline.media.video import look_at
 from pipeline.student.dials import Dials, describe
 
 ENGINE = ("--engine", "onnxruntime-fp32", "--threads", "1")
@@ -187,7 +188,7 @@ def test_a_glance_is_spread_over_the_whole_video_and_always_the_same(name, count
 def test_a_long_video_is_not_decoded_as_a_whole(tmp_path, monkeypatch):
     source = film(tmp_path / "a.mp4", [100] * 2500)
     decoded = []
-    monkeypatch.setattr("pipeline.media.video._near", lambda frames, _: decoded.append(1) or next(frames))
+    monkeypatch.setattr("pipeline.media.glance._near", lambda frames, _: decoded.append(1) or next(frames))
     assert len(list(Glance(look_at(source)))) == len(decoded) == 24
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.errors import SharpcamError
 from pipeline.enhance.encoding import CODECS, Encoding, open_encoder
-from pipeline.media.video import Colours
+from pipeline.media.colours import Colours
 
 TASKS = Path("/proc/self/task")
 

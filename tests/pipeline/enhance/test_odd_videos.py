@@ -21,9 +21,10 @@ from pipeline.enhance.muxing import lost_beside
 from pipeline.enhance.sizing import Sizing
 from pipeline.enhance.video import enhance_video, part_of
 from pipeline.media.decoding import Damage
+from pipeline.media.glance import Glance
 from pipeline.media.orientation import AS_STORED, upright
 from pipeline.media.sources import Video
-from pipeline.media.video import Glance, look_at
+from pipeline.media.video import look_at
 
 FAST = Encoding(preset="fast", quality=8)
 ONE, FRAMES = 1 << 16, 50

@@ -14,10 +14,10 @@ import pytest
 from making import PATIENCE_S, Project, kill, make_video, photo, tree, until
 from PIL import Image
 
-from pipeline.enhance.batch import MANIFEST, REPORT
 from pipeline.enhance.images.picture import Picture
 from pipeline.enhance.images.read import picture_size, read_picture
 from pipeline.enhance.images.write import write_picture
+from pipeline.enhance.names import MANIFEST, REPORT
 from pipeline.enhance.run import main
 
 ENGINE = ("--engine", "onnxruntime-fp32", "--threads", "1")

@@ -19,8 +19,9 @@ from pipeline.enhance.encoding import CODECS, Encoding
 from pipeline.enhance.run import main
 from pipeline.enhance.upscaler import Upscaler
 from pipeline.enhance.video import enhance_video, part_of
+from pipeline.media.colours import colours_of
 from pipeline.media.orientation import AS_STORED
-from pipeline.media.video import _colours, check_end, look_at
+from pipeline.media.video import check_end, look_at
 from pipeline.student import catalogue
 
 ENGINE = ("--engine", "onnxruntime-fp32", "--threads", "1")
@@ -148,7 +149,7 @@ def test_matrix_and_range_are_kept_and_the_colours_with_them(colours, upscaler, 
 def test_what_a_video_does_not_tell_of_its_colours_follows_its_matrix(colours, expected):
     frame = av.VideoFrame(64, 48, "yuv420p")
     frame.colorspace, frame.color_primaries, frame.color_trc = colours[0], colours[1], 2
-    found = _colours(frame)
+    found = colours_of(frame)
     assert (found.matrix, found.primaries, found.transfer) == expected
 
 

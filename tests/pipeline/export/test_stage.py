@@ -16,9 +16,10 @@ from pipeline.core.files import read_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import fit
 from pipeline.core.hashing import sha256
-from pipeline.export import stage
+from pipeline.export import build as building
+from pipeline.export.build import RealFrames, build
 from pipeline.export.exported import Built, int8_loss
-from pipeline.export.stage import CAMERAS, RealFrames, build, cameras_of, export, golden_input, some_frames
+from pipeline.export.stage import CAMERAS, cameras_of, export, golden_input, some_frames
 from pipeline.student.contract import unpack_picture
 from pipeline.student.dials import Dials
 from pipeline.student.engines import OnnxRuntime, to_batch, to_frame
@@ -112,7 +113,7 @@ def test_frames_for_parity_are_validation_frames(trained_once):
 
 
 def test_a_student_that_differs_from_torch_fails_the_stage_and_leaves_no_contract(trained, monkeypatch):
-    monkeypatch.setattr(stage, "TORCH_MOST", 1e-12)
+    monkeypatch.setattr(building, "TORCH_MOST", 1e-12)
     with pytest.raises(SharpcamError, match=r"differs from torch by .*Try another export.opset"):
         export(trained.paths, trained.params)
     assert not trained.paths.contract.exists()
@@ -222,7 +223,7 @@ def test_weights_of_zero_keep_their_place_in_the_file(arguments):
     torch.nn.init.normal_(model.tail.weight, std=0.02)
     torch.nn.init.normal_(model.dials.out.weight, std=0.05)
     frames = RealFrames([photo(64, 80)], [photo(64, 80, seed=1)])
-    made = stage.build(model, frames, opset=18)
+    made = build(model, frames, opset=18)
     setting = Dials(0.9, 0.2, 0.6, 1)
     with torch.inference_mode():
         expected = model(torch.from_numpy(to_batch(photo(64, 80))), torch.tensor([setting])).numpy()

@@ -1,10 +1,26 @@
-"""What a recipe gives the pool: frames fused as a stream is at run time."""
+"""Every student has a recipe; what one gives the pool are frames fused as a stream is at run time."""
+
+from typing import get_args
 
 import numpy as np
+import pytest
 import torch
 
-from pipeline.pretrain.recipe import fused
+from pipeline.core.params import TrainParams
+from pipeline.pretrain.recipe import RECIPES, fused, load_recipe
 from pipeline.student.calm import Calm
+from training.models import MODELS
+
+STUDENTS = {name for name in MODELS if name.startswith("student_")}
+
+
+def test_every_student_of_the_table_can_be_trained():
+    assert set(get_args(TrainParams.model_fields["model"].annotation)) == STUDENTS
+
+
+@pytest.mark.parametrize("name", sorted(STUDENTS - {"student_original"}))
+def test_every_student_that_may_ship_has_a_recipe_of_its_name(name):
+    assert load_recipe(RECIPES / f"{name}.yaml").model == name
 
 
 def test_fused_frames_are_those_of_a_stream_at_run_time():

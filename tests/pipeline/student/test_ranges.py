@@ -9,9 +9,9 @@ import torch
 from making import photo
 from pydantic import ValidationError
 
+from pipeline.export.build import RealFrames, build
 from pipeline.export.exported import Built
 from pipeline.export.quantise import quantise
-from pipeline.export.stage import RealFrames, build
 from pipeline.student.dials import Dials, DialSection
 from pipeline.student.engines import OnnxRuntime, to_batch
 from pipeline.student.packing import pack_array

@@ -14,7 +14,7 @@ from pipeline.core.params import GeometryParams
 from pipeline.teacher.steps import STEPS, Crop, Denoise, Resize, Sharpen, Unsharp, lanczos_weights
 
 GEOMETRY = GeometryParams(width=160, height=128, scale=2, fit="crop")
-WITHOUT_WEIGHTS = {name: STEPS[name] for name in ("crop", "resize", "denoise", "unsharp", "sharpen")}
+WITHOUT_WEIGHTS = {name: step for name, step in STEPS.items() if not step.is_network}
 
 
 def picture(height, width, seed=0):

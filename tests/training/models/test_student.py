@@ -10,7 +10,7 @@ from torch import nn
 from training.models import MODELS
 from training.models.student import pad_to_multiple, student_original
 
-FAMILY = {name: MODELS[name] for name in ("student_s", "student_m", "student_l")}
+FAMILY = {name: make for name, make in MODELS.items() if name.startswith("student_") and name != "student_original"}
 CLEAN = {f"{name}, clean": partial(make, clean=True) for name, make in FAMILY.items()}
 STUDENTS = {**FAMILY, **CLEAN, "student_original": student_original}
 

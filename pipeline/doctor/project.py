@@ -1,64 +1,25 @@
-"""What is missing on this machine, each with a one-line fix.
-
-python -m pipeline.doctor
-
-Gives 1 where something is missing that sharpcam cannot do without.
-"""
+"""What a project has: its packages, its commit, parameters, students, weights of chains, runs."""
 
 import shutil
-import socket
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json
 from pipeline.core.params import Params, load_params
-from pipeline.core.paths import IS_INSTALLED, Paths, browser_runtime
-from pipeline.core.program import command_parser
+from pipeline.core.paths import Paths
+from pipeline.doctor.finding import Finding
 from pipeline.student.catalogue import bundled_contracts
-from pipeline.student.engines import ENGINES
 from pipeline.student.runtime import load_student
 from pipeline.teacher.chain import build_chain
 from pipeline.teacher.device import Engine
 from pipeline.teacher.network_steps import NetworkStep
 
-PYTHONS = ((3, 11), (3, 13))
-FREE_GB = 5.0  # packages, the demo's frames and their cache
 LATEST_S = 2**33  # since 1970; calendars end somewhere
-PORTS = {8501: "the dashboard", 5000: "the MLflow UI"}
-ENGINE_FIXES = {
-    "cpu": "Nothing to do where the processor lacks it; a missing library comes with: make setup",
-    "cuda": "Nothing to do without a GPU; with one: pip install onnxruntime-gpu in place of onnxruntime",
-}
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    said: str  # what was found
-    fix: str = ""  # what to do about it; nothing: it is well
-    needed: bool = True  # sharpcam does not work without
-
-    @property
-    def mark(self) -> str:
-        return "ok" if not self.fix else "MISSING" if self.needed else "optional"
-
-
-def python(_: Paths) -> Iterator[Finding]:
-    """The interpreter's version."""
-    found, (low, high) = sys.version_info[:2], PYTHONS
-    fits = low <= found <= high
-    fix = "" if fits else "Install Python 3.11 to 3.13 and run: make PYTHON=python3.12 setup"
-    yield Finding("python", ".".join(map(str, found)), fix)
 
 
 def packages(paths: Paths) -> Iterator[Finding]:
@@ -108,20 +69,6 @@ def parameters(paths: Paths) -> Iterator[Finding]:
         yield Finding("params.yaml", "well formed")
 
 
-def browser(_: Paths) -> Iterator[Finding]:
-    """A Chromium, which only tests need."""
-    found = next((name for name in CHROMIUMS if shutil.which(name)), "")
-    fix = "" if found else "For the browser tests run: playwright install chromium"
-    yield Finding("browser", found or "no Chromium", fix, needed=False)
-
-
-def assets(_: Paths) -> Iterator[Finding]:
-    """What the live page loads: ONNX Runtime for browsers."""
-    there = any(browser_runtime().glob("*.wasm"))
-    fix = "Nothing to do: sharpcam live fetches it" if IS_INSTALLED else "Run: make setup"
-    yield Finding("browser assets", "there" if there else "missing", "" if there else fix, needed=not IS_INSTALLED)
-
-
 def student(paths: Paths) -> Iterator[Finding]:
     """Any student that runs, in which engine."""
     contracts = [file for file in (paths.contract, *bundled_contracts(paths.bundled)) if file.exists()]
@@ -158,44 +105,6 @@ def weights_of(chain: str, params: Params, paths: Paths) -> list[str]:
     return [str(step.weights()["file"]) for _, step in built.steps if isinstance(step, NetworkStep)]
 
 
-def engines(_: Paths) -> Iterator[Finding]:
-    """What students could run in."""
-    for name, engine in ENGINES.items():
-        if missing := engine.missing():
-            yield Finding(f"engine {name}", missing, ENGINE_FIXES[engine.device], needed=False)
-
-
-def gpu(_: Paths) -> Iterator[Finding]:
-    """A GPU, which training and the teacher are faster on."""
-    asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    said = subprocess.run(asked, capture_output=True, text=True).stdout.strip() if shutil.which(asked[0]) else ""
-    fix = "" if said else "Nothing to do: all works without, training and strong teachers take longer"
-    yield Finding("gpu", said.replace("\n", ", ") or "none", fix, needed=False)
-
-
-def disk(paths: Paths) -> Iterator[Finding]:
-    """Room for data and caches."""
-    free = shutil.disk_usage(paths.root or ".").free / 1e9
-    fix = "" if free >= FREE_GB else f"Free some space: {FREE_GB:.0f} GB are needed. Old results: dvc gc --workspace"
-    yield Finding("disk", f"{free:.0f} GB free", fix)
-
-
-def camera(_: Paths) -> Iterator[Finding]:
-    """Any camera of this machine."""
-    found = sorted(str(device) for device in Path("/dev").glob("video*"))
-    fix = "" if found else "Plug one in, or go on with the demo, a video or the browser's camera"
-    yield Finding("camera", ", ".join(found) or "none seen", fix, needed=False)
-
-
-def ports(_: Paths) -> Iterator[Finding]:
-    """The ports that pages are served on."""
-    for port, purpose in PORTS.items():
-        with socket.socket() as probe:
-            taken = probe.connect_ex(("127.0.0.1", port)) == 0
-        fix = "Nothing to do: the next free port is taken" if taken else ""
-        yield Finding(f"port {port}", f"in use, for {purpose}" if taken else "free", fix, needed=False)
-
-
 def database(paths: Paths) -> Iterator[Finding]:
     """MLflow's database."""
     file = paths.root / "mlflow.db"
@@ -222,42 +131,3 @@ def damage(paths: Paths) -> Iterator[Finding]:
         return
     day, found = time.strftime("%Y-%m-%d", time.localtime(at)), last.get("findings")
     yield Finding("damage", f"{found or 'none'} found on {day}", fix if found else "", needed=bool(found))
-
-
-CHECKS: tuple[Callable[[Paths], Iterator[Finding]], ...] = (
-    python,
-    packages,
-    git,
-    parameters,
-    disk,
-    assets,
-    student,
-    chains,
-    engines,
-    database,
-    damage,
-    gpu,
-    camera,
-    ports,
-    browser,
-)
-
-
-def examine(paths: Paths) -> list[Finding]:
-    """Look at everything."""
-    return [finding for check in CHECKS for finding in check(paths)]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what was found, and what to do."""
-    command_parser("pipeline.doctor", __doc__).parse_args(arguments)
-    findings = examine(Paths.here())
-    for finding in findings:
-        print(f"{finding.mark:<9}{finding.what:<28}{finding.said}")
-        if finding.fix:
-            print(f"{'':<9}{'':<28}→ {finding.fix}")
-    return int(any(finding.mark == "MISSING" for finding in findings))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,7 @@
+"""The command `python -m pipeline.doctor`."""
+
+import sys
+
+from pipeline.doctor.command import main
+
+sys.exit(main())
