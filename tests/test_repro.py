@@ -125,15 +125,7 @@ def run_statuses(folder: Path) -> list[str]:
         "found = [e.experiment_id for e in store.search_experiments()]; "
         "print(' '.join(run.info.status for run in store.search_runs(found)))"
     )
-    answer = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return answer.stdout.split()
+    return python(folder, "-c", code).split()
 
 
 @pytest.mark.parametrize("with_stage", [False, True], ids=["dvc-alone", "dvc-and-its-stage"])
@@ -220,7 +212,43 @@ def test_what_is_pushed_to_a_folder_can_be_pulled_by_a_clone(
     assert "up to date" in dvc(clone, "repro")
 
 
+def test_a_queued_experiment_leaves_its_run_and_its_caches_to_the_project(committed: Path) -> None:
+    runs, frames = len(run_statuses(committed)), folder_bytes(committed / ".cache/frames")
+    dvc(committed, "exp", "run", "--queue", "-S", "train.epochs=3", "--name", "queued")
+    dvc(committed, "exp", "run", "--run-all")
+    assert list((committed / ".dvc/tmp/exps").glob("tmp*")) == []
+    assert run_statuses(committed).count("FINISHED") == runs + 1
+    assert folder_bytes(committed / ".cache/frames") == frames
+    dvc(committed, "exp", "apply", "queued")
+    python(committed, "-m", "pipeline.register")
+    code = (
+        "from pipeline.core.paths import Paths; from pipeline.tracking import past_runs, registry; "
+        "run = past_runs.all_runs(Paths())[0]; version = registry.versions(Paths())[0]; "
+        "print(run.id == version.run_id, run.params['train.epochs'], run.tags['dvc.experiment'], "
+        "len(past_runs.pictures(run, Paths())))"
+    )
+    assert python(committed, "-c", code).split() == ["True", "3", "queued", "3"]
+    dvc(committed, "exp", "remove", "queued")
+    subprocess.run(["git", "reset", "-q", "--hard"], cwd=committed, check=True)
+    dvc(committed, "checkout")
+
+
+def folder_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def python(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-W", "ignore", *arguments]
+    answer = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
 def test_an_experiment_with_another_parameter_is_run_and_kept(committed: Path) -> None:
     dvc(committed, "exp", "run", "-S", "train.epochs=2", "--name", "short")
+    changed = subprocess.run(
+        ["git", "diff", "--numstat", "params.yaml"], cwd=committed, check=True, capture_output=True
+    )
+    assert changed.stdout.split() == [b"1", b"1", b"params.yaml"]
     assert "short" in dvc(committed, "exp", "list", "--name-only")
     assert len((committed / "training_logs/training_log.csv").read_text().splitlines()) == 3

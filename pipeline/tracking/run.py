@@ -18,7 +18,7 @@ import psutil
 from pipeline import __version__
 from pipeline.core.command import process_is_gone
 from pipeline.core.paths import Paths
-from pipeline.tracking.client import keep_files_here, mlflow_client, refuse_anothers_store
+from pipeline.tracking.client import keep_files_here, mlflow_client, refuse_anothers_store, store_exists
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "sharpcam"
 SAMPLES = "samples"  # folder of a run: pictures of its training
 LOCK_TAG = "data.lock"  # the artifact of a run that says which data it was made of
+STUDENT_TAG = "student.sha256"  # of the weights that a run ended with: whoever has them finds it
 VALIDATION_TAG = "validation.sha256"  # of the frames that a run validated on
 CAMERA_PREFIX = "camera."  # of the figures of one camera, among metrics and tags
 VERSION_TAG = "sharpcam.version"
@@ -120,6 +121,21 @@ def start_run(
         if key not in known:
             store.log_param(run.id, key, value)
     return run
+
+
+def run_of_student(student_sha256: str) -> Run | None:
+    """The newest run that ended with these weights, wherever it ran; None where the store has none.
+
+    Raises SharpcamError where the store does not answer.
+    """
+    if not store_exists():
+        return None
+    store = mlflow_client()
+    if (experiment := store.get_experiment_by_name(EXPERIMENT)) is None:
+        return None
+    ended_with = f"tags.`{STUDENT_TAG}` = '{student_sha256}'"
+    found = store.search_runs([experiment.experiment_id], ended_with, max_results=1, order_by=["start_time DESC"])
+    return Run(found[0].info.run_id, store) if found else None
 
 
 def experiment_id(store: MlflowClient, name: str = EXPERIMENT) -> str:

@@ -26,8 +26,7 @@ from pipeline.core.progress import progress
 from pipeline.core.split_file import read_split
 from pipeline.core.stop import stop_if_asked
 from pipeline.core.training_log import COLUMNS, write_log
-from pipeline.tracking.run import LOCK_TAG, VALIDATION_TAG, Run, log_student, start_run
-from pipeline.tracking.student_notes import remember_student
+from pipeline.tracking.run import LOCK_TAG, STUDENT_TAG, VALIDATION_TAG, Run, log_student, start_run
 from pipeline.train.clip_dials import ClipDials, as_json, as_param, clip_of, dials_of_clips, summary
 from pipeline.train.frame_cache import DecodedFrames, decoded_frames
 from pipeline.train.run_name import run_name
@@ -193,7 +192,7 @@ def finish(
         "best": {"epoch": int(best["epoch"]), "val_psnr": best["val_psnr"]},
     } | ({"dials": as_json(dials)} if dials else {})
     checkpoints.save(paths.student, model, recipe)
-    remember_student(run, sha256(paths.student), paths)
+    run.set_tag(STUDENT_TAG, sha256(paths.student))
     plots = plot.plot_log(paths.training_log)
     for file in (paths.training_log, paths.student, *plots):
         run.log_artifact(file)

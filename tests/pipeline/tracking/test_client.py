@@ -14,8 +14,7 @@ from making import FORKS, PATIENCE_S
 
 from pipeline.core.errors import SharpcamError
 from pipeline.tracking.client import kept, mlflow_client, tracking_uri
-from pipeline.tracking.run import PROCESS_TAGS, Run, flatten, start_run
-from pipeline.tracking.student_notes import remember_student, run_of_student
+from pipeline.tracking.run import PROCESS_TAGS, STUDENT_TAG, flatten, run_of_student, start_run
 
 pytestmark = pytest.mark.usefixtures("with_database")
 PARAMS = {"seed": 7, "train": {"epochs": 3, "crop": {"px": 48}}, "note": "x" * 9000}
@@ -173,12 +172,13 @@ def test_nested_parameters_have_dotted_names():
 
 
 def test_the_run_of_a_student_is_found_by_its_hash(project, store):
-    run = start()
-    remember_student(run, "abc", project.paths)
-    assert run_of_student("abc", project.paths).id == run.id
-    assert run_of_student("abd", project.paths) is None
-    remember_student(Run("0" * 32, store), "gone", project.paths)
-    assert run_of_student("gone", project.paths) is None
+    assert run_of_student("abc") is None
+    run, gone = start(), start()
+    for made in (run, gone):
+        made.set_tag(STUDENT_TAG, "abc")
+    store.delete_run(gone.id)
+    assert run_of_student("abc").id == run.id
+    assert run_of_student("abd") is None
 
 
 def test_a_signal_in_the_middle_of_a_write_waits_until_the_store_has_answered(store, monkeypatch):
