@@ -24,7 +24,15 @@ from pipeline.tracking import registry
 from pipeline.tracking.client import tracking_uri
 from pipeline.tracking.past_runs import all_runs, settle
 from pipeline.tracking.registry import CANDIDATE, CHAMPION, NAME, Version
-from pipeline.tracking.run import STUDENT_TAG, Run, camera_figures, flatten, log_evaluation, run_of_student
+from pipeline.tracking.run import (
+    STUDENT_TAG,
+    Run,
+    camera_figures,
+    evaluation_figures,
+    flatten,
+    log_evaluation,
+    run_of_student,
+)
 
 
 def register(paths: Paths) -> None:
@@ -103,7 +111,8 @@ def _settle(
     """
     if known is None:
         origin = run.origin() if run else provenance.versions(paths.root)
-        number = _add(contract, tags_of(contract) | origin | evaluation_tags(judged), run, paths)
+        tags = tags_of(contract) | origin | evaluation_tags(judged)
+        number = _add(contract, tags, run, evaluation_figures(judged) if judged else {}, paths)
     else:
         number, found = known.number, evaluation_tags(judged) if judged else {}
         registry.set_tags(number, {name: value for name, value in found.items() if known.tags.get(name) != value})
@@ -115,7 +124,9 @@ def _settle(
     return number
 
 
-def _add(contract: dict[str, Any], tags: dict[str, str], run: Run | None, paths: Paths) -> int:
+def _add(
+    contract: dict[str, Any], tags: dict[str, str], run: Run | None, figures: dict[str, float], paths: Paths
+) -> int:
     """A new version of the student, which MLflow's own tools run, too; gives its number."""
     from pipeline.tracking import flavour  # onnx and mlflow take a second, which a call that does nothing has not
 
@@ -123,7 +134,7 @@ def _add(contract: dict[str, Any], tags: dict[str, str], run: Run | None, paths:
     with tempfile.TemporaryDirectory() as temporary:
         model = Path(temporary) / "model"
         flavour.save(folder / paths.student_onnx.name, model, scale=contract["scale"])
-        return registry.add(folder, tags=tags, run_id=run.id if run else None, flavour=model)
+        return registry.add(folder, tags=tags, run_id=run.id if run else None, flavour=model, figures=figures)
 
 
 def tags_of(contract: dict[str, Any]) -> dict[str, str]:

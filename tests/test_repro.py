@@ -50,7 +50,7 @@ def make_project(folder: Path) -> Path:
     params["capture"]["demo"] |= {"clips": 4, "frames": 6, "real_frames": 4}
     params["teacher"]["chain"] = "classical"
     params["train"] |= {"model": "student_s", "epochs": 5, "crops_per_epoch": 160, "batch_size": 8, "crop_px": 32}
-    params["evaluate"] |= {"speed_runs": 3}
+    params["evaluate"] |= {"speed_runs": 3, "family_photographs": 0}
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     commit(folder, "start")
@@ -213,12 +213,11 @@ def test_what_is_pushed_to_a_folder_can_be_pulled_by_a_clone(
 
 
 def test_a_queued_experiment_leaves_its_run_and_its_caches_to_the_project(committed: Path) -> None:
-    runs, frames = len(run_statuses(committed)), folder_bytes(committed / ".cache/frames")
+    runs = run_statuses(committed).count("FINISHED")
     dvc(committed, "exp", "run", "--queue", "-S", "train.epochs=3", "--name", "queued")
     dvc(committed, "exp", "run", "--run-all")
     assert list((committed / ".dvc/tmp/exps").glob("tmp*")) == []
     assert run_statuses(committed).count("FINISHED") == runs + 1
-    assert folder_bytes(committed / ".cache/frames") == frames
     dvc(committed, "exp", "apply", "queued")
     python(committed, "-m", "pipeline.register")
     code = (
@@ -231,10 +230,6 @@ def test_a_queued_experiment_leaves_its_run_and_its_caches_to_the_project(commit
     dvc(committed, "exp", "remove", "queued")
     subprocess.run(["git", "reset", "-q", "--hard"], cwd=committed, check=True)
     dvc(committed, "checkout")
-
-
-def folder_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def python(folder: Path, *arguments: str) -> str:

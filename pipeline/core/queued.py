@@ -15,7 +15,6 @@ FOLDERS = (  # not .cache/locks: experiments may run side by side
     "weights/registry",
     ".cache/dials",
     ".cache/engines",
-    ".cache/frames",
     ".cache/teacher",
 )
 

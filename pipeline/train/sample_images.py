@@ -15,7 +15,7 @@ from pipeline.student.dials import Dials
 from pipeline.student.engines import to_batch, to_frame
 from pipeline.tracking.run import SAMPLES, Run
 from pipeline.train.clip_dials import NO_DIALS, ClipDials, clip_of
-from pipeline.train.frame_cache import DecodedFrames
+from pipeline.train.decoded_frames import DecodedFrames
 
 FRAMES = 3
 SIDE_PX = 320  # of a cut-out at target size
