@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from pipeline import __version__
+from pipeline.core.clips import evenly_spread
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes, write_json
 from pipeline.core.frames import read_frame
@@ -37,7 +38,6 @@ from pipeline.export.quantise import quantise
 from pipeline.export.range_table import Measured
 from pipeline.export.web_form import has_web_form, web_form
 from pipeline.student.calm import DEFINITION, Calm
-from pipeline.student.clip_dials import evenly_spread
 from pipeline.student.contract import INT8_SUFFIX, TORCH_MOST, pack_picture
 from pipeline.student.dials import Dials, DialSection
 from pipeline.student.engines import OnnxRuntime, to_batch, to_frame
