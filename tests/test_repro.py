@@ -196,7 +196,9 @@ def test_metrics_params_and_plots_are_shown(committed: Path) -> None:
     assert "train.epochs" in dvc(committed, "params", "diff")
     (committed / "params.yaml").write_text(params)
     dvc(committed, "plots", "show")
-    assert "val_psnr" in (committed / "dvc_plots/index.html").read_text()
+    shown = (committed / "dvc_plots/index.html").read_text()
+    assert "val_psnr" in shown
+    assert shown.count('<img src="static/') == 2 + 3  # curves and samples that need no network
 
 
 def test_what_is_pushed_to_a_folder_can_be_pulled_by_a_clone(
@@ -210,26 +212,6 @@ def test_what_is_pushed_to_a_folder_can_be_pulled_by_a_clone(
     dvc(clone, "pull")
     assert hashes(clone) == unbroken[1]
     assert "up to date" in dvc(clone, "repro")
-
-
-def test_a_queued_experiment_leaves_its_run_and_its_caches_to_the_project(committed: Path) -> None:
-    runs = run_statuses(committed).count("FINISHED")
-    dvc(committed, "exp", "run", "--queue", "-S", "train.epochs=3", "--name", "queued")
-    dvc(committed, "exp", "run", "--run-all")
-    assert list((committed / ".dvc/tmp/exps").glob("tmp*")) == []
-    assert run_statuses(committed).count("FINISHED") == runs + 1
-    dvc(committed, "exp", "apply", "queued")
-    python(committed, "-m", "pipeline.register")
-    code = (
-        "from pipeline.core.paths import Paths; from pipeline.tracking import past_runs, registry; "
-        "run = past_runs.all_runs(Paths())[0]; version = registry.versions(Paths())[0]; "
-        "print(run.id == version.run_id, run.params['train.epochs'], run.tags['dvc.experiment'], "
-        "len(past_runs.pictures(run, Paths())))"
-    )
-    assert python(committed, "-c", code).split() == ["True", "3", "queued", "3"]
-    dvc(committed, "exp", "remove", "queued")
-    subprocess.run(["git", "reset", "-q", "--hard"], cwd=committed, check=True)
-    dvc(committed, "checkout")
 
 
 def python(folder: Path, *arguments: str) -> str:

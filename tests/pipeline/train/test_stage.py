@@ -10,6 +10,7 @@ import mlflow
 import numpy as np
 import pytest
 import torch
+from dashboards import free_port
 from making import PATIENCE_S, Project, git, photo, until
 
 from pipeline.core.errors import SharpcamError
@@ -314,6 +315,23 @@ def test_a_training_ends_early_when_it_gets_no_better_and_stays_ended(ready, cap
     rows = epoch_rows(ready.paths.training_log)
     assert len(rows) < 50
     assert "no better epoch in the last 1; ended early" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_two_machines_train_together_as_docs_cluster_has_it(ready, monkeypatch):
+    ready.change(train={"num_nodes": 2, "epochs": 2})
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(free_port()))
+    machines = []
+    for rank in ("0", "1"):  # one machine plays both, in one folder, as on a file system that they share
+        monkeypatch.setenv("NODE_RANK", rank)
+        machines.append(ready.start("pipeline.train"))
+    said = [machine.communicate(timeout=PATIENCE_S)[1] for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], said
+    assert [row["epoch"] for row in epoch_rows(ready.paths.training_log)] == [0, 1]
+    assert [run.info.status for run in runs()] == ["FINISHED"]
+    crops, batch = ready.params.train.crops_per_epoch, ready.params.train.batch_size
+    assert f"/{2 * crops // (2 * batch)} " in said[0]  # steps of two epochs: each machine takes a batch of its own
 
 
 @pytest.mark.slow
