@@ -13,6 +13,8 @@ import io
 import os
 import resource
 import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,9 +24,10 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+import psutil
 import yaml
 
-from benchmarks.dashboard import ROOT, make_runs
+from benchmarks.dashboard import ROOT, make_runs, wait_for
 from pipeline.capture.stage import capture
 from pipeline.core.clip_hashes import note_hashes
 from pipeline.core.clips import find_clips, find_frames, frame_name
@@ -43,6 +46,8 @@ from training.pairs import RandomCrops
 
 CLIP_FRAMES = 500
 DIFFERENT = 4  # pictures; the others are copies of them
+LOOKS = 10  # at a server's runs
+NOTICE_S = 10  # between two looks of an idle page Runs
 COMPUTED = (100_000, 1_000_000)
 Found = TypeVar("Found")
 Sizes = tuple[tuple[int, int], tuple[int, int]]
@@ -52,13 +57,14 @@ SMALL, FULL = ((160, 120), (320, 256)), ((640, 480), (1280, 1024))  # of a raw f
 def main() -> int:
     """Print the tables; gives the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__.partition("\n")[0])
-    parser.add_argument("--frames", type=int, nargs="+", default=[1000, 5000, 20_000])
+    parser.add_argument("--frames", type=int, nargs="*", default=[1000, 5000, 20_000])
     parser.add_argument("--full", type=int, default=200, help="frames of full size, for the bytes on disk")
     parser.add_argument("--runs", type=int, default=500)
     asked = parser.parse_args()
     costs = {count: in_project(SMALL, count, seconds_of_stages) for count in sorted(asked.frames)}
-    print(table(costs))
-    print(in_project(FULL, asked.full, bytes_on_disk))
+    print(table(costs) if costs else "")
+    if asked.full:
+        print(in_project(FULL, asked.full, bytes_on_disk))
     print(in_project(SMALL, 0, lambda paths, params: seconds_of_runs(paths, params, asked.runs)))
     return 0
 
@@ -204,10 +210,46 @@ def read_runs(paths: Paths, _: Params) -> None:
 
 
 def seconds_of_runs(paths: Paths, params: Params, count: int) -> str:
-    """What reading that many runs of a SQLite store takes: all of them, and when nothing has changed."""
+    """What reading that many runs takes, of SQLite and of a server: all of them, and again as an idle page does."""
     make_runs(params, count)
     first, again = (spent(read_runs, paths, params) for _ in range(2))
-    return f"\n{count} runs: {first:.2f} s to read all of them, {again:.3f} s where nothing has changed since"
+    said = [
+        f"\n{count} runs in SQLite: {first:.2f} s to read all of them, {again:.3f} s where nothing has changed since"
+    ]
+    with server() as (address, process):
+        os.environ["MLFLOW_TRACKING_URI"] = address
+        first = spent(read_runs, paths, params)
+        busy_before = busy(process)
+        again = sum(spent(read_runs, paths, params) for _ in range(LOOKS)) / LOOKS
+        of_server = (busy(process) - busy_before) / LOOKS
+        del os.environ["MLFLOW_TRACKING_URI"]
+    said.append(
+        f"{count} runs on a server: {first:.2f} s to read all of them; a look {again:.3f} s here, {of_server:.3f} s there"
+        f", which is {100 * again / NOTICE_S:.2f} % and {100 * of_server / NOTICE_S:.2f} % of a core"
+    )
+    return "\n".join(said)
+
+
+@contextlib.contextmanager
+def server() -> Iterator[tuple[str, psutil.Process]]:
+    """An MLflow server on the database here: its address and its process."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "pipeline.tracking.server", "--backend-store-uri", "sqlite:///mlflow.db"]
+    command += ["--port", str(port), "--workers", "1"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for(f"http://127.0.0.1:{port}", process)
+            yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
+        finally:
+            process.terminate()
+
+
+def busy(process: psutil.Process) -> float:
+    """Seconds of processor time until now, of a process and its children."""
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return sum(time.user + time.system for time in times)
 
 
 if __name__ == "__main__":
