@@ -224,7 +224,7 @@ def seconds_of_runs(paths: Paths, params: Params, count: int) -> str:
         of_server = (busy(process) - busy_before) / LOOKS
         del os.environ["MLFLOW_TRACKING_URI"]
     said.append(
-        f"{count} runs on a server: {first:.2f} s to read all of them; a look {again:.3f} s here, {of_server:.3f} s there"
+        f"{count} runs on a server: {first:.2f} s to read all; a look {again:.3f} s here, {of_server:.3f} s there"
         f", which is {100 * again / NOTICE_S:.2f} % and {100 * of_server / NOTICE_S:.2f} % of a core"
     )
     return "\n".join(said)
