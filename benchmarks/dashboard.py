@@ -28,8 +28,9 @@ from pipeline.core.frames import write_frame
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.tracking.client import mlflow_client
+from pipeline.tracking.experiment import experiment_id
 from pipeline.tracking.past_runs import CURVES
-from pipeline.tracking.run import experiment_id, flatten
+from pipeline.tracking.run import flatten
 
 ROOT = Path(__file__).parents[1]
 CLIP_FRAMES = 250

@@ -29,14 +29,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.trials import few
 from pipeline.core.command import run_command
 from pipeline.core.files import read_json
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
-from pipeline.train.frame_cache import decoded_frames
+from pipeline.train.decoded_frames import decoded_frames
 from pipeline.train.trainer import RunDirectory, distillation, learn
 from training.distillation import Distillation
 from training.models import MODELS
@@ -97,7 +96,7 @@ def benchmark(paths: Paths, *, batch_size: int | None, seconds: float, threads: 
     plain = DataLoader(
         PlainCrops(frames.names, paths, params), train.batch_size, num_workers=threads, persistent_workers=True
     )
-    module = distillation(MODELS[train.model](), frames, few(frames, 1), params)
+    module = distillation(MODELS[train.model](), frames, frames.some(1), params)
     trained, busy = trained_per_second(module, params, seconds=seconds)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     return Speeds(

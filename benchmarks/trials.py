@@ -5,7 +5,7 @@ Frames, teacher's pictures and split are those of the project here; validation f
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from pipeline.core.params import Params, TrainParams, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
 from pipeline.core.split_file import read_split
-from pipeline.train.frame_cache import DecodedFrames, decoded_frames
+from pipeline.train.decoded_frames import DecodedFrames, decoded_frames
 from pipeline.train.trainer import RunDirectory, best_student, distillation, fingerprint, learn
 from training.metrics import psnr
 from training.models import MODELS
@@ -101,7 +101,7 @@ def with_changes(params: Params, changes: dict[str, Any], *, crops: int, seed: i
 def run_trial(params: Params, frames: dict[str, DecodedFrames], paths: Paths) -> Verdict:
     """Train from scratch, or go on, and judge the best weights on all validation frames."""
     training, validation = frames["training"], frames["validation"]
-    watched = few(validation, WATCHED)
+    watched = validation.some(WATCHED)
     torch.manual_seed(params.seed)
     model = MODELS[params.train.model]()
     folder = paths.cache / "trials" / fingerprint(params, model, training, watched)
@@ -116,13 +116,6 @@ def run_trial(params: Params, frames: dict[str, DecodedFrames], paths: Paths) ->
         write_json(done, asdict(verdict))
         RunDirectory(folder).checkpoint.unlink()
     return verdict
-
-
-def few(frames: DecodedFrames, count: int) -> DecodedFrames:
-    """About `count` of the frames, evenly spread."""
-    step = slice(None, None, max(1, len(frames) // count))
-    slots = {name: getattr(frames, name)[step] for name in ("input_slots", "target_slots")}
-    return replace(frames, names=frames.names[step], **slots)
 
 
 def mean(verdicts: list[Verdict], measure: str) -> float | None:

@@ -120,7 +120,12 @@ PARTS = {
         _children("enhance"),
         _remove_children,
     ),
-    "frames": Part("Decoded frames", "The next training decodes them again.", _children("frames"), _remove_children),
+    "frames": Part(
+        "Decoded frames of an earlier sharpcam",
+        "Nothing: they are decoded in memory now.",
+        _children("frames"),
+        _remove_children,
+    ),
     "teacher": Part(
         "Results of the teacher's networks",
         "A change of a later step runs the networks again.",

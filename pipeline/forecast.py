@@ -160,16 +160,16 @@ def make_forecast(paths: Paths, params: Params) -> Forecast:
     # They load torch, which a page that reads a forecast does not need.
     from pipeline.teacher.cameras import chains_of_clips
     from pipeline.teacher.estimate import first_readable, seconds_each
-    from pipeline.teacher.stage import check_sizes, find_jobs, is_done, ready_chain
+    from pipeline.teacher.stage import check_sizes, find_jobs, find_pending, ready_chain
     from pipeline.teacher.statuses import read_statuses
 
     chain = ready_chain(paths, params)
     known = read_statuses(paths)
-    told = chains_of_clips(usable_clips(find_clips(paths.raw), stage="forecast"), chain, paths)
-    jobs = [job for clip in told for job in find_jobs(clip, told[clip], paths)]
-    pending = [job for job in jobs if not is_done(job, known)]
+    told = chains_of_clips(usable_clips(find_clips(paths.raw), stage="forecast", paths=paths), chain, paths)
+    jobs = {clip: find_jobs(clip, told[clip], paths) for clip in told}
+    pending = [job for clip in told for job in find_pending(clip, jobs[clip], known, paths)]
     coming = frames_to_come(paths, params)
-    frames, total = len(pending) + coming, len(jobs) + coming
+    frames, total = len(pending) + coming, sum(map(len, jobs.values())) + coming
     frame = first_readable(pending)
     if frame is None and coming:
         frame = _any_frame(params)

@@ -22,24 +22,30 @@ from pipeline.core.progress import progress_bar
 from pipeline.student import catalogue
 from pipeline.tracking import registry
 from pipeline.tracking.client import tracking_uri
-from pipeline.tracking.past_runs import settle
+from pipeline.tracking.past_runs import all_runs, settle
 from pipeline.tracking.registry import CANDIDATE, CHAMPION, NAME, Version
-from pipeline.tracking.run import Run, camera_figures, flatten, log_evaluation
-from pipeline.tracking.student_notes import run_id_of_student, run_of_student
+from pipeline.tracking.run import (
+    STUDENT_TAG,
+    Run,
+    camera_figures,
+    evaluation_figures,
+    flatten,
+    log_evaluation,
+    run_of_student,
+)
 
 
 def register(paths: Paths) -> None:
     """Register the student of weights/ unless it is; a candidate if its evaluation passed the gate."""
     contract = catalogue.read_contract(paths.contract)
     student = catalogue.float_sha256(contract)
-    settle(paths)
     note, state = paths.logs / "registered" / f"{student}.json", _state(contract, paths)
     if recall_json(note) == state and _is_there(student, paths):
         print(f"register: {NAME} holds this student already")
         return
     with only_once("register", paths=paths), progress_bar(what="register", total=3, unit="step") as bar:
         judged = evaluation_of(student, paths)
-        run = run_of_student(contract["weights_sha256"], paths)
+        run = run_of_student(contract["weights_sha256"])
         if run is not None and judged is not None and not run.logged_steps("evaluation.student.teacher.psnr"):
             log_evaluation(run, judged, paths)
         bar.update()
@@ -56,8 +62,8 @@ def register(paths: Paths) -> None:
 def _state(contract: dict[str, Any], paths: Paths) -> dict[str, str]:
     """What registering depends on; as long as that is the same there is nothing to do, and no need to import mlflow."""
     evaluation = sha256(paths.evaluation) if paths.evaluation.exists() else ""
-    run_id = run_id_of_student(contract["weights_sha256"], paths) or ""
-    return {"store": tracking_uri(), "evaluation": evaluation, "run_id": run_id}
+    runs = (run.id for run in all_runs(paths) if run.tags.get(STUDENT_TAG) == contract["weights_sha256"])
+    return {"store": tracking_uri(), "evaluation": evaluation, "run_id": next(runs, "")}
 
 
 def _is_there(student: str, paths: Paths) -> bool:
@@ -99,13 +105,17 @@ def _settle(
     run: Run | None,
     paths: Paths,
 ) -> int:
-    """Make the version, or bring the tags of the one there is up to date; gives its number."""
-    tags = tags_of(contract, judged) | (run.origin() if run else provenance.versions(paths.root))
+    """Make the version, or bring the evaluation of the one there is up to date; gives its number.
+
+    Where a version comes from stays as it was noted: whoever registers it again may stand on another commit.
+    """
     if known is None:
-        number = _add(contract, tags, run, paths)
+        origin = run.origin() if run else provenance.versions(paths.root)
+        tags = tags_of(contract) | origin | evaluation_tags(judged)
+        number = _add(contract, tags, run, evaluation_figures(judged) if judged else {}, paths)
     else:
-        number = known.number
-        registry.set_tags(number, {name: value for name, value in tags.items() if known.tags.get(name) != value})
+        number, found = known.number, evaluation_tags(judged) if judged else {}
+        registry.set_tags(number, {name: value for name, value in found.items() if known.tags.get(name) != value})
     aliases = known.aliases if known else ()
     if judged is not None and judged["gate"]["passed"] and CHAMPION not in aliases:
         registry.set_alias(CANDIDATE, number)
@@ -114,7 +124,9 @@ def _settle(
     return number
 
 
-def _add(contract: dict[str, Any], tags: dict[str, str], run: Run | None, paths: Paths) -> int:
+def _add(
+    contract: dict[str, Any], tags: dict[str, str], run: Run | None, figures: dict[str, float], paths: Paths
+) -> int:
     """A new version of the student, which MLflow's own tools run, too; gives its number."""
     from pipeline.tracking import flavour  # onnx and mlflow take a second, which a call that does nothing has not
 
@@ -122,16 +134,20 @@ def _add(contract: dict[str, Any], tags: dict[str, str], run: Run | None, paths:
     with tempfile.TemporaryDirectory() as temporary:
         model = Path(temporary) / "model"
         flavour.save(folder / paths.student_onnx.name, model, scale=contract["scale"])
-        return registry.add(folder, tags=tags, run_id=run.id if run else None, flavour=model)
+        return registry.add(folder, tags=tags, run_id=run.id if run else None, flavour=model, figures=figures)
 
 
-def tags_of(contract: dict[str, Any], judged: dict[str, Any] | None) -> dict[str, str]:
-    """What a version says about itself: its hash, its kind, its evaluation, its data."""
+def tags_of(contract: dict[str, Any]) -> dict[str, str]:
+    """What a version says about itself: its hash, its kind, its data."""
     tags = {"onnx_sha256": catalogue.float_sha256(contract), "model": contract["model"]}
-    tags |= {name: str(value) for name, value in contract["data"].items()} | dial_tags(contract)
+    return tags | {name: str(value) for name, value in contract["data"].items()} | dial_tags(contract)
+
+
+def evaluation_tags(judged: dict[str, Any] | None) -> dict[str, str]:
+    """What a version says about its evaluation."""
     if judged is None:
-        return tags | {"gate": "unknown"}
-    tags |= {f"evaluation.{name}": value for name, value in flatten(judged["methods"]).items()}
+        return {"gate": "unknown"}
+    tags = {f"evaluation.{name}": value for name, value in flatten(judged["methods"]).items()}
     tags |= {name: str(psnr) for name, psnr in camera_figures(judged).items()}
     return tags | {
         "gate": "passed" if judged["gate"]["passed"] else "failed",

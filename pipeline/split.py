@@ -28,7 +28,7 @@ NO_SPLIT = Split.model_construct(training={}, validation={})
 
 def split(paths: Paths, params: Params) -> None:
     """The stage: check that every raw frame has its teacher picture, assign clips, write data/split.json."""
-    taken = usable_clips(take(find_clips(paths.raw), leave_out=params.split.leave_out), stage="split")
+    taken = usable_clips(take(find_clips(paths.raw), leave_out=params.split.leave_out), stage="split", paths=paths)
     clips = {clip.name: check_clip(clip, paths, params.geometry) for clip in taken}
     usable = {name: stems for name, stems in clips.items() if stems}
     rule = Rule(seed=params.seed, **params.split.model_dump(exclude={"leave_out"}))

@@ -49,7 +49,7 @@ COMMANDS: dict[str, tuple[Command, ...]] = {  # by group, in the order in which 
         Command("verify", "pipeline.verify", "find what was damaged on disk, and what to do about it"),
         Command("weights", "pipeline.weights", "download and verify weights of others' networks"),
         Command("backup", "pipeline.backup", "put the whole state into one file, and bring it back"),
-    Command("cleanup", "pipeline.cleanup", "list what can be removed to make room, and remove it"),
+        Command("cleanup", "pipeline.cleanup", "list what can be removed to make room, and remove it"),
         Command("standalone", "app.standalone", "write the live page as a folder for any web server"),
     ),
     "The networks that ship": (

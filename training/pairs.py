@@ -1,11 +1,11 @@
 """Pairs of a student's input and the teacher's picture: aligned random crops to learn from, whole frames to judge.
 
 Pictures stay bytes until they are where they are computed with. Where a GPU has room for all of them, they lie there,
-and crops are cut there; else they are cut from the memory map by other processes, ahead of the GPU.
+and crops are cut there; else they are cut by other processes, ahead of the GPU.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 Pair = tuple[Tensor, ...]  # input (N, h, w, 3) and target (N, sh, sw, 3), uint8; behind them dials (N, 4), if any
 ROOM_SHARE = 0.5  # of a GPU's free memory that frames may take
+PACKED_AT_ONCE = 64  # frames on their way to a GPU
 CUTTERS = 2  # processes that cut crops for a GPU on which the frames have no room
 
 
@@ -20,7 +21,9 @@ CUTTERS = 2  # processes that cut crops for a GPU on which the frames have no ro
 class Frames:
     """Pictures of one size in one tensor, and which of them are meant, in order."""
 
-    store: Tensor  # (S, H, W, 3) uint8; may be memory-mapped
+    AT_ONCE: ClassVar[int] = 2**31  # frames that may be held
+
+    store: Tensor  # (S, H, W, 3) uint8
     slots: Tensor  # (F,) int64
 
     def __len__(self) -> int:
@@ -31,9 +34,13 @@ class Frames:
         """(height, width) of a frame."""
         return self.store.shape[1], self.store.shape[2]
 
+    def hold(self, numbers: Tensor) -> Tensor:
+        """The slots (N,) of frames of those numbers (N,), which hold them until the next call."""
+        return self.slots[numbers]
+
     def frame(self, index: int) -> Tensor:
         """Frame `index`, (1, H, W, 3)."""
-        return self.store[int(self.slots[index])][None]
+        return self.store[self.hold(torch.tensor([index]))]
 
 
 @dataclass(frozen=True)
@@ -61,8 +68,8 @@ class Pairs:
 
 def _packed(frames: Frames, device: torch.device) -> Frames:
     packed = torch.empty((len(frames), *frames.store.shape[1:]), dtype=torch.uint8, device=device)
-    for place, slot in enumerate(frames.slots.tolist()):
-        packed[place].copy_(frames.store[slot])
+    for numbers in torch.split(torch.arange(len(frames)), min(frames.AT_ONCE, PACKED_AT_ONCE)):
+        packed[numbers[0] : numbers[-1] + 1].copy_(frames.store[frames.hold(numbers)])
     return Frames(packed, torch.arange(len(frames), device=device))
 
 
@@ -128,9 +135,16 @@ class RandomCrops(Dataset[Pair]):
     def __getitem__(self, index: int) -> Pair:
         frame, y, x, turn = self.drawn[index]
         inputs, targets, scale = self.pairs.inputs, self.pairs.targets, self.scale
-        small = cut(inputs.store, inputs.slots[frame], y, x, turn, side=self.side)
-        large = cut(targets.store, targets.slots[frame], scale * y, scale * x, turn, side=scale * self.side)
+        small = _squares(inputs, frame, y, x, turn, side=self.side)
+        large = _squares(targets, frame, scale * y, scale * x, turn, side=scale * self.side)
         return small, large, *self.pairs.dials_of(frame)
+
+
+def _squares(frames: Frames, *where: Tensor, side: int) -> Tensor:
+    """Squares of frames: `where` is their numbers, y, x and turn, as `cut` has them of slots."""
+    handfuls = zip(*(torch.split(each, frames.AT_ONCE) for each in where), strict=True)
+    squares = [cut(frames.store, frames.hold(numbers), y, x, turn, side=side) for numbers, y, x, turn in handfuls]
+    return squares[0] if len(squares) == 1 else torch.cat(squares)
 
 
 def cut(store: Tensor, slots: Tensor, y: Tensor, x: Tensor, turn: Tensor, *, side: int) -> Tensor:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
+from pipeline.core.clips import evenly_spread
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import KERNELS, Frame
 from pipeline.core.params import Params
 from pipeline.core.paths import Paths
 from pipeline.enhance.upscaler import Upscaler, load_upscaler
 from pipeline.student.catalogue import Model, bundled_contracts
-from pipeline.student.clip_dials import LOOKED_AT, evenly_spread
+from pipeline.student.clip_dials import LOOKED_AT
 from pipeline.student.dials import Dials
 from pipeline.student.engines import REFERENCE, cores
 from pipeline.student.estimator import Estimator

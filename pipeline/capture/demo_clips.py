@@ -75,7 +75,7 @@ def _real_demo(paths: Paths, frames: int) -> dict[str, Any]:
 
 
 def _up_to_date(clip: Path, wanted: dict[str, Any] | None, paths: Paths) -> bool:
-    if wanted is None or recall_json(clip / CLIP) != wanted["identity"] or damage_of(clip):
+    if wanted is None or recall_json(clip / CLIP) != wanted["identity"] or damage_of(clip, paths):
         return False
     count = wanted["identity"]["frames"]
     with_truth = "simulated" in wanted["identity"]

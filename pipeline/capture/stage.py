@@ -46,7 +46,7 @@ def capture(paths: Paths, params: Params) -> None:
     update_demo(paths, params)
     if params.capture.source not in ("demo", "inbox"):
         record_once(paths, params.capture)
-    usable = usable_clips(find_clips(paths.raw), stage="capture")
+    usable = usable_clips(find_clips(paths.raw), stage="capture", paths=paths)
     if not usable:
         raise SharpcamError(
             "There is no clip yet. Record one with python -m pipeline.capture --source 0 --frames 500 --clip desk, "
@@ -62,7 +62,7 @@ def require_as_recorded(paths: Paths) -> None:
     """Raise SharpcamError for the first recording in data/raw that is not as it was noted; a demo's is made again."""
     recordings = [clip for clip in find_clips(paths.raw) if recall_json(clip / CLIP).get("source") != "demo"]
     for clip in progress(recordings, what="capture: verify", unit="clip"):
-        if problem := damage_of(clip):
+        if problem := damage_of(clip, paths):
             raise SharpcamError(problem)
 
 
@@ -93,7 +93,7 @@ def check_adoptable(clip: Path, paths: Paths) -> None:
             "FOLDER --clip NAME."
         )
     check_clip(clip)
-    if problem := damage_of(clip):
+    if problem := damage_of(clip, paths):
         raise SharpcamError(problem)
 
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.core.clips import camera_of, own_first
+from pipeline.core.clips import camera_of, evenly_spread, own_first
 from pipeline.core.errors import SharpcamError
 from pipeline.core.hashing import sha256_of_json
 from pipeline.core.params import GeometryParams
 from pipeline.core.paths import Paths
 from pipeline.core.split_file import Part, read_split
-from pipeline.student.clip_dials import evenly_spread
 
 MOST = 12  # frames that one camera has alone; several share them
 LEAST = 2  # of each camera: flicker needs two that follow each other

@@ -1,13 +1,15 @@
 """The hashes of a clip's files, noted when they were written: what was damaged since is never taken for the truth."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.clips import find_frames
 from pipeline.core.errors import SharpcamError
+from pipeline.core.file_notes import FileNotes
 from pipeline.core.files import recall_json, write_json
 from pipeline.core.hashing import sha256, sha256_of_bytes
+from pipeline.core.paths import Paths
 
 HASHES = "hashes.json"  # in a clip of data/raw: file name -> sha256
 CLIP = "clip.json"
@@ -45,22 +47,24 @@ def require_unchanged(file: Path, data: bytes, noted: Mapping[str, str]) -> None
         )
 
 
-def changed_files(clip: Path) -> dict[str, str]:
+def changed_files(clip: Path, *, hashed: Callable[[Path], str] = sha256) -> dict[str, str]:
     """File name -> what is wrong, for all of a recording that is not as it was noted; nothing where that never was.
 
     Raises SharpcamError as `noted_hashes`.
     """
     noted = noted_hashes(clip)
     files = sorted({clip / name for name in noted}.union(find_frames(clip))) if noted else []
-    return {file.name: fault for file in files if (fault := fault_of(file, noted))}
+    return {file.name: fault for file in files if (fault := fault_of(file, noted, hashed=hashed))}
 
 
-def damage_of(clip: Path) -> str:
+def damage_of(clip: Path, paths: Paths) -> str:
     """How a recording differs from what was noted of it, and what to do; nothing where it does not."""
+    hashes = FileNotes(paths.cache / "files/recordings" / f"{clip.name}.json")
     try:
-        wrong = changed_files(clip)
+        wrong = changed_files(clip, hashed=lambda file: hashes.of(file, sha256))
     except SharpcamError as error:
         return str(error)
+    hashes.keep()
     if not wrong:
         return ""
     first, fault = next(iter(wrong.items()))
@@ -68,13 +72,13 @@ def damage_of(clip: Path) -> str:
     return f"{clip / first} {fault}{more}. {restore_or_accept(clip)}"
 
 
-def fault_of(file: Path, noted: Mapping[str, str]) -> str:
+def fault_of(file: Path, noted: Mapping[str, str], *, hashed: Callable[[Path], str] = sha256) -> str:
     """What is wrong with a file of a clip; nothing where it is as noted."""
     if file.name not in noted:
         return "was not recorded with it"
     if not file.exists():
         return "is missing"
-    return "" if sha256(file) == noted[file.name] else "was changed or damaged"
+    return "" if hashed(file) == noted[file.name] else "was changed or damaged"
 
 
 def restore_or_accept(clip: Path) -> str:

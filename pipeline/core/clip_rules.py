@@ -10,7 +10,9 @@ from pathlib import Path
 
 from pipeline.core.clips import DEMO_CLIP, find_frames
 from pipeline.core.errors import SharpcamError
+from pipeline.core.file_notes import FileNotes
 from pipeline.core.frames import check_frame, png_size
+from pipeline.core.paths import Paths
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 NEW_NAME = rf"(?!{DEMO_CLIP}){NAME}"  # the browser reads it too
@@ -43,10 +45,10 @@ def check_size(size: tuple[int, int], what: str) -> None:
         )
 
 
-def check_clip(clip: Path) -> None:
+def check_clip(clip: Path, *, notes: FileNotes | None = None) -> None:
     """Raise SharpcamError where a stage cannot work with the frames in the folder `clip`.
 
-    Headers and checksums are read; nothing is decoded.
+    Headers and checksums are read; nothing is decoded. With `notes` only of files that changed since they were read.
     """
     if not re.fullmatch(NAME, clip.name):
         check_name(clip.name)
@@ -57,27 +59,35 @@ def check_clip(clip: Path) -> None:
         )
     first = None
     for frame in frames:
-        data = frame.read_bytes()
-        check_frame(data, name=str(frame), whole=True)
-        size = png_size(data)
-        check_size(size, str(frame))
+        size = notes.of(frame, _checked_size) if notes else _checked_size(frame)
         first = first or size
         if size != first:
             raise SharpcamError(
-                f"{frame} is {size[0]}x{size[1]}, {frames[0].name} beside it is {first[0]}x{first[1]}. Remove it, or "
+                f"{frame} is {size}, {frames[0].name} beside it is {first}. Remove it, or "
                 "record those of another size as a clip of their own."
             )
 
 
-def usable_clips(clips: Sequence[Path], *, stage: str) -> list[Path]:
+def _checked_size(frame: Path) -> str:
+    """ "640x480", of a whole file. Raises SharpcamError for one that is not a frame of a clip."""
+    data = frame.read_bytes()
+    check_frame(data, name=str(frame), whole=True)
+    size = png_size(data)
+    check_size(size, str(frame))
+    return f"{size[0]}x{size[1]}"
+
+
+def usable_clips(clips: Sequence[Path], *, stage: str, paths: Paths) -> list[Path]:
     """Those of `clips` that every stage can work with; of each other one `stage` prints what is wrong and what to do.
 
     Raises SharpcamError where there are clips and none can be used.
     """
     usable, problems = [], []
     for clip in clips:
+        notes = FileNotes(paths.cache / "files/sizes" / f"{clip.name}.json")
         try:
-            check_clip(clip)
+            check_clip(clip, notes=notes)
+            notes.keep()
             usable.append(clip)
         except SharpcamError as error:
             problems.append(str(error))

@@ -2,9 +2,11 @@
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, remove_leftover, sync
@@ -12,6 +14,8 @@ from pipeline.core.files import recall_json, remove_leftover, sync
 DEMO_CLIP = "demo-"  # how the names of the demo's clips begin
 DEMO_CAMERAS = "demo cameras"  # with a space: no clip of this name can exist
 SYNCS = 16  # files at a time
+Place = tuple[str, str]  # clip and stem of a frame
+Item = TypeVar("Item")
 
 
 def find_clips(folder: Path) -> list[Path]:
@@ -35,6 +39,22 @@ def camera_of(clip: Path) -> str:
 def own_first(cameras: Iterable[str]) -> list[str]:
     """The cameras by name, those of the demo last."""
     return sorted(cameras, key=lambda camera: (camera == DEMO_CAMERAS, camera))
+
+
+def evenly_spread(items: Sequence[Item], at_most: int) -> list[Item]:
+    """At most so many of `items`, in their order, from the first on at distances that differ by one at most."""
+    count = min(at_most, len(items))
+    return [items[index * len(items) // count] for index in range(count)]
+
+
+def of_each_clip(places: Iterable[Place], at_most: int) -> list[Place]:
+    """At most so many of the frames (clip, stem), of as many clips as can be: the middle one of each, then others."""
+    clips: dict[str, list[Place]] = {}
+    for place in places:
+        clips.setdefault(place[0], []).append(place)
+    chosen = evenly_spread([*clips.values()], at_most)
+    turns = zip_longest(*(evenly_spread(clip[len(clip) // 2 :] + clip[: len(clip) // 2], at_most) for clip in chosen))
+    return [place for turn in turns for place in turn if place][:at_most]
 
 
 def frame_name(index: int) -> str:

@@ -22,6 +22,7 @@ from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
 from pipeline.core.progress import Bar, report
+from pipeline.core.queued import keep_in_project
 from pipeline.core.stop import stop_if_asked
 
 CLIP_STAGES = ("capture", "teacher", "split", "train", "export", "evaluate")  # that read or write clips
@@ -57,6 +58,7 @@ def run_stage(name: str, work: Callable[[Paths, Params], None]) -> int:
         stop_if_asked()
         paths = Paths.of_project()
         params = load_params(paths.params)
+        keep_in_project(paths.root)
         with only_once(name, paths=paths), logged_duration(name, params, paths=paths):
             work(paths, params)
 

@@ -146,6 +146,8 @@ class TrainParams(Section):
     warmup_share: Annotated[float, Field(ge=0, lt=1)]
     final_rate_share: Annotated[float, Field(gt=0, le=1)]
     frequency_weight: Annotated[float, Field(ge=0)]
+    validation_frames: PositiveInt = 200
+    memory_gb: Annotated[float, Field(ge=0)] = 4
     patience_epochs: PositiveInt | None
     precision: Literal["32-true", "16-mixed", "bf16-mixed"]
     devices: PositiveInt

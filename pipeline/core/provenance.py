@@ -1,5 +1,6 @@
 """What a result was made of: the git commit of the code and DVC's hashes of the data."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -16,7 +17,8 @@ def versions(root: Path) -> dict[str, str]:
     """
     commit = _git(root, "rev-parse", "HEAD")
     dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
-    return {"git.commit": commit, "git.dirty": str(dirty).lower()} | data_versions(root)
+    experiment = {"dvc.experiment": name} if (name := os.environ.get("DVC_EXP_NAME")) else {}  # as DVC tells its stages
+    return {"git.commit": commit, "git.dirty": str(dirty).lower()} | experiment | data_versions(root)
 
 
 def _git(root: Path, *arguments: str) -> str:

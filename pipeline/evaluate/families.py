@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from pipeline.core.clips import evenly_spread
 from pipeline.core.files import recall_json
 from pipeline.core.geometry import Frame
 from pipeline.core.paths import Paths
 from pipeline.families.gains import Gains, below, gains
-from pipeline.student.clip_dials import LOOKED_AT, evenly_spread
+from pipeline.student.clip_dials import LOOKED_AT
 from pipeline.student.student import Student
 
 ALLOWED_DB = {"student": 0.1, "teacher": 0.05}  # below bicubic, before a sentence says so

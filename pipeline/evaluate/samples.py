@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from pipeline.core.clips import frame_name, remove_tree
+from pipeline.core.clips import frame_name, of_each_clip, remove_tree
 from pipeline.core.frames import read_frame, write_frame
 from pipeline.core.geometry import Frame, enlarge
 from pipeline.core.params import Params
@@ -18,8 +18,7 @@ def write_samples(places: list[tuple[str, str]], contestants: Contestants, paths
     """Cut-outs of a few frames: bicubic, student, teacher and, where there is one, truth side by side."""
     if paths.samples.exists():
         remove_tree(paths.samples)
-    count = params.evaluate.sample_frames
-    for index, (clip, stem) in enumerate(places[:: max(1, len(places) // count)][:count]):
+    for index, (clip, stem) in enumerate(of_each_clip(places, params.evaluate.sample_frames)):
         raw = read_frame(paths.raw / clip / f"{stem}.png")
         pictures = {
             "bicubic": enlarge(raw, geometry=params.geometry, kernel="bicubic"),

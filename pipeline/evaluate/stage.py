@@ -18,8 +18,7 @@ from pipeline.student.contract import read_contract
 from pipeline.student.engines import ENGINES
 from pipeline.student.runtime import load_student
 from pipeline.student.student import Student, start_web
-from pipeline.tracking.run import log_evaluation
-from pipeline.tracking.student_notes import run_of_student
+from pipeline.tracking.run import log_evaluation, run_of_student
 
 
 def evaluate(paths: Paths, params: Params) -> None:
@@ -87,9 +86,9 @@ def validation_places(paths: Paths) -> list[tuple[str, str]]:
 
 
 def log_to_run(judged: dict[str, Any], paths: Paths) -> None:
-    """Put the numbers into the MLflow run that trained this student, if it is known here."""
-    run = run_of_student(sha256(paths.student), paths) if paths.student.exists() else None
+    """Put the numbers into the MLflow run that trained this student, if the store has it."""
+    run = run_of_student(sha256(paths.student)) if paths.student.exists() else None
     if run is None:
-        print("evaluate: the run that trained this student is not known here; nothing is logged to MLflow")
+        print("evaluate: the run that trained this student is not in MLflow's store; nothing is logged there")
         return
     log_evaluation(run, judged, paths)

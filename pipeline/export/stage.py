@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from pipeline import __version__
+from pipeline.core.clips import evenly_spread
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes, write_json
 from pipeline.core.frames import read_frame
@@ -23,7 +24,6 @@ from pipeline.export.build import RealFrames, build
 from pipeline.export.estimator_form import plain_form
 from pipeline.export.exported import Built, answers, described, int8_loss, strong_answers, worst_loss
 from pipeline.student.calm import DEFINITION, Calm
-from pipeline.student.clip_dials import evenly_spread
 from pipeline.student.contract import INT8_SUFFIX, pack_picture
 from pipeline.student.dials import Dials
 from pipeline.student.engines import to_batch, to_frame

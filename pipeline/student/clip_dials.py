@@ -1,13 +1,12 @@
 """The dials of a recorded clip, read from the same few of its frames whoever asks for them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
-from pipeline.core.clips import find_frames
+from pipeline.core.clips import evenly_spread, find_frames
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json
 from pipeline.core.frames import read_frame
@@ -18,14 +17,6 @@ from pipeline.student.dials import Dials, checked
 from pipeline.student.estimator import Estimator, load_estimator
 
 LOOKED_AT = 24  # frames of a clip: the readings of more hardly differ
-
-Item = TypeVar("Item")
-
-
-def evenly_spread(items: Sequence[Item], at_most: int) -> list[Item]:
-    """At most so many of `items`, in their order, from the first on at distances that differ by one at most."""
-    count = min(at_most, len(items))
-    return [items[index * len(items) // count] for index in range(count)]
 
 
 @dataclass(frozen=True)

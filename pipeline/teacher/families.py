@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
+from pipeline.core.clips import evenly_spread
 from pipeline.core.files import recall_json, write_json
 from pipeline.core.geometry import Frame
 from pipeline.core.paths import Paths
 from pipeline.families.gains import gains
-from pipeline.student.clip_dials import LOOKED_AT, evenly_spread
+from pipeline.student.clip_dials import LOOKED_AT
 from pipeline.teacher.cameras import clip_reader
 from pipeline.teacher.chain import Chain
 

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -63,6 +64,8 @@ def connected(address: str) -> Iterator[Any]:
         return
     try:
         _knock(address)
+        if address:
+            _require_token(address)
         ray.init(
             address=address or "local",
             include_dashboard=None if address else False,
@@ -80,6 +83,17 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _require_token(address: str) -> None:
+    """Raise SharpcamError where no token is here for a cluster: Ray lets everyone in who reaches one without."""
+    named = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray/auth_token"))
+    if os.environ.get("RAY_AUTH_MODE", "token") == "token" and ("RAY_AUTH_TOKEN" in os.environ or named.is_file()):
+        return
+    raise SharpcamError(
+        f"No token for Ray at {address}, which without one runs anybody's code. On its head, run "
+        f'"ray stop", "ray get-auth-token --generate" and "ray start --head" again; copy ~/.ray/auth_token to {named}.'
+    )
 
 
 def _knock(address: str) -> None:

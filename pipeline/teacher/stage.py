@@ -5,7 +5,7 @@ whatever kills the stage in between.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,8 +14,9 @@ from pipeline.core.clip_hashes import noted_hashes, require_unchanged
 from pipeline.core.clip_rules import usable_clips
 from pipeline.core.clips import find_clips, find_frames, remove_tree, remove_unfinished
 from pipeline.core.errors import SharpcamError
+from pipeline.core.file_notes import FileNotes
 from pipeline.core.files import read_json, write_json
-from pipeline.core.hashing import sha256, sha256_of_bytes
+from pipeline.core.hashing import sha256, sha256_of_bytes, sha256_of_json
 from pipeline.core.params import Params, TeacherParams
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress_bar
@@ -33,7 +34,7 @@ from pipeline.teacher.steady import forget, neighbours, with_fused
 
 def teacher(paths: Paths, params: Params) -> None:
     """The stage: compute what is missing or out of date, drop what has no raw frame any more."""
-    clips = usable_clips(find_clips(paths.raw), stage="teacher")
+    clips = usable_clips(find_clips(paths.raw), stage="teacher", paths=paths)
     if not clips:
         raise SharpcamError(f'There is no clip in {paths.raw}. Run "dvc repro capture" first, or "dvc pull".')
     chain = ready_chain(paths, params)
@@ -44,7 +45,7 @@ def teacher(paths: Paths, params: Params) -> None:
     chains = chains_of_clips(clips, chain, paths)
     jobs_of = {clip: find_jobs(clip, chains[clip], paths) for clip in clips}
     jobs = [job for of_clip in jobs_of.values() for job in of_clip]
-    pending = [job for job in jobs if not is_done(job, known)]
+    pending = [job for clip in clips for job in find_pending(clip, jobs_of[clip], known, paths)]
     check_sizes(pending, chain)
     cache = StepCache(paths.cache / "teacher", int(params.teacher.cache_gb * 1e9), cache_prefixes([*chains.values()]))
     results = start_executor(with_fused(pending, chain, paths), chain, params.teacher, cache)
@@ -94,23 +95,31 @@ def start_executor(pending: list[Job], chain: Chain, params: TeacherParams, cach
 
 def find_jobs(clip: Path, chain: Chain, paths: Paths) -> list[Job]:
     """A job for each frame of the clip, by a chain that knows its camera. Raises SharpcamError for a damaged one."""
-    recipe = (chain.fingerprint() + neighbours(clip, chain)).encode()
+    recipe = chain.fingerprint() + neighbours(clip, chain)
     noted = noted_hashes(clip)
+    keys = FileNotes(paths.cache / "files/keys" / f"{clip.name}.json", given=sha256_of_json([recipe, noted]))
 
-    def job(raw: Path) -> Job:
+    def key(raw: Path) -> str:
         data = raw.read_bytes()
         require_unchanged(raw, data, noted)
-        return Job(raw, paths.teacher / clip.name / raw.name, sha256_of_bytes(data + recipe), chain.dials)
+        return sha256_of_bytes(data + recipe.encode())
 
-    return [job(raw) for raw in find_frames(clip)]
+    jobs = [Job(raw, paths.teacher / clip.name / raw.name, keys.of(raw, key), chain.dials) for raw in find_frames(clip)]
+    keys.keep()
+    return jobs
 
 
-def is_done(job: Job, known: dict[str, Status]) -> bool:
-    """Whether the picture is there, whole, and made of these raw bytes by this recipe."""
-    status = known.get(job.key)
-    if status is None or not job.output.is_file():
-        return False
-    return sha256(job.output) == status.output
+def find_pending(clip: Path, jobs: Iterable[Job], known: dict[str, Status], paths: Paths) -> list[Job]:
+    """Those of a clip's `jobs` whose picture is not there, not whole, or made of other raw bytes or another recipe."""
+    hashes = FileNotes(paths.cache / "files/pictures" / f"{clip.name}.json")
+
+    def is_done(job: Job) -> bool:
+        status = known.get(job.key)
+        return status is not None and job.output.is_file() and hashes.of(job.output, sha256) == status.output
+
+    pending = [job for job in jobs if not is_done(job)]
+    hashes.keep()
+    return pending
 
 
 def remove_orphans(paths: Paths) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.clip_hashes import noted_hashes
 from pipeline.core.clips import find_frames, move_whole, unfinished
 from pipeline.core.frames import read_frame, write_frame
 from pipeline.core.geometry import Frame
@@ -36,7 +37,8 @@ def neighbours(clip: Path, chain: Chain) -> str:
     """A hash of all frames of `clip`, where the chain fuses each with its neighbours; else nothing."""
     if strength_of(chain) == 0:
         return ""
-    return sha256_of_json([[file.name, sha256(file)] for file in find_frames(clip)])
+    noted = noted_hashes(clip)
+    return sha256_of_json([[file.name, noted.get(file.name) or sha256(file)] for file in find_frames(clip)])
 
 
 def with_fused(pending: Sequence[Job], chain: Chain, paths: Paths) -> list[Job]:

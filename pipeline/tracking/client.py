@@ -57,7 +57,7 @@ def _make_tables() -> None:
 
     if (file := database_file()) is None:
         return
-    with FileLock(file.with_name(f"{file.name}-lock")), suppress(mlflow.exceptions.MlflowException):
+    with FileLock(file.resolve().with_name(f"{file.name}-lock")), suppress(mlflow.exceptions.MlflowException):
         if not _is_readable(file):
             mlflow.MlflowClient(tracking_uri=tracking_uri()).search_experiments(max_results=1)
 

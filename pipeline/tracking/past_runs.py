@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -11,9 +12,22 @@ from typing import Any
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json
 from pipeline.core.paths import Paths
-from pipeline.tracking.client import answering, database_file, download_artifact, files_of, kept, store_exists
-from pipeline.tracking.run import EXPERIMENT, SAMPLES, is_lost, settle_lost_runs
+from pipeline.tracking.client import (
+    answering,
+    database_file,
+    download_artifact,
+    files_of,
+    kept,
+    stamp,
+    store_exists,
+    tracking_uri,
+)
+from pipeline.tracking.experiment import EXPERIMENT
+from pipeline.tracking.run import SAMPLES, is_lost, settle_lost_runs
 
+WHOLE_S = 300  # after which a server is asked for all runs again
+LATELY_MS = 10 * 60_000  # clocks of different machines differ
+RUNNING = "attributes.status = 'RUNNING'"
 CURVES = ("train_loss", "val_loss", "train_psnr", "val_psnr")
 Curve = list[tuple[int, float]]  # (epoch, value)
 
@@ -46,18 +60,47 @@ def all_runs(paths: Paths) -> list[PastRun]:
             file = database_file()
             raise SharpcamError(f"{file} is gone, and the runs were in it. Put it back from a backup.")
         return []
-    found = [PastRun(**run) for run in kept(_kept(paths), _ask)]
+    found = _read(paths)
     if not any(run.status == "RUNNING" and is_lost(run.tags) for run in found):
         return found
     with answering() as store:  # killed: it could not say so itself
         settle_lost_runs(store)
-    return [PastRun(**run) for run in kept(_kept(paths), _ask)]
+    return _read(paths)
 
 
 def settle(paths: Paths) -> None:
-    """Set to KILLED the runs whose process was killed. Raises SharpcamError as `all_runs`."""
+    """Set to KILLED the runs whose process was killed, and read all of them again. Raises as `all_runs`."""
+    if stamp() is None:
+        _kept(paths).unlink(missing_ok=True)
     if store_exists():
         all_runs(paths)
+
+
+def _read(paths: Paths) -> list[PastRun]:
+    """What the store has: of a SQLite store all, where it was written to; of a server what changed, and all of it
+    every WHOLE_S, as runs can be deleted and edited."""
+    if stamp() is not None:
+        return [PastRun(**run) for run in kept(_kept(paths), _ask)]
+    note, now = recall_json(_kept(paths)), time.time()
+    known = last_known_runs(paths)
+    if known and note.get("store") == tracking_uri() and 0 <= now - note.get("whole", 0) < WHOLE_S:
+        found, whole = _with_changes(known), note["whole"]
+    else:
+        found, whole = [PastRun(**run) for run in _ask()], now
+    if found != known or whole == now:
+        with suppress(OSError):  # a full disk: what was read is known all the same
+            content = [asdict(run) for run in found]
+            write_json(_kept(paths), {"store": tracking_uri(), "whole": whole, "content": content})
+    return found
+
+
+def _with_changes(known: list[PastRun]) -> list[PastRun]:
+    """The runs as they are now, of which only those that run or ended lately are asked for."""
+    lately = max(run.ended_ms or run.started_ms for run in known) - LATELY_MS
+    changed = [PastRun(**run) for query in (RUNNING, f"attributes.end_time >= {lately}") for run in _ask(query)]
+    newest = {run.id: run for run in [*known, *changed]}
+    gone = {run.id for run in known if run.status == "RUNNING"} - {run.id for run in changed}
+    return sorted((run for run in newest.values() if run.id not in gone), key=lambda run: -run.started_ms)
 
 
 def last_known_runs(paths: Paths) -> list[PastRun]:
@@ -71,14 +114,14 @@ def _kept(paths: Paths) -> Path:
     return paths.cache / "runs.json"
 
 
-def _ask() -> list[dict[str, Any]]:
+def _ask(query: str = "") -> list[dict[str, Any]]:
     with answering() as store:
         experiment = store.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
             return []
         found, token = [], None
         while token != "":
-            page = store.search_runs([experiment.experiment_id], order_by=["start_time DESC"], page_token=token)
+            page = store.search_runs([experiment.experiment_id], query, order_by=["start_time DESC"], page_token=token)
             found += page
             token = page.token or ""
     return [asdict(_past(run)) for run in found]

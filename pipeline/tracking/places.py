@@ -44,8 +44,10 @@ def local_path(place: str, home: Path) -> Path | None:
 
 
 def is_in_working_folder(file: Path) -> bool:
-    """Whether a SQLite store is that of the project in the working folder: any other has places of its own."""
-    return file.resolve().parent == Path.cwd().resolve()
+    """Whether the files of a SQLite store lie in the working folder, too: in a project, or in a folder that links to
+    both. Any other store has places of its own."""
+    home, here = file.resolve().parent, Path.cwd().resolve()
+    return home == here or (here / FOLDER).resolve() == home / FOLDER
 
 
 def names_relative_places(file: Path) -> bool:
@@ -60,10 +62,10 @@ def make_relative(file: Path, *, patience_s: float) -> None:
 
     Raises sqlite3.Error where the store cannot be read or written.
     """
-    here = Path.cwd().resolve()
+    here, linked = file.resolve().parent, Path.cwd().resolve()
     with closing(sqlite3.connect(file, timeout=patience_s, isolation_level=None)) as database:
         found = [Absolute(*each) for each in _absolute(database)]
-        homes = _homes(found, here)
+        homes = _homes(found, here) | {each.home for each in found if Path(each.home).resolve() == linked}
         ours = [each for each in found if each.home in homes]
         if not ours:
             return
@@ -73,7 +75,7 @@ def make_relative(file: Path, *, patience_s: float) -> None:
             database.execute(change, (each.place, each.text))
         database.execute("COMMIT")
     for home in sorted(homes):
-        if Path(home).resolve() != here:
+        if Path(home).resolve() not in (here, linked):
             files = here / FOLDER
             print(f"MLflow: this project was in {home} before; files of its runs are in {files} now.", file=sys.stderr)
 

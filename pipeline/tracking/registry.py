@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json
 from pipeline.core.paths import Paths
 from pipeline.tracking.client import answering, download_artifact, files_of, kept, refuse_anothers_store, store_exists
-from pipeline.tracking.run import experiment_id, undisturbed
+from pipeline.tracking.experiment import experiment_id
+from pipeline.tracking.run import Run, undisturbed
 
 NAME = "StudentSR"
 CHAMPION, CANDIDATE = "champion", "candidate"
@@ -118,11 +120,21 @@ def download(number: int, target: Path) -> Path:
     return folder
 
 
-def add(folder: Path, *, tags: Mapping[str, str], run_id: str | None, flavour: Path | None = None) -> int:
+def add(
+    folder: Path,
+    *,
+    tags: Mapping[str, str],
+    run_id: str | None,
+    flavour: Path | None = None,
+    figures: Mapping[str, float] = MappingProxyType({}),
+) -> int:
     """Register what lies in `folder` as a new version with `tags`, made by that run; gives its number.
 
-    `flavour`: the same student as a model that MLflow's own tools run (pipeline.tracking.flavour).
+    `flavour`: the same student as a model that MLflow's own tools run (pipeline.tracking.flavour). `figures` of the
+    run's evaluation are linked to it.
     """
+    from mlflow.entities import LoggedModelOutput
+
     with answering() as store, undisturbed():
         refuse_anothers_store()
         if not store.search_registered_models(f"name = '{NAME}'"):
@@ -132,6 +144,9 @@ def add(folder: Path, *, tags: Mapping[str, str], run_id: str | None, flavour: P
             store.log_model_artifacts(made.model_id, str(flavour))
         store.log_model_artifacts(made.model_id, str(folder), FOLDER)
         store.finalize_logged_model(made.model_id, "READY")
+        if run_id is not None:
+            store.log_outputs(run_id, [LoggedModelOutput(made.model_id, step=0)])
+            Run(run_id, store).log_metrics(figures, model_id=made.model_id)
         source = f"models:/{made.model_id}"
         version = store.create_model_version(NAME, source, run_id=run_id, tags=dict(tags), model_id=made.model_id)
     return int(version.version)

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from pipeline.core.clips import of_each_clip
 from pipeline.core.frames import write_frame
 from pipeline.core.geometry import Frame
 from pipeline.student.dials import Dials
 from pipeline.student.engines import to_batch, to_frame
 from pipeline.tracking.run import SAMPLES, Run
 from pipeline.train.clip_dials import NO_DIALS, ClipDials, clip_of
-from pipeline.train.frame_cache import DecodedFrames
+from pipeline.train.decoded_frames import DecodedFrames
 
 FRAMES = 3
 SIDE_PX = 320  # of a cut-out at target size
@@ -63,12 +64,12 @@ class Pictures:
 def pictures_of(
     validation: DecodedFrames, run: Run, *, folder: Path, epochs: int, dials: ClipDials = NO_DIALS
 ) -> Pictures:
-    """The middle of a few frames, spread over all of them; always the same for the same frames.
+    """The middle of a few frames, of as many clips as can be; always the same for the same frames.
 
     `dials` are those of the clips, for a student that takes some.
     """
-    chosen = range(0, len(validation), max(1, len(validation) // FRAMES))[:FRAMES]
-    names = {validation.names[i].replace("/", "-"): i for i in chosen}
+    places = of_each_clip([(clip_of(name), name) for name in validation.names], FRAMES)
+    names = {name.replace("/", "-"): validation.names.index(name) for _, name in places}
     cuts = {name: cut(validation.input(i), validation.target(i)) for name, i in names.items()}
     told = {name: dials[clip_of(validation.names[i])] for name, i in names.items()} if dials else {}
     return Pictures(run, cuts, folder, epochs, told)

@@ -15,6 +15,7 @@ from torch import nn
 
 from pipeline import plot
 from pipeline.core import provenance
+from pipeline.core.clips import camera_of, own_first
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_json
 from pipeline.core.frames import read_frame
@@ -26,11 +27,10 @@ from pipeline.core.progress import progress
 from pipeline.core.split_file import read_split
 from pipeline.core.stop import stop_if_asked
 from pipeline.core.training_log import COLUMNS, write_log
-from pipeline.tracking.run import LOCK_TAG, VALIDATION_TAG, Run, log_student, start_run
-from pipeline.tracking.student_notes import remember_student
+from pipeline.tracking.run import LOCK_TAG, STUDENT_TAG, VALIDATION_TAG, Input, Run, log_student, start_run
 from pipeline.train.clip_dials import ClipDials, as_json, as_param, clip_of, dials_of_clips, summary
-from pipeline.train.frame_cache import DecodedFrames, decoded_frames
-from pipeline.train.run_name import run_name
+from pipeline.train.decoded_frames import DecodedFrames, decoded_frames
+from pipeline.train.run_name import describe_cameras, run_name
 from pipeline.train.sample_images import Pictures, pictures_of
 from pipeline.train.start_from import arguments_of, starting_model, starting_weights
 from pipeline.train.trainer import RunDirectory, best_student, distillation, fingerprint, learn
@@ -43,7 +43,7 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # how Lightning, to
 
 def train(paths: Paths, params: Params) -> None:
     """The stage: train (or go on), write the CSV, the student and the plots, log everything to MLflow."""
-    module, validation, dials, run_directory = prepare(paths, params)
+    module, training, validation, dials, run_directory = prepare(paths, params)
     versions = provenance.versions(paths.root)
     if ended_already(run_directory, paths):
         print("train: an earlier process has ended this very training already", flush=True)
@@ -60,6 +60,9 @@ def train(paths: Paths, params: Params) -> None:
     write_json(run_directory.run_file, {"run_id": run.id})
     with ended_well(run):
         keep_lock(run, paths)
+        run.log_inputs(
+            as_input(part, role, paths) for part, role in ((training, "training"), (validation, "validation"))
+        )
         run.log_artifact(paths.split)  # who compares it later measures on frames that it has not learned
         log_dials(dials, run, run_directory.folder)
         log_bicubic(validation, paths, params, run)
@@ -70,6 +73,13 @@ def train(paths: Paths, params: Params) -> None:
         pictures.log(module.model, "best")
     write_json(run_directory.run_file, {"run_id": run.id, "student": sha256(paths.student)})
     run_directory.checkpoint.unlink()
+
+
+def as_input(frames: DecodedFrames, role: str, paths: Paths) -> Input:
+    """What MLflow is told of the frames of one part of the split."""
+    cameras = own_first({camera_of(paths.raw / clip) for clip in {clip_of(name) for name in frames.names}})
+    source = provenance.data_versions(paths.root) | {"split": sha256(paths.split)}
+    return Input(describe_cameras(cameras), role, frames.sha256(), source, len(frames))
 
 
 def log_dials(dials: ClipDials, run: Run, folder: Path) -> None:
@@ -88,19 +98,19 @@ def keep_lock(run: Run, paths: Paths) -> None:
 
 def train_as_worker_rank(paths: Paths, params: Params) -> None:
     """What each process does that trains beside the first one, on a GPU of its own: learn, and write nothing."""
-    module, _, _, run_directory = prepare(paths, params)
+    module, *_, run_directory = prepare(paths, params)
     if not ended_already(run_directory, paths):
         learn(module, params, run_directory, tell=lambda *_: None)
 
 
-def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, ClipDials, RunDirectory]:
-    """Who learns from what, the validation frames, the dials of the clips, and the place to keep it.
+def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, DecodedFrames, ClipDials, RunDirectory]:
+    """Who learns, from which frames, on which it validates, the dials of the clips, and the place to keep it.
 
     The same in every process.
     """
     parts = read_split(paths).model_dump(include={"training", "validation"})
-    frames = decoded_frames(parts, paths=paths, geometry=params.geometry)
-    training, validation = frames["training"], frames["validation"]
+    frames = decoded_frames(parts, paths=paths, geometry=params.geometry, memory_gb=params.train.memory_gb)
+    training, validation = frames["training"], frames["validation"].some(params.train.validation_frames)
     lightning.seed_everything(params.seed, verbose=False)
     start = starting_weights(paths, params)
     model = starting_model(params, start)
@@ -109,7 +119,7 @@ def prepare(paths: Paths, params: Params) -> tuple[Distillation, DecodedFrames, 
         print(f"train: {summary(dials)}", flush=True)
     name = fingerprint(params, model, training, validation, start=start, dials=dials)
     module = distillation(model, training, validation, params, dials=dials)
-    return module, validation, dials, RunDirectory(paths.cache / "training" / name)
+    return module, training, validation, dials, RunDirectory(paths.cache / "training" / name)
 
 
 def ended_already(run_directory: RunDirectory, paths: Paths) -> bool:
@@ -193,7 +203,7 @@ def finish(
         "best": {"epoch": int(best["epoch"]), "val_psnr": best["val_psnr"]},
     } | ({"dials": as_json(dials)} if dials else {})
     checkpoints.save(paths.student, model, recipe)
-    remember_student(run, sha256(paths.student), paths)
+    run.set_tag(STUDENT_TAG, sha256(paths.student))
     plots = plot.plot_log(paths.training_log)
     for file in (paths.training_log, paths.student, *plots):
         run.log_artifact(file)

@@ -3,27 +3,25 @@
 The stage `train` and the benchmarks of training stand on this.
 """
 
-import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as lightning
 import torch
 from torch import nn
 
 from pipeline.core.files import move_file, recall_json
-from pipeline.core.hashing import sha256_of_parts
+from pipeline.core.hashing import sha256, sha256_of_json
 from pipeline.core.params import Params
 from pipeline.core.progress import progress_bar
 from pipeline.train.clip_dials import NO_DIALS, ClipDials, as_json, rows
-from pipeline.train.frame_cache import DecodedFrames
+from pipeline.train.decoded_frames import DecodedFrames
 from training.distillation import Distillation, EveryEpoch, Schedule
-from training.pairs import Crops, Frames, Pairs
+from training.pairs import Crops, Pairs
 
 
 @dataclass(frozen=True)
@@ -61,25 +59,16 @@ def fingerprint(
     start: Path | None = None,
     dials: ClipDials = NO_DIALS,
 ) -> str:
-    """A hash of all that decides the result: parameters, layers, starting weights, the bytes of every frame, dials."""
+    """A hash of all that decides the result: parameters, layers, starting weights, the files of every frame, dials."""
     settings = {
-        "train": params.train.model_dump(),
+        "train": params.train.model_dump(exclude={"memory_gb"}),
         "geometry": params.geometry.model_dump(),
         "seed": params.seed,
         "layers": str(model),
-        "frames": [training.names, validation.names],
+        "frames": [training.sha256(), validation.sha256()],
+        "start": sha256(start) if start else None,
     } | ({"dials": as_json(dials)} if dials else {})
-
-    def parts() -> Iterator[bytes | memoryview]:
-        yield json.dumps(settings, sort_keys=True).encode()
-        if start is not None:
-            yield start.read_bytes()
-        for frames in (training, validation):
-            for index in range(len(frames)):
-                yield np.ascontiguousarray(frames.input(index)).data
-                yield np.ascontiguousarray(frames.target(index)).data
-
-    return sha256_of_parts(parts())[:16]
+    return sha256_of_json(settings)[:16]
 
 
 def distillation(
@@ -105,9 +94,7 @@ def distillation(
 
 
 def _pairs(frames: DecodedFrames, dials: ClipDials) -> Pairs:
-    inputs, targets = (torch.from_numpy(store) for store in (frames.inputs, frames.targets))
-    input_slots, target_slots = (torch.from_numpy(of) for of in (frames.input_slots, frames.target_slots))
-    return Pairs(Frames(inputs, input_slots), Frames(targets, target_slots), rows(frames.names, dials))
+    return Pairs(frames.inputs, frames.targets, rows(frames.names, dials))
 
 
 def best_student(module: Distillation) -> nn.Module:

@@ -14,13 +14,11 @@ from pipeline.core.clip_hashes import HASHES, fault_of, noted_hashes
 from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.errors import SharpcamError
 from pipeline.core.hashing import sha256
-from pipeline.core.params import load_params
 from pipeline.core.paths import Paths
 from pipeline.student.catalogue import bundled_contracts, float_sha256, read_contract
 from pipeline.teacher.weight_files import FILES, accepted
 from pipeline.tracking import registry
 from pipeline.tracking.client import database_file
-from pipeline.train.frame_cache import Store, stores
 
 OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")  # in DVC's cache, below the first two digits of its MD5
 CHANGED = "was changed or damaged"
@@ -79,22 +77,6 @@ def _fault_of_object(file: Path) -> str:
     with file.open("rb") as handle:
         found = hashlib.file_digest(handle, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
     return "" if found == file.parent.name + file.name.removesuffix(".dir") else CHANGED
-
-
-def decoded_frames(paths: Paths) -> Iterator[Check]:
-    """Each decoded frame against what its file gives now."""
-    if not (paths.cache / "frames").is_dir():
-        return
-    for store in stores(paths, load_params(paths.params).geometry):
-        for file, slot in store.held().items():
-            yield Check(str(store.data), f"{file.parent.name}/{file.stem}", partial(_fault_of_slot, store, file, slot))
-
-
-def _fault_of_slot(store: Store, file: Path, slot: int) -> str:
-    try:
-        return "" if store.is_as_decoded(file, slot) else "is not what its file holds"
-    except SharpcamError:  # the file is at fault, and has a check of its own
-        return ""
 
 
 def database(_: Paths) -> Iterator[Check]:
@@ -197,11 +179,6 @@ PARTS = {
         dvc_cache,
         'Move that file out of {where}; then "dvc fetch" brings it from a remote, or "dvc commit" takes it from the '
         "working folder, once nothing is found there.",
-    ),
-    "decoded frames": Part(
-        decoded_frames,
-        'Run "python -m pipeline.cleanup" and "python -m pipeline.cleanup --remove frames": the next training decodes '
-        "them again.",
     ),
     "database": Part(
         database,

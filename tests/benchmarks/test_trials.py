@@ -43,7 +43,7 @@ def test_a_trial_that_was_stopped_is_gone_on_with(recorded, capsys, monkeypatch)
 
 
 def test_a_verdict_is_the_mean_over_whole_frames(recorded):
-    from pipeline.train.frame_cache import decoded_frames
+    from pipeline.train.decoded_frames import decoded_frames
 
     split = read_json(recorded.paths.split, made_by="split")
     parts = {part: split[part] for part in ("training", "validation")}

@@ -33,7 +33,7 @@ from pipeline.enhance.names import MANIFEST
 from pipeline.enhance.tasks import Task
 from pipeline.student import catalogue, contract
 from pipeline.teacher.statuses import read_statuses
-from pipeline.tracking import past_runs, registry, student_notes
+from pipeline.tracking import past_runs, registry
 from pipeline.train.trainer import RunDirectory
 
 A_CLIP = {"source": "camera", "frames": 2, "fps_reached": 9.5, "size": [40, 30]}
@@ -95,11 +95,6 @@ READERS: dict[str, tuple[str, Any, Callable[[Project], Any]]] = {
         ".cache/training/x/run.json",
         {"run_id": "ab" * 16},
         lambda p: RunDirectory(p.root / ".cache/training/x").run_id(),
-    ),
-    "a student's run": (
-        "logs/students/x.json",
-        {"run_id": "ab"},
-        lambda p: student_notes.run_id_of_student("x", p.paths),
     ),
     "the versions": (".cache/registry.json", {"versions": []}, lambda p: registry.last_known_versions(p.paths)),
     "the runs": (".cache/runs.json", {"runs": []}, lambda p: past_runs.last_known_runs(p.paths)),

@@ -13,8 +13,7 @@ from pipeline import checks, cleanup, forecast
 from pipeline.core.command import only_once
 from pipeline.core.errors import SharpcamError
 from pipeline.enhance.segments import Coded, Segments
-from pipeline.tracking import past_runs, registry, student_notes
-from pipeline.train.frame_cache import Store
+from pipeline.tracking import past_runs, registry
 from pipeline.train.trainer import RunDirectory
 
 DAMAGED = {
@@ -29,17 +28,11 @@ DAMAGED = {
 }
 
 
-def frame_cache(project: Project) -> Store:
-    return Store("raw", project.paths, project.params.geometry, (8, 8), lambda frame: frame)
-
-
 READERS: dict[str, tuple[str, Callable[[Project], Any]]] = {
     "the notes of a training": (
         ".cache/training/x/run.json",
         lambda p: RunDirectory(p.root / ".cache/training/x").run_id(),
     ),
-    "the index of decoded frames": (".cache/frames/raw.json", lambda p: frame_cache(p).hold([])),
-    "which run trained a student": ("logs/students/x.json", lambda p: student_notes.run_id_of_student("x", p.paths)),
     "the last known versions": (".cache/registry.json", lambda p: registry.last_known_versions(p.paths)),
     "the last known runs": (".cache/runs.json", lambda p: past_runs.last_known_runs(p.paths)),
     "the list of the clean-up": (".cache/cleanup.json", lambda p: cleanup.known_list(p.paths)),

@@ -16,6 +16,7 @@ WITHOUT_EFFECT = {  # where a stage runs, on how much: no result depends on it
     "teacher.executor",
     "teacher.ray",
     "teacher.cache_gb",
+    "train.memory_gb",
     "train.devices",
     "train.num_nodes",
 }

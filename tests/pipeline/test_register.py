@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from making import git
 
 from pipeline.core import provenance
 from pipeline.core.errors import SharpcamError
@@ -15,8 +16,7 @@ from pipeline.tracking import registry
 from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.past_runs import all_runs
 from pipeline.tracking.registry import CANDIDATE
-from pipeline.tracking.run import start_run
-from pipeline.tracking.student_notes import remember_student, run_id_of_student
+from pipeline.tracking.run import STUDENT_TAG, run_of_student, start_run
 
 
 def judge(project, **changes):
@@ -49,7 +49,13 @@ def test_the_student_is_registered_once_with_its_files_and_its_origin(trained, c
     assert version.tags["camera.demo cameras.student"] == str(psnr)
     assert version.tags["git.commit"] == provenance.versions(trained.root)["git.commit"]
     assert version.tags["split"] == contract["data"]["split"]
-    assert version.run_id == run_id_of_student(sha256(trained.paths.student), trained.paths)
+    assert version.run_id == run_of_student(sha256(trained.paths.student)).id
+
+    store = mlflow_client()
+    model = store.get_model_version(registry.NAME, str(version.number)).model_id
+    assert model in {output.model_id for output in store.get_run(version.run_id).outputs.model_outputs}
+    linked = {metric.key: metric.value for metric in store.get_logged_model(model).metrics}
+    assert linked["evaluation.student.teacher.psnr"] == judged["methods"]["student"]["teacher"]["psnr"]
 
     folder = registry.download(version.number, tmp_path)
     expected = {trained.paths.student.name, trained.paths.contract.name, *contract["files"]}
@@ -104,7 +110,7 @@ def test_another_evaluation_of_the_same_student_makes_it_a_candidate_or_no_longe
 def test_a_run_that_was_trained_anew_to_the_same_bytes_gets_the_evaluation_that_dvc_did_not_repeat(trained):
     register(trained.paths)
     again = start_run(name="student_s", params={})
-    remember_student(again, sha256(trained.paths.student), trained.paths)
+    again.set_tag(STUDENT_TAG, sha256(trained.paths.student))
     register(trained.paths)
     store = mlflow_client()
     judged = read_json(trained.paths.evaluation, made_by="evaluate")
@@ -115,11 +121,25 @@ def test_a_run_that_was_trained_anew_to_the_same_bytes_gets_the_evaluation_that_
 
 
 def test_a_student_whose_run_is_not_known_is_registered_with_the_commit_of_the_tree(trained):
-    shutil.rmtree(trained.paths.logs)
+    run = run_of_student(sha256(trained.paths.student))
+    mlflow_client().delete_run(run.id)
     register(trained.paths)
     version = only_version(trained)
     assert version.run_id == ""
     assert version.tags["git.commit"] == provenance.versions(trained.root)["git.commit"]
+
+
+def test_a_colleague_who_registers_the_same_student_leaves_its_origin_and_its_evaluation(trained, capsys):
+    judge(trained, gate=passed())
+    register(trained.paths)
+    first = only_version(trained)
+    git(trained.root, "commit", "-q", "--allow-empty", "-m", "a colleague's")
+    shutil.rmtree(trained.paths.logs)  # which no clone has
+    judge(trained, student_sha256="of the colleague's own")
+    register(trained.paths)
+    assert "version 1 of StudentSR is this student already" in capsys.readouterr().out
+    assert only_version(trained) == first
+    assert first.tags["git.commit"] != git(trained.root, "rev-parse", "HEAD")
 
 
 def test_weights_that_were_not_exported_are_refused(trained):
@@ -151,11 +171,11 @@ def test_files_of_a_version_are_fetched_once_and_held_to_their_hashes(trained):
 
 def test_a_version_says_what_its_dials_are(dialled_once):
     contract = read_json(dialled_once, made_by="export")
-    tags = tags_of(contract, None)
+    tags = tags_of(contract)
     assert tags["dials.neutral.blur"] == str(contract["dials"]["neutral"][0])
     assert tags["dials.estimator"] == "yes"
     del contract["dials"]
-    assert not [name for name in tags_of(contract, None) if name.startswith("dials")]
+    assert not [name for name in tags_of(contract) if name.startswith("dials")]
 
 
 def test_a_garbage_database_is_one_sentence_and_no_success(trained, capsys, monkeypatch):

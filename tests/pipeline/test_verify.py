@@ -12,7 +12,6 @@ from pipeline.core.clip_hashes import HASHES, note_hashes, noted_hashes
 from pipeline.core.errors import SharpcamError
 from pipeline.doctor.project import damage as doctors_finding
 from pipeline.register import register
-from pipeline.train.frame_cache import decoded_frames
 from pipeline.verify import parts
 from pipeline.verify.command import main, verify
 from pipeline.verify.restoring import restore
@@ -49,11 +48,9 @@ def kept_once(trained_once, tmp_path_factory):
 
 @pytest.fixture
 def kept(project, kept_once):
-    """Such a project of the test's own; frames lie decoded in it."""
+    """Such a project of the test's own."""
     shutil.copytree(kept_once.root, project.root, dirs_exist_ok=True)
     shutil.copytree(ROOT / "weights/bundled", project.root / "weights/bundled", dirs_exist_ok=True)
-    split = {"training": {"demo-00": ["000000"]}, "validation": {"demo-01": ["000001"]}}
-    decoded_frames(split, paths=project.paths, geometry=project.params.geometry)
     return project
 
 
@@ -68,7 +65,6 @@ PLACES = {
     "demo": (lambda root: root / "data/raw/demo-00/000001.png", "demo-00: 000001.png was", "--force capture"),
     "teacher": (lambda root: root / "data/teacher/demo-00/000001.png", "teacher/demo-00: 0", "--force teacher"),
     "cache": (any_object, ".dvc/cache/files/md5: ", '"dvc fetch"'),
-    "frames": (lambda root: root / ".cache/frames/target.u8", "is not what its file holds", "--remove frames"),
     "student": (lambda root: root / "weights/student_sr.onnx", "weights: student_sr.onnx was", "--force export"),
     "checkpoint": (lambda root: root / "weights/student_sr.pth", "weights: student_sr.pth was", "--force export"),
     "bundled": (lambda root: root / "weights/bundled/student_s_int8.onnx", "student_s_int8.onnx was", "git checkout"),

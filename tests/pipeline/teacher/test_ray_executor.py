@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 from types import SimpleNamespace
 
@@ -170,6 +171,15 @@ def test_a_cluster_without_room_for_a_worker_is_one_sentence(clips):
 
 
 @needs_ray
+def test_a_cluster_without_a_token_is_refused(clips, tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        clips.change(teacher={"ray": {"address": f"127.0.0.1:{listening.getsockname()[1]}"}})
+        monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+        monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "no token"))
+        with pytest.raises(SharpcamError, match=r'runs anybody\'s code.*"ray get-auth-token --generate"'):
+            teacher(clips.paths, clips.params)
+
+
 def test_an_address_where_nobody_listens_is_one_sentence(clips):
     clips.change(teacher={"ray": {"address": "127.0.0.1:1"}})
     done = clips.run("pipeline.teacher")

@@ -10,12 +10,11 @@ from contextlib import closing
 
 import psutil
 import pytest
-from making import FORKS, PATIENCE_S
+from making import FORKS, PATIENCE_S, until
 
 from pipeline.core.errors import SharpcamError
 from pipeline.tracking.client import kept, mlflow_client, tracking_uri
-from pipeline.tracking.run import PROCESS_TAGS, Run, flatten, start_run
-from pipeline.tracking.student_notes import remember_student, run_of_student
+from pipeline.tracking.run import PROCESS_TAGS, STUDENT_TAG, flatten, run_of_student, start_run
 
 pytestmark = pytest.mark.usefixtures("with_database")
 PARAMS = {"seed": 7, "train": {"epochs": 3, "crop": {"px": 48}}, "note": "x" * 9000}
@@ -173,23 +172,35 @@ def test_nested_parameters_have_dotted_names():
 
 
 def test_the_run_of_a_student_is_found_by_its_hash(project, store):
+    assert run_of_student("abc") is None
+    run, gone = start(), start()
+    for made in (run, gone):
+        made.set_tag(STUDENT_TAG, "abc")
+    store.delete_run(gone.id)
+    assert run_of_student("abc").id == run.id
+    assert run_of_student("abd") is None
+
+
+def test_mlflows_own_switch_has_the_system_watched(store, monkeypatch):
+    quiet = start()
+    assert quiet._monitor is None
+    monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true")
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
     run = start()
-    remember_student(run, "abc", project.paths)
-    assert run_of_student("abc", project.paths).id == run.id
-    assert run_of_student("abd", project.paths) is None
-    remember_student(Run("0" * 32, store), "gone", project.paths)
-    assert run_of_student("gone", project.paths) is None
+    until(lambda: "system/cpu_utilization_percentage" in store.get_run(run.id).data.metrics)
+    run.end("FINISHED")
+    assert status(store, run) == "FINISHED"
 
 
 def test_a_signal_in_the_middle_of_a_write_waits_until_the_store_has_answered(store, monkeypatch):
     run = start()
-    write = run._client.log_metric
+    write = run._client.log_batch
 
     def struck(*arguments, **more):
         os.kill(os.getpid(), signal.SIGTERM)
         return write(*arguments, **more)
 
-    monkeypatch.setattr(run._client, "log_metric", struck)
+    monkeypatch.setattr(run._client, "log_batch", struck)
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with pytest.raises(SystemExit, match="143"):

@@ -11,6 +11,7 @@ from tracked import FRAME, make_run, make_version
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
+from pipeline.core.queued import keep_in_project
 from pipeline.promote import promote
 from pipeline.student import catalogue
 from pipeline.tracking import registry
@@ -94,6 +95,24 @@ def test_a_project_that_moved_finds_its_files_and_goes_on(came, request, tmp_pat
     is_all_there(tmp_path, numbers=(1, 2))
     assert not home.exists()
     assert "MLflow: this project" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("came", ["home", "old_home"])
+def test_the_run_of_a_queued_experiment_is_the_projects(came, request, tmp_path, go_to, capfd):
+    home = request.getfixturevalue(came)
+    experiment = home / ".dvc/tmp/exps/tmpx1"
+    experiment.mkdir(parents=True)
+    keep_in_project(experiment)
+    go_to(experiment)
+    run_id = make_run(tmp_path / "pictures", psnr=33.0)
+    shutil.rmtree(experiment)
+    go_to(home)
+    assert not [place for place in places() if str(home) in place]
+    is_all_there(tmp_path)
+    run = all_runs(Paths())[0]
+    assert run.id == run_id
+    assert all(file.is_file() for file in pictures(run, Paths())[FRAME].values())
+    assert "was in" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("came", ["home", "old_home"])

@@ -10,7 +10,8 @@ from making import kill, until
 from tracked import FRAME, make_run, make_version
 
 from pipeline.promote import back, promote
-from pipeline.tracking import registry
+from pipeline.tracking import past_runs, registry
+from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.past_runs import all_runs, curves, pictures
 
 pytestmark = pytest.mark.slow
@@ -36,6 +37,29 @@ def server(project, empty_database, monkeypatch):
 def answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_of_a_server_only_what_changed_is_read_until_all_of_it_is(server, project, tmp_path, monkeypatch):
+    first = [make_run(tmp_path / "tmp", status=status) for status in ("FINISHED", "RUNNING")]
+    assert {run.id for run in all_runs(project.paths)} == set(first)
+    asked = []
+    monkeypatch.setattr(past_runs, "_ask", lambda query="", ask=past_runs._ask: asked.append(query) or ask(query))
+    monkeypatch.setattr(past_runs, "LATELY_MS", -1)
+    store = mlflow_client()
+    store.set_terminated(first[1], "FAILED")
+    third = make_run(tmp_path / "tmp", status="RUNNING")
+    assert {run.id: run.status for run in all_runs(project.paths)} == {
+        first[0]: "FINISHED",
+        first[1]: "FAILED",
+        third: "RUNNING",
+    }
+    assert len(asked) == 2
+    assert "" not in asked
+    store.delete_run(first[0])
+    assert len(all_runs(project.paths)) == 3
+    monkeypatch.setattr(past_runs, "WHOLE_S", 0)
+    assert [run.id for run in all_runs(project.paths)] == [third, first[1]]
+    assert asked[-1] == ""
 
 
 def test_a_server_serves_runs_pictures_and_versions(server, project, tmp_path):

@@ -10,6 +10,7 @@ import mlflow
 import numpy as np
 import pytest
 import torch
+from dashboards import free_port
 from making import PATIENCE_S, Project, git, photo, until
 
 from pipeline.core.errors import SharpcamError
@@ -18,8 +19,9 @@ from pipeline.core.frames import write_frame
 from pipeline.core.hashing import sha256
 from pipeline.core.training_log import read_log
 from pipeline.tracking.client import mlflow_client
-from pipeline.tracking.run import EXPERIMENT, flatten
-from pipeline.train.frame_cache import decoded_frames
+from pipeline.tracking.experiment import EXPERIMENT
+from pipeline.tracking.run import VALIDATION_TAG, flatten, start_run
+from pipeline.train.decoded_frames import decoded_frames
 from pipeline.train.stage import fingerprint, train
 from training import checkpoints
 from training.models import MODELS
@@ -107,6 +109,38 @@ def test_the_run_is_finished_and_can_be_traced_back(trained_once, store):
     assert run.data.tags["git.commit"] == git(trained_once.root, "rev-parse", "HEAD")
     assert run.data.tags["git.dirty"] == "false"
     assert run.data.params == flatten(trained_once.params.model_dump())
+
+
+def test_mlflows_own_tools_know_where_the_run_comes_from_and_what_it_read(trained_once, store):
+    (run,) = runs(store)
+    assert run.data.tags["mlflow.source.git.commit"] == run.data.tags["git.commit"]
+    assert run.data.tags["mlflow.source.name"] == "python -m pipeline.train"
+    assert run.data.tags["mlflow.user"]
+    read = {each.tags[0].value: each.dataset for each in run.inputs.dataset_inputs}
+    split = read_json(trained_once.paths.split, made_by="split")
+    for role in ("training", "validation"):
+        assert json.loads(read[role].profile) == {"frames": sum(map(len, split[role].values()))}
+        assert json.loads(read[role].source)["split"] == sha256(trained_once.paths.split)
+    assert read["training"].digest != read["validation"].digest
+    assert run.data.tags[VALIDATION_TAG].startswith(read["validation"].digest)
+
+
+def test_the_experiment_opens_as_trainings_and_the_run_shows_its_samples(trained_once, store):
+    experiment = store.get_experiment_by_name(EXPERIMENT)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert "StudentSR" in experiment.tags["mlflow.note.content"]
+    (run,) = runs(store)
+    assert run.data.tags["mlflow.loggedImages"] == "True"
+    shown = [file.path for file in store.list_artifacts(run.info.run_id, "images") if file.path.endswith(".png")]
+    assert len(shown) == len(list(trained_once.paths.samples.glob("*.png")))
+
+
+def test_what_people_write_about_the_experiment_stays(trained):
+    store = mlflow_client()
+    number = store.get_experiment_by_name(EXPERIMENT).experiment_id
+    store.set_experiment_tag(number, "mlflow.note.content", "ours")
+    start_run(name="again", params={}).end("FINISHED")
+    assert store.get_experiment(number).tags["mlflow.note.content"] == "ours"
 
 
 def test_the_run_holds_plots_pictures_weights_and_the_student_as_a_model(trained_once, store):
@@ -281,6 +315,23 @@ def test_a_training_ends_early_when_it_gets_no_better_and_stays_ended(ready, cap
     rows = epoch_rows(ready.paths.training_log)
     assert len(rows) < 50
     assert "no better epoch in the last 1; ended early" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_two_machines_train_together_as_docs_cluster_has_it(ready, monkeypatch):
+    ready.change(train={"num_nodes": 2, "epochs": 2})
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(free_port()))
+    machines = []
+    for rank in ("0", "1"):  # one machine plays both, in one folder, as on a file system that they share
+        monkeypatch.setenv("NODE_RANK", rank)
+        machines.append(ready.start("pipeline.train"))
+    said = [machine.communicate(timeout=PATIENCE_S)[1] for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], said
+    assert [row["epoch"] for row in epoch_rows(ready.paths.training_log)] == [0, 1]
+    assert [run.info.status for run in runs()] == ["FINISHED"]
+    crops, batch = ready.params.train.crops_per_epoch, ready.params.train.batch_size
+    assert f"/{2 * crops // (2 * batch)} " in said[0]  # steps of two epochs: each machine takes a batch of its own
 
 
 @pytest.mark.slow
