@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from making import brightness_estimator, make_clip, photo
 
-from pipeline.core.clips import find_frames
+from pipeline.core.clips import evenly_spread, find_frames
 from pipeline.core.errors import SharpcamError
-from pipeline.student.clip_dials import LOOKED_AT, ClipReader, as_dials, evenly_spread
+from pipeline.student.clip_dials import LOOKED_AT, ClipReader, as_dials
 from pipeline.student.dials import Dials
 from pipeline.student.estimator import Estimator, load_estimator
 
