@@ -12,18 +12,22 @@ import torch
 from torch import Generator, Tensor
 
 from training.camera.cameras import CAMERAS
+from training.camera import isp
 from training.camera.clips import Clip, record
 from training.camera.drawn import draw_camera, draw_take
 from training.files import whole_file
 from training.models.dials import DIALS
+from training.pictures import to_uint8
 from training.restoration import busiest, crop_scenes, random_crop, seeded
 
 SCENES, CROPS = 0, 1  # purposes of random numbers
 NOISE = DIALS.index("noise")
 KEPT = 2  # frames of a clip, the last ones: they are like those of a long one
-
+LONE_SHARE = 0.4  # of the clips with dials as they are read: they are read by themselves, like a lone picture
+SCENE_SHARPENING, SCENE_SHARPENING_PX = (0.2, 1.2), (0.5, 1.3)  # of an unsharp mask on a photograph, its own pixels
 
 Fuse = Callable[[Tensor, float], Tensor]  # of a clip's frames (T, 3, h, w) uint8 and the dial for noise
+Read = Callable[[Tensor], Tensor]  # of frames (N, 3, h, w) uint8 of one camera: the dials (4,) that are found in them
 
 
 class Chunk(NamedTuple):
@@ -58,6 +62,9 @@ class Pool:
     folder: Path | None = None
     fuse: Fuse | None = None  # what is done to a stream before a student sees it
     fused_share: float = 0.0  # of the clips: the others are seen as lone pictures are
+    read: Read | None = None  # the dials, where a student is not told what the camera really did
+    estimated_share: float = 0.0  # of the clips, whose dials are those that are read
+    sharpened_share: float = 0.0  # of the scenes were sharpened before the camera saw them, as photographs are
     chunks: dict[int, Chunk] = field(default_factory=dict)
 
     def reach(self, newest: int) -> None:
@@ -80,6 +87,7 @@ class Pool:
     def _make(self, index: int) -> Chunk:
         generator = seeded(self.seed, SCENES, index)
         scenes = crop_scenes(self.photos, self.chunk_clips + 1, scene_px=self.scene_px, generator=generator)
+        scenes = self._sharpened(scenes, generator)
         names, clips = list(self.shares), []
         weights = torch.tensor([self.shares[name] for name in names])
         for number in range(self.chunk_clips):
@@ -91,8 +99,39 @@ class Pool:
         return Chunk(
             torch.cat([self._seen(clip, generator)[-KEPT:] for clip in clips]),
             torch.cat([clip.truth[-KEPT:] for clip in clips]),
-            torch.cat([clip.dials.expand(KEPT, -1) for clip in clips]),
+            torch.cat([dials.expand(KEPT, -1) for dials in self._told(clips, generator)]),
         )
+
+    def _sharpened(self, scenes: Tensor, generator: Generator) -> Tensor:
+        """`scenes` (N, 3, S, S) uint8, some of them through an unsharp mask: to keep that is no camera's fault."""
+        if not self.sharpened_share:
+            return scenes
+        made = []
+        for scene in scenes:
+            draws = torch.rand(3, generator=generator).tolist()
+            if draws[0] < self.sharpened_share:
+                amount, radius_px = (
+                    low + draw * (high - low)
+                    for draw, (low, high) in zip(draws[1:], (SCENE_SHARPENING, SCENE_SHARPENING_PX), strict=True)
+                )
+                scene = to_uint8(isp.sharpen(scene[None] / 255, amount=amount, radius_px=radius_px))[0]
+            made.append(scene)
+        return torch.stack(made)
+
+    def _told(self, clips: list[Clip], generator: Generator) -> list[Tensor]:
+        """The dials (4,) that a student is told for each clip: what the camera did, or what is read in its frames."""
+        if self.read is None:
+            return [clip.dials for clip in clips]
+        told = []
+        for number, clip in enumerate(clips):
+            estimated, lone = torch.rand(2, generator=generator).tolist()
+            if estimated >= self.estimated_share:
+                told.append(clip.dials)
+                continue
+            first = number - number % self.scenes_per_camera
+            seen = [clip] if lone < LONE_SHARE else clips[first : first + self.scenes_per_camera]
+            told.append(self.read(torch.cat([each.raw[-1:] for each in seen])))
+        return told
 
     def _seen(self, clip: Clip, generator: Generator) -> Tensor:
         """The frames of `clip` as a student gets them."""
