@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from training.camera.cameras import CAMERAS
 from training.camera import isp
+from training.camera.cameras import CAMERAS
 from training.camera.clips import Clip, record
 from training.camera.drawn import draw_camera, draw_take
 from training.files import whole_file
