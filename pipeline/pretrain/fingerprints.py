@@ -20,6 +20,7 @@ OF_THE_FRAMES = {
     "fused_share",
     "estimated_share",
     "sharpened_share",
+    "softened_share",
     "cameras",
 }
 

@@ -73,6 +73,7 @@ class Recipe(Section):
     fused_share: float = Field(ge=0, le=1)
     estimated_share: float = Field(ge=0, le=1)
     sharpened_share: float = Field(ge=0, le=1)
+    softened_share: float = Field(ge=0, le=1)
     cameras: dict[str, PositiveFloat]
     held_out: tuple[str, ...]
     validation_px: int = Field(ge=16, multiple_of=2)
@@ -139,6 +140,7 @@ class Recipe(Section):
             read=None if (file := self.estimator()) is None else reader(file),
             estimated_share=self.estimated_share,
             sharpened_share=self.sharpened_share,
+            softened_share=self.softened_share,
         )
 
 

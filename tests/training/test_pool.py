@@ -119,8 +119,10 @@ def test_a_share_of_the_clips_has_the_dials_that_are_read_of_it_alone_or_of_all_
     assert set(counts) == {1, 3}
 
 
-def test_a_scene_that_was_sharpened_is_so_in_frame_and_truth_alike():
+@pytest.mark.parametrize(("share", "sign"), [("sharpened_share", 1), ("softened_share", -1)])
+def test_a_scene_that_was_sharpened_or_soft_is_so_in_frame_and_truth_alike(share, sign):
     settings = {"chunk_clips": 8, "shares": {"clean_file": 1.0}}
-    plain, sharp = small_pool(**settings).chunk(0), small_pool(**settings, sharpened_share=1.0).chunk(0)
-    for one, other in ((plain.raw, sharp.raw), (plain.truth, sharp.truth)):
-        assert sum(detail(frame) for frame in other) > 1.1 * sum(detail(frame) for frame in one)
+    plain, altered = small_pool(**settings).chunk(0), small_pool(**settings, **{share: 1.0}).chunk(0)
+    for one, other in ((plain.raw, altered.raw), (plain.truth, altered.truth)):
+        before, after = (sum(detail(frame) for frame in frames) for frames in (one, other))
+        assert sign * (after - before) > 0.1 * before
