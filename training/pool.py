@@ -11,19 +11,24 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from training.camera import isp
 from training.camera.cameras import CAMERAS
 from training.camera.clips import Clip, record
 from training.camera.drawn import draw_camera, draw_take
 from training.files import whole_file
 from training.models.dials import DIALS
+from training.pictures import to_uint8
 from training.restoration import busiest, crop_scenes, random_crop, seeded
 
 SCENES, CROPS = 0, 1  # purposes of random numbers
 NOISE = DIALS.index("noise")
 KEPT = 2  # frames of a clip, the last ones: they are like those of a long one
-
+LONE_SHARE = 0.4  # of the clips with dials as they are read: they are read by themselves, like a lone picture
+SCENE_SHARPENING, SCENE_SHARPENING_PX = (0.2, 1.2), (0.5, 1.3)  # of an unsharp mask on a photograph, its own pixels
+SCENE_SOFTNESS_PX = (1.5, 12.0)  # standard deviation of what is out of focus all over, a photograph's pixels
 
 Fuse = Callable[[Tensor, float], Tensor]  # of a clip's frames (T, 3, h, w) uint8 and the dial for noise
+Read = Callable[[Tensor], Tensor]  # of frames (N, 3, h, w) uint8 of one camera: the dials (4,) that are found in them
 
 
 class Chunk(NamedTuple):
@@ -58,6 +63,10 @@ class Pool:
     folder: Path | None = None
     fuse: Fuse | None = None  # what is done to a stream before a student sees it
     fused_share: float = 0.0  # of the clips: the others are seen as lone pictures are
+    read: Read | None = None  # the dials, where a student is not told what the camera really did
+    estimated_share: float = 0.0  # of the clips, whose dials are those that are read
+    sharpened_share: float = 0.0  # of the scenes were sharpened before the camera saw them, as photographs are
+    softened_share: float = 0.0  # of them are out of focus all over, as the surroundings of a close-up are
     chunks: dict[int, Chunk] = field(default_factory=dict)
 
     def reach(self, newest: int) -> None:
@@ -80,6 +89,8 @@ class Pool:
     def _make(self, index: int) -> Chunk:
         generator = seeded(self.seed, SCENES, index)
         scenes = crop_scenes(self.photos, self.chunk_clips + 1, scene_px=self.scene_px, generator=generator)
+        if self.sharpened_share or self.softened_share:
+            scenes = torch.stack([self._altered(scene, generator) for scene in scenes])
         names, clips = list(self.shares), []
         weights = torch.tensor([self.shares[name] for name in names])
         for number in range(self.chunk_clips):
@@ -91,8 +102,35 @@ class Pool:
         return Chunk(
             torch.cat([self._seen(clip, generator)[-KEPT:] for clip in clips]),
             torch.cat([clip.truth[-KEPT:] for clip in clips]),
-            torch.cat([clip.dials.expand(KEPT, -1) for clip in clips]),
+            torch.cat([dials.expand(KEPT, -1) for dials in self._told(clips, generator)]),
         )
+
+    def _altered(self, scene: Tensor, generator: Generator) -> Tensor:
+        """`scene` (3, S, S) uint8, maybe sharpened or softened: that is no camera's fault, and to be kept."""
+        kind, amount, radius = torch.rand(3, generator=generator).tolist()
+        light = scene[None] / 255
+        if kind < self.sharpened_share:
+            strength, px = between(SCENE_SHARPENING, amount), between(SCENE_SHARPENING_PX, radius)
+            return to_uint8(isp.sharpen(light, amount=strength, radius_px=px))[0]
+        if kind < self.sharpened_share + self.softened_share:
+            low, high = SCENE_SOFTNESS_PX
+            return to_uint8(isp.soften(light, low * (high / low) ** amount))[0]
+        return scene
+
+    def _told(self, clips: list[Clip], generator: Generator) -> list[Tensor]:
+        """The dials (4,) that a student is told for each clip: what the camera did, or what is read in its frames."""
+        if self.read is None:
+            return [clip.dials for clip in clips]
+        told = []
+        for number, clip in enumerate(clips):
+            estimated, lone = torch.rand(2, generator=generator).tolist()
+            if estimated >= self.estimated_share:
+                told.append(clip.dials)
+                continue
+            first = number - number % self.scenes_per_camera
+            seen = [clip] if lone < LONE_SHARE else clips[first : first + self.scenes_per_camera]
+            told.append(self.read(torch.cat([each.raw[-1:] for each in seen])))
+        return told
 
     def _seen(self, clip: Clip, generator: Generator) -> Tensor:
         """The frames of `clip` as a student gets them."""
@@ -117,3 +155,9 @@ class Pool:
         chunk, frame = held[number // per_chunk], number % per_chunk
         raw, truth = random_crop(chunk.raw[frame], chunk.truth[frame], crop_px=crop_px, generator=generator)
         return Chunk(raw, truth, chunk.dials[frame])
+
+
+def between(limits: tuple[float, float], share: float) -> float:
+    """What lies at `share` of the way from the lower to the upper limit."""
+    low, high = limits
+    return low + share * (high - low)

@@ -21,7 +21,7 @@ from pipeline.core.hashing import sha256, sha256_of_text
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
 from pipeline.pretrain.command import positive, recipe_file
-from pipeline.pretrain.estimator_files import put_into, to_onnx
+from pipeline.pretrain.estimator_files import from_onnx, put_into, to_onnx
 from pipeline.pretrain.fingerprints import NOT_IN_FINGERPRINT, frames_fingerprint
 from pipeline.pretrain.loop import Budget, kept, percent_bar, resume
 from pipeline.pretrain.photos import Photos, load_photos
@@ -72,11 +72,12 @@ def some_frames(chunk: Chunk, recipe: Recipe, generator: torch.Generator) -> lis
 
 
 class Learner(nn.Module):
-    """The estimator and what is lost with its dials; the students are fixed."""
+    """The estimator, a new one or that in the file `start`, and what is lost with its dials; the students are fixed."""
 
-    def __init__(self, students: list[nn.Module]) -> None:
+    def __init__(self, students: list[nn.Module], start: Path | None = None) -> None:
         super().__init__()
-        self.estimator = Estimator()
+        self.estimator = from_onnx(start) if start else Estimator()
+        self.true_dials_share = 0.0 if start else TRUE_DIALS_SHARE
         self.students = [student.requires_grad_(False) for student in students]  # a list: not its own weights
 
     def found(self, pictures: Pictures) -> Tensor:
@@ -88,7 +89,7 @@ class Learner(nn.Module):
         count = len(pictures.dials)
         found = self.found(pictures)
         off = (found - pictures.dials).square().mean()
-        if spent < TRUE_DIALS_SHARE:
+        if spent < self.true_dials_share:
             return TRUE_DIALS_WEIGHT * off
         student = self.students[step % len(self.students)]
         restored = student(pictures.raw, found[pictures.groups])
@@ -115,11 +116,11 @@ class EstimatorTrainer(EmaTrainer):
         return float(loss.detach())
 
 
-def fingerprint(recipe: Recipe, photos: Photos, students: list[Path]) -> str:
+def fingerprint(recipe: Recipe, photos: Photos, weights: list[Path]) -> str:
     """A hash of everything but the machine that decides the estimator; its checkpoints lie under this name."""
     settings = recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT)
     parts = [json.dumps(settings, sort_keys=True), frames_fingerprint(recipe, photos)]
-    parts += [sha256(file) for file in [*students, Path(__file__), Path(estimator_code.__file__)]]
+    parts += [sha256(file) for file in [*weights, Path(__file__), Path(estimator_code.__file__)]]
     return sha256_of_text("".join(parts))
 
 
@@ -180,6 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--photos", type=Path, required=True, metavar="FOLDER", help="clean photographs")
     parser.add_argument("--students", type=Path, nargs="+", metavar="FILE", help="default: all in weights/bundled")
     parser.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="go on from this estimator (ONNX), through students")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: weights/bundled/estimator.onnx")
     parser.add_argument("--restorer", type=Path, metavar="FILE", help="a restorer with dials that is to hold it, too")
     asked = parser.parse_args(arguments)
@@ -190,9 +192,10 @@ def main(arguments: list[str] | None = None) -> int:
         students = students_with_dials(files)
         photos = load_photos(asked.photos, held_out=recipe.held_out, smallest_px=recipe.scene_px)
         torch.manual_seed(recipe.seed)
-        run = EstimatorTrainer(Learner(students), recipe.descent())
+        run = EstimatorTrainer(Learner(students, asked.start), recipe.descent())
         frames = frames_fingerprint(recipe, photos)[:16]
-        checkpoint = paths.cache / "pretrain" / f"estimator-{fingerprint(recipe, photos, files)[:16]}" / "last.pt"
+        name = fingerprint(recipe, photos, [*files, *([asked.start] if asked.start else [])])[:16]
+        checkpoint = paths.cache / "pretrain" / f"estimator-{name}" / "last.pt"
         resume(run, checkpoint)
         pool = recipe.pool(photos, torch.device("cpu"), paths.cache / "pretrain" / "frames" / frames)
         budget = Budget(recipe.steps, positive(asked.minutes))

@@ -11,13 +11,16 @@ from torch import Tensor, nn
 from pipeline.core.errors import SharpcamError
 from pipeline.export.onnx_export import as_onnx
 from pipeline.pretrain.weights import read_weights
-from pipeline.student.estimator import PRIOR_WEIGHTS
+from pipeline.student.dials import Dials
+from pipeline.student.estimator import PRIOR_WEIGHTS, load_estimator
 from training import checkpoints
 from training.models import MODELS
+from training.models.dials import NEUTRAL
 from training.models.estimator import SMALLEST_PX, Estimator, Reading
 
 OPSET = 18
 SMALL = 256  # numbers that are not worth storing in fp16
+HALVED = "_fp16"  # ends the names of those that are
 
 
 def put_into(file: Path, estimator: Estimator) -> None:
@@ -50,9 +53,28 @@ def to_onnx(estimator: Estimator) -> bytes:
     example, shapes = torch.zeros(1, 3, 96, 128), {2: rows, 3: columns}
     model = as_onnx(Exported(estimator), example, shapes, outputs=["values", "weights"], opset=OPSET)
     halve_weights(model.graph)
-    prior = [round(float(weight), 6) for weight in estimator.prior.exp()]
+    prior = [round(float(weight), 6) for weight in estimator.prior.detach().exp()]
     onnx.helper.set_model_props(model, {PRIOR_WEIGHTS: json.dumps(prior)})
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def from_onnx(file: Path) -> Estimator:
+    """The estimator that `to_onnx` wrote to `file`. Raises SharpcamError for a file that holds none."""
+    estimator = Estimator()
+    try:
+        stored = load_estimator(file, Dials(*NEUTRAL))
+        tensors = onnx.load_from_string(stored.onnx).graph.initializer
+        arrays = {tensor.name.removesuffix(HALVED): onnx.numpy_helper.to_array(tensor) for tensor in tensors}
+        state = {name: torch.tensor(arrays[f"estimator.{name}"]).float() for name in weights_of(estimator)}
+        estimator.load_state_dict(state | {"prior": torch.from_numpy(stored.prior_weights).float().log()})
+    except (OSError, KeyError, RuntimeError, SharpcamError) as error:
+        raise SharpcamError(f"{file} is no estimator to start from ({error}). Name another with --start.") from None
+    return estimator
+
+
+def weights_of(estimator: Estimator) -> list[str]:
+    """The names of what its network learned; the prior is kept apart."""
+    return [name for name in estimator.state_dict() if name != "prior"]
 
 
 def halve_weights(graph: onnx.GraphProto) -> None:
@@ -62,7 +84,7 @@ def halve_weights(graph: onnx.GraphProto) -> None:
         values = onnx.numpy_helper.to_array(tensor)
         if values.dtype == np.float32 and values.size > SMALL:
             name = tensor.name
-            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_fp16"))
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}{HALVED}"))
             casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
     del graph.node[:]

@@ -18,6 +18,9 @@ OF_THE_FRAMES = {
     "chunk_clips",
     "scenes_per_camera",
     "fused_share",
+    "estimated_share",
+    "sharpened_share",
+    "softened_share",
     "cameras",
 }
 
@@ -25,14 +28,15 @@ OF_THE_FRAMES = {
 def fingerprint(recipe: Recipe, photos: Photos, start: Path | None = None) -> str:
     """A hash of everything but the machine that decides the weights; checkpoints lie under this name."""
     settings = {**recipe.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT), "camera_code": camera_code()}
-    if start is not None:
-        settings["start"] = sha256(start)
+    settings |= {name: sha256(file) for name, file in (("start", start), ("estimator", recipe.estimator())) if file}
     return sha256_of_text(json.dumps(settings, sort_keys=True) + photos.digest())
 
 
 def frames_fingerprint(recipe: Recipe, photos: Photos) -> str:
     """A hash of what decides the simulated frames: networks whose recipes agree in that share them."""
     settings = [recipe.model_dump(mode="json", include=OF_THE_FRAMES), camera_code(), DEFINITION]
+    if (estimator := recipe.estimator()) is not None:
+        settings.append(sha256(estimator))
     return sha256_of_text(json.dumps(settings, sort_keys=True) + photos.digest())
 
 

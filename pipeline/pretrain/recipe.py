@@ -21,15 +21,19 @@ from torch import Tensor, nn
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
+from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
 from pipeline.core.yaml_text import parse_yaml
 from pipeline.pretrain.photos import Photos
 from pipeline.student.calm import Calm
+from pipeline.student.dials import Dials
+from pipeline.student.estimator import load_estimator
 from training.camera.cameras import CAMERAS
 from training.camera.drawings import drawing
 from training.descent import OptimizerSettings
 from training.models import MODELS
-from training.pool import Pool
+from training.models.dials import NEUTRAL
+from training.pool import Pool, Read
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -67,6 +71,9 @@ class Recipe(Section):
     pool_chunks: PositiveInt
     refresh_steps: PositiveInt
     fused_share: float = Field(ge=0, le=1)
+    estimated_share: float = Field(ge=0, le=1)
+    sharpened_share: float = Field(ge=0, le=1)
+    softened_share: float = Field(ge=0, le=1)
     cameras: dict[str, PositiveFloat]
     held_out: tuple[str, ...]
     validation_px: int = Field(ge=16, multiple_of=2)
@@ -110,6 +117,10 @@ class Recipe(Section):
             workers=self.workers,
         )
 
+    def estimator(self) -> Path | None:
+        """The ONNX file that reads the dials which students are told, where they are read."""
+        return Paths().estimator if self.estimated_share else None
+
     def pool(self, photos: Photos, device: torch.device, folder: Path | None = None) -> Pool:
         """The pool of training frames, still empty; its chunks are kept below `folder`."""
         drawn = [drawing(number) for number in progress(range(self.drawings), what="drawings")]
@@ -126,7 +137,17 @@ class Recipe(Section):
             folder=folder,
             fuse=fused if self.fused_share else None,
             fused_share=self.fused_share,
+            read=None if (file := self.estimator()) is None else reader(file),
+            estimated_share=self.estimated_share,
+            sharpened_share=self.sharpened_share,
+            softened_share=self.softened_share,
         )
+
+
+def reader(file: Path) -> Read:
+    """What reads the dials of frames as it is done at run time, with the estimator in an ONNX file."""
+    estimator = load_estimator(file, Dials(*NEUTRAL))
+    return lambda frames: torch.tensor(estimator.estimate(to_frame(frame) for frame in frames))
 
 
 def fused(frames: Tensor, noise: float) -> Tensor:

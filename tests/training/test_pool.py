@@ -95,3 +95,34 @@ def test_chunks_are_kept_on_disk_and_two_that_make_them_at_once_agree(tmp_path):
 @pytest.mark.parametrize("name", CAMERAS)
 def test_every_camera_can_be_in_a_pool(name):
     assert small_pool(shares={name: 1.0}, chunk_clips=1).chunk(0).raw.shape == (KEPT, 3, 16, 16)
+
+
+def test_a_share_of_the_clips_has_the_dials_that_are_read_of_it_alone_or_of_all_clips_of_its_camera():
+    counts = []
+
+    def read(frames):
+        counts.append(len(frames))
+        return torch.full((4,), 0.125)
+
+    settings = {"chunk_clips": 6, "scenes_per_camera": 3, "most_chunks": 6}
+    plain, told = small_pool(**settings), small_pool(**settings, read=read, estimated_share=0.5)
+    for pool in (plain, told):
+        pool.reach(5)
+    pairs = [
+        (known, given)
+        for one, other in zip(plain.chunks.values(), told.chunks.values(), strict=True)
+        for known, given in zip(one.dials[::KEPT], other.dials[::KEPT], strict=True)
+    ]
+    estimated = [bool((given == 0.125).all()) for _, given in pairs]
+    assert 0 < sum(estimated) < len(estimated)
+    assert all(was_read or torch.equal(known, given) for (known, given), was_read in zip(pairs, estimated, strict=True))
+    assert set(counts) == {1, 3}
+
+
+@pytest.mark.parametrize(("share", "sign"), [("sharpened_share", 1), ("softened_share", -1)])
+def test_a_scene_that_was_sharpened_or_soft_is_so_in_frame_and_truth_alike(share, sign):
+    settings = {"chunk_clips": 8, "shares": {"clean_file": 1.0}}
+    plain, altered = small_pool(**settings).chunk(0), small_pool(**settings, **{share: 1.0}).chunk(0)
+    for one, other in ((plain.raw, altered.raw), (plain.truth, altered.truth)):
+        before, after = (sum(detail(frame) for frame in frames) for frames in (one, other))
+        assert sign * (after - before) > 0.1 * before

@@ -9,8 +9,10 @@ import onnxruntime
 import pytest
 import torch
 import yaml
+from making import ROOT
 
 from pipeline.pretrain import estimator as pretrain_estimator
+from pipeline.pretrain.estimator_files import from_onnx, to_onnx
 from pipeline.pretrain.recipe import RECIPES
 from training import checkpoints
 from training.models import MODELS
@@ -69,6 +71,24 @@ def test_it_ships_an_estimator_that_answers_as_in_torch_and_says_its_prior(comma
         reading = learner.estimator(torch.from_numpy(frame))
     np.testing.assert_allclose(values, reading.values.numpy(), atol=2e-3)  # it is stored in fp16
     np.testing.assert_allclose(weights, reading.weights.numpy(), rtol=2e-2)
+
+
+def test_it_goes_on_from_an_estimator_that_ships(command, capsys):
+    assert pretrain_estimator.main([*command, "--start", str(ROOT / "weights/bundled/estimator.onnx")]) == 0
+    assert "estimated" in capsys.readouterr().out
+
+
+def test_an_estimator_comes_back_from_its_file_as_it_was(tmp_path):
+    estimator = from_onnx(ROOT / "weights/bundled/estimator.onnx")
+    (tmp_path / "again.onnx").write_bytes(to_onnx(estimator))
+    for name, value in from_onnx(tmp_path / "again.onnx").state_dict().items():
+        torch.testing.assert_close(value, estimator.state_dict()[name], rtol=1e-5, atol=1e-5)
+
+
+def test_a_file_that_is_no_estimator_is_a_sentence(command, tmp_path, capsys):
+    (tmp_path / "no.onnx").write_bytes(b"no")
+    assert pretrain_estimator.main([*command, "--start", "no.onnx"]) == 1
+    assert "no.onnx is no estimator to start from" in capsys.readouterr().err
 
 
 def test_a_training_that_is_done_is_not_repeated(command, tmp_path, capsys):
