@@ -39,6 +39,7 @@ TEXTS = [
     *(ROOT / "app").rglob("*.html"),
     *(ROOT / "docs").glob("*.md"),
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     ROOT / "params.yaml",
 ]
 
