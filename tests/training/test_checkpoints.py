@@ -104,7 +104,7 @@ def test_a_recipe_of_another_shape_is_one_sentence(tmp_path, recipe, suffix):
     else:
         save_file({"a": torch.zeros(1)}, file, metadata={"recipe": recipe})
     for reader in (checkpoints.read, checkpoints.load):
-        with pytest.raises(checkpoints.CheckpointError, match=f"a{suffix} is no weights of this project"):
+        with pytest.raises(checkpoints.CheckpointError, match=f"a{suffix} does not hold weights of this project"):
             reader(file)
 
 

@@ -134,7 +134,7 @@ def test_the_inbox_gives_what_it_can_and_the_rest_is_set_aside_by_name(project, 
     assert tree(project.paths.raw / "taken") == kept
     said = capsys.readouterr().out
     assert f"{taken} is set aside in {aside[0]}. {project.paths.raw / 'taken'} exists already" in said
-    assert "empty is no recording" in said
+    assert "empty is not a recording" in said
     assert "cannot name a clip" in said
     assert said.count("it may go back to the inbox.") == 3
 
@@ -246,7 +246,7 @@ def test_a_source_that_is_not_there_is_one_sentence_and_a_failure(project, argum
 def test_a_number_that_is_none_is_refused_on_the_command_line(project, arguments):
     answer = project.run("pipeline.capture", "--source", "0", *arguments)
     assert answer.returncode == 2
-    assert "is no positive whole number" in answer.stderr
+    assert "is not a positive whole number" in answer.stderr
 
 
 def test_a_bad_picture_fails_the_recording_by_name_and_leaves_what_was_there(project, tmp_path):

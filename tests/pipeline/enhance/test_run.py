@@ -99,7 +99,7 @@ def test_a_link_to_an_input_is_an_input(link, tmp_path, capsys):
     ("given", "words"),
     [
         (["no.png", "-o", "x.png"], "There is no no.png"),
-        (["params.yaml", "-o", "x.png"], "is no picture that can be read"),
+        (["params.yaml", "-o", "x.png"], "is not a picture that can be read"),
         (["{picture}", "-o", "x.bmp"], "names no format that is written"),
         (["{picture}"], "Missing -o OUTPUT"),
         (["{picture}", "-o", "x.png", "--model", "unknown"], 'no model "unknown"'),

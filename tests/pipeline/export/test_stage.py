@@ -168,7 +168,9 @@ def test_no_student_says_what_to_run(recorded):
 
 def test_a_file_that_is_no_student_says_what_to_run(trained):
     trained.paths.student.write_bytes(b"no weights")
-    with pytest.raises(SharpcamError, match=r'student_sr\.pth is no weights of this project .*Run "dvc repro train"'):
+    with pytest.raises(
+        SharpcamError, match=r'student_sr\.pth does not hold weights of this project .*Run "dvc repro train"'
+    ):
         export(trained.paths, trained.params)
 
 

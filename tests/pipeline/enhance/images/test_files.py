@@ -202,7 +202,7 @@ def test_what_is_broken_is_said_in_a_sentence(tmp_path, name):
     whole = file.read_bytes()
     for data in (b"", b"no picture at all", whole[: len(whole) // 2]):
         file.write_bytes(data)
-        with pytest.raises(SharpcamError, match=r"is no picture that can be read .*\. Repair or remove it\."):
+        with pytest.raises(SharpcamError, match=r"is not a picture that can be read .*\. Repair or remove it\."):
             read_picture(file)
 
 
@@ -266,7 +266,7 @@ def test_a_jpeg_without_its_end_is_whole_as_long_as_no_pixel_is_missing(tmp_path
         np.testing.assert_array_equal(read_picture(tmp_path / "a.jpg").colour, reference)
     for less in (30, len(whole) // 2):
         (tmp_path / "a.jpg").write_bytes(whole[:-less])
-        with pytest.raises(SharpcamError, match="is no picture that can be read"):
+        with pytest.raises(SharpcamError, match="is not a picture that can be read"):
             read_picture(tmp_path / "a.jpg")
 
 
