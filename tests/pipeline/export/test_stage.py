@@ -157,7 +157,7 @@ def test_a_student_of_no_numbers_is_not_exported(trained):
     model, recipe = checkpoints.load(trained.paths.student)
     torch.nn.init.constant_(next(model.parameters()), float("nan"))
     checkpoints.save(trained.paths.student, model, recipe)
-    with pytest.raises(SharpcamError, match=r"no numbers. Train it again"):
+    with pytest.raises(SharpcamError, match=r"NaN or infinite. Train it again"):
         export(trained.paths, trained.params)
 
 

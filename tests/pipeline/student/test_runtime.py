@@ -138,7 +138,7 @@ def test_answers_that_are_no_numbers_are_not_shown(exported_once):
 
     student = load_student(exported_once, engine=REFERENCE, threads=1)
     student.running.session = Broken()
-    with pytest.raises(SharpcamError, match=r"values that are no numbers. Take another model"):
+    with pytest.raises(SharpcamError, match=r"values that are NaN or infinite. Take another model"):
         student.enhance(photo(60, 80))
 
 
