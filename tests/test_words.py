@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from making import ROOT
 FORBIDDEN = {  # what readers stumbled over: what to say in its place
     r"\b[Mm]end(ed|s)?\b": "fix",
     r"\bno valid\b": "not a valid",
+    r"(?<!here )\bis no (picture|video|recording|whole number|contract of|training log)\b": "is not a",
+    r"\bare no numbers\b": "are NaN or infinite",
     r"\bnone of (ours|the models)\b": "not written by sharpcam; not one of the models",
     r"\bA press runs\b": "Run will execute",
     r"\ball of it is fresh\b": "everything is up to date",
@@ -39,10 +42,12 @@ TEXTS = [
     *(ROOT / "app").rglob("*.html"),
     *(ROOT / "docs").glob("*.md"),
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     ROOT / "params.yaml",
 ]
 
 
+@cache
 def said_in(file: Path) -> str:
     """What a file says to people: of Python its strings, docstrings included, of anything else all of it."""
     text = file.read_text(encoding="utf-8")

@@ -55,10 +55,10 @@ def read(path: Path) -> Checkpoint:
         if not isinstance(found.recipe["model"], str) or not isinstance(found.recipe["arguments"], dict):
             raise ValueError("its recipe names no model")
         if not all(isinstance(weight, Tensor) for weight in found.weights.values()):
-            raise ValueError("its weights are no table of tensors")
+            raise ValueError("its weights are not a table of tensors")
         return found
     except (*BROKEN, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no weights of this project ({_first_line(error)})") from None
+        raise CheckpointError(f"{path} does not hold weights of this project ({_first_line(error)})") from None
 
 
 def _read_torch(path: Path) -> Checkpoint:

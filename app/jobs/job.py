@@ -170,7 +170,7 @@ def read(folder: Path) -> Job:
             orphaned=works and (keeper is None or process_is_gone(*keeper)),
         )
     except (OSError, ValueError):  # a ValidationError is one
-        raise SharpcamError(f"{folder} is no job that can be read. Remove that folder.") from None
+        raise SharpcamError(f"{folder} is not a job that can be read. Remove that folder.") from None
     return job
 
 

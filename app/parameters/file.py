@@ -31,7 +31,7 @@ def read_text(paths: Paths) -> str:
             f'No {paths.params} here. Run from the root of sharpcam, or "git checkout {paths.params.name}".'
         ) from None
     except UnicodeDecodeError:
-        raise SharpcamError(f"{paths.params} is no text in UTF-8. Save it as UTF-8.") from None
+        raise SharpcamError(f"{paths.params} is not text in UTF-8. Save it as UTF-8.") from None
 
 
 def problems(text: str) -> list[str]:

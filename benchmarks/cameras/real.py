@@ -61,7 +61,7 @@ def moments(clip: Path) -> Iterator[Moment]:
 
 
 def frames_of(clip: Path) -> Iterator[Frame]:
-    """The frames of a video in RGB, sides cut to even ones. Raises SharpcamError for what is no video."""
+    """The frames of a video in RGB, sides cut to even ones. Raises SharpcamError for what is not a video."""
     with opened(clip) as (container, stream):
         for frame in container.decode(stream):
             picture = frame.to_ndarray(format="rgb24")

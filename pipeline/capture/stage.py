@@ -89,7 +89,7 @@ def check_adoptable(clip: Path, paths: Paths) -> None:
         )
     if not (clip / CLIP).is_file():
         raise SharpcamError(
-            f"{clip} is no recording ({CLIP} is missing). Record it as one with python -m pipeline.capture --source "
+            f"{clip} is not a recording ({CLIP} is missing). Record it as one with python -m pipeline.capture --source "
             "FOLDER --clip NAME."
         )
     check_clip(clip)
@@ -148,7 +148,7 @@ def record_by_hand(arguments: argparse.Namespace, paths: Paths) -> None:
 
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text} is no positive whole number")
+        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
     return int(text)
 
 

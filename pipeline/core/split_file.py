@@ -33,7 +33,7 @@ class Split(BaseModel, frozen=True, strict=True):
                 raise ValueError(f"{name} has no frame")
             for word in (*part, *(stem for stems in part.values() for stem in stems)):
                 if word in ("", ".", "..") or Path(word).name != word:
-                    raise ValueError(f"{name} names {word!r}, which is no clip and no frame")
+                    raise ValueError(f"{name} names {word!r}, which is neither a clip nor a frame")
         for clip in self.training.keys() & self.validation.keys():
             _refuse_leak(clip, self.training[clip], self.validation[clip])
         return self

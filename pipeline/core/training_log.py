@@ -26,7 +26,7 @@ def read_log(log: Path) -> dict[str, list[float]]:
     try:
         columns = {name: [float(row[name]) for row in rows] for name in COLUMNS}
     except (KeyError, TypeError, ValueError):
-        raise SharpcamError(f"{log} is no training log: the columns {','.join(COLUMNS)} are expected.") from None
+        raise SharpcamError(f"{log} is not a training log: the columns {','.join(COLUMNS)} are expected.") from None
     if not rows:
         raise SharpcamError(f"{log} has no epoch yet. Wait for the first to end.")
     return columns

@@ -101,7 +101,7 @@ def refuse_ignored(asked: argparse.Namespace) -> None:
 
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text} is no positive whole number")
+        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
     return int(text)
 
 
@@ -117,5 +117,5 @@ def _share(text: str) -> float:
 
 def _quality(text: str) -> int:
     if not text.isdigit() or int(text) > BEST_QUALITY:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 to {BEST_QUALITY}")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {BEST_QUALITY}")
     return int(text)

@@ -41,5 +41,5 @@ def pixels(text: str) -> tuple[int, int]:
     """(width, height) of a size as it is typed, 1280x720."""
     found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
     if not found or max(map(int, found.groups())) > LARGEST_SIDE:
-        raise argparse.ArgumentTypeError(f"{text} is no size such as 1280x720")
+        raise argparse.ArgumentTypeError(f"{text} is not a size such as 1280x720")
     return int(found[1]), int(found[2])

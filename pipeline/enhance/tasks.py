@@ -8,7 +8,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.enhance.names import COMPARED, MANIFEST, REPORT, SUFFIXES, conversion_of, name_of_made, names_of_made
 from pipeline.student.dials import Dials
 
-LEFT_OUT = "left out"  # the state of what is no picture and no video
+LEFT_OUT = "left out"  # the state of what is neither a picture nor a video
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _row_of_other(file: Path, name: str) -> Row | None:
     if how := conversion_of(file):
         return Row(name, "failed", bytes=size, problem=_not_read(file, how))
     if file.suffix.lower() not in SUFFIXES:
-        return Row(name, LEFT_OUT, bytes=size, problem="By its name it is no picture or video. If it is, rename it.")
+        return Row(name, LEFT_OUT, bytes=size, problem="By its name it is not a picture or video. If it is, rename it.")
     return None
 
 

@@ -201,7 +201,7 @@ class Upscaler:
         batch = np.ascontiguousarray(part.transpose(2, 0, 1)[None], np.float32) / np.float32(most)
         answer = self.deep.infer(batch)[0].transpose(1, 2, 0)
         if not np.isfinite(answer).all():
-            raise SharpcamError("The student gave values that are no numbers. Take another model, or train it again.")
+            raise SharpcamError("The student gave values that are NaN or infinite. Take another model, or train again.")
         return np.asarray(np.rint(answer.clip(0, 1) * most), part.dtype)
 
 

@@ -171,10 +171,10 @@ def golden_input(frame: Frame) -> Frame:
 
 @torch.inference_mode()
 def known_answer(model: nn.Module, golden: Frame, *, file: Path) -> Frame:
-    """What torch makes of the golden input. Raises SharpcamError, naming the `file`, where those are no numbers."""
+    """What torch makes of the golden input. Raises SharpcamError, naming the `file`, where that is NaN or infinite."""
     answer = model(torch.from_numpy(to_batch(golden))).numpy()
     if not np.isfinite(answer).all():
-        raise SharpcamError(f"{file} gives values that are no numbers. Train it again, at a lower rate.")
+        raise SharpcamError(f"{file} gives values that are NaN or infinite. Train it again, at a lower rate.")
     picture = to_frame(answer)
     if picture.std() < FLAT <= golden.std():
         raise SharpcamError(f"{file} gives a picture of one colour. Train it again, at a lower rate.")

@@ -66,7 +66,7 @@ def read_photo(path: Path, *, smallest_px: int) -> Frame:
     """The picture at `path`, (H, W, 3) uint8 RGB. Raises SharpcamError where it is broken or too small."""
     picture = imdecode(path.read_bytes(), cv2.IMREAD_COLOR)
     if picture is None:
-        raise SharpcamError(f"{path} is no picture that can be read. Remove or replace it and run again.")
+        raise SharpcamError(f"{path} is not a picture that can be read. Remove or replace it and run again.")
     if min(picture.shape[:2]) < smallest_px:
         raise SharpcamError(
             f"{path} is {picture.shape[1]}x{picture.shape[0]}, and {smallest_px} pixels are needed each way. "

@@ -30,7 +30,7 @@ def open_container(path: Path) -> Iterator[Any]:
         if error.errno != errno.EINVAL:
             raise
         raise SharpcamError(
-            f"{path} is no video in a container that is taken ({VIDEOS}). A playlist names other files and is never "
+            f"{path} is not a video in a container that is taken ({VIDEOS}). A playlist names other files and is never "
             "opened: give the video itself, or convert it."
         ) from None
     with container:

@@ -226,6 +226,6 @@ def find_source(source: str, *, clip: str, asked: CameraParams) -> Source:
     if path.is_file():
         return Video(path, name=clip)
     raise SharpcamError(
-        f'The source "{source}" is no file, no folder and no camera\'s index. Correct capture.source in params.yaml '
+        f'The source "{source}" is not a file, a folder or a camera\'s index. Correct capture.source in params.yaml '
         "or --source (demo, inbox, 0, clip.mp4, folder/)."
     )

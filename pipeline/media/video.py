@@ -81,7 +81,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
     except (av.error.FFmpegError, EOFError) as error:
         reason = getattr(error, "strerror", None) or str(error) or "its end is missing"
         raise SharpcamError(
-            f"{path} is no video that can be decoded to its end ({reason}). "
+            f"{path} is not a video that can be decoded to its end ({reason}). "
             'Repair it, for example with "ffmpeg -i in -c copy out", or give another file.'
         ) from None
 

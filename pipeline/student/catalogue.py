@@ -112,7 +112,7 @@ def read_contract(contract: Path) -> dict[str, Any]:
         if not float_file(content) or any(Path(name).name != name or type(sha) is not str for name, sha in files):
             raise ValueError(files)
     except (TypeError, KeyError, StopIteration, ValueError, AttributeError):
-        raise SharpcamError(f'{contract} is no contract of a student. Run "dvc repro export" to write it.') from None
+        raise SharpcamError(f'{contract} is not a contract of a student. Run "dvc repro export" to write it.') from None
     return dict(content)
 
 

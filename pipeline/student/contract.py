@@ -46,7 +46,7 @@ def _unpacked(packed: Any) -> Frame:
         picture = unpack_picture(packed)
         height, width, colours = picture.shape
     except (TypeError, KeyError, ValueError):
-        raise ValueError("this is no packed picture") from None
+        raise ValueError("this is not a packed picture") from None
     if colours != 3 or not height * width:
         raise ValueError(f"a picture is (height, width, 3); this one is {picture.shape}")
     return picture
@@ -213,6 +213,6 @@ def read_contract(file: Path) -> Contract:
         where = "".join(f"{part}." for part in wrong["loc"])[:-1]
         problem = f"{where}{': ' if where else ''}{wrong['msg'].removeprefix('Value error, ')}"
         raise SharpcamError(
-            f'{file} is no contract of a student ({problem}). Run "dvc repro export" to write it again.'
+            f'{file} is not a contract of a student ({problem}). Run "dvc repro export" to write it again.'
         ) from None
     return Contract(file, content, schema)

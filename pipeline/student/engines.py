@@ -98,7 +98,7 @@ def session(model: Path | bytes, *, threads: int, device: str = "cpu") -> Any:
         reason = (str(error).splitlines() or [""])[0][:200]
         name = "That" if isinstance(model, bytes) else str(model)
         raise SharpcamError(
-            f'{name} is no model that ONNX Runtime can run ({reason}). Run "dvc repro export".'
+            f'{name} is not a model that ONNX Runtime can run ({reason}). Run "dvc repro export".'
         ) from None
     if made.get_providers()[0] != wanted[0]:  # it would go on with the CPU, under the name of the GPU
         raise SharpcamError(NO_CUDA)
@@ -121,7 +121,7 @@ class OnnxRuntime:
         """(h, w, 3) uint8 to (2h, 2w, 3) uint8. Raises SharpcamError where the network gives no numbers."""
         answer = self.infer(to_batch(frame))
         if not np.isfinite(answer).all():
-            raise SharpcamError("The student gave values that are no numbers. Take another model, or train it again.")
+            raise SharpcamError("The student gave values that are NaN or infinite. Take another model, or train again.")
         return to_frame(answer, out)
 
 

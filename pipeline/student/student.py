@@ -143,7 +143,7 @@ def _running(file: Path, name: str, threads: int) -> Running:
         raise
     except Exception as error:  # OpenVINO's errors have no common class
         reason = (str(error).splitlines() or [""])[-1][:200]
-        raise SharpcamError(f'{file} is no model that {name} can run ({reason}). Run "dvc repro export".') from None
+        raise SharpcamError(f'{file} is not a model that {name} can run ({reason}). Run "dvc repro export".') from None
 
 
 def _check_answers(student: Student, contract: Contract, file: Path, *, form: Form, levels: int) -> None:

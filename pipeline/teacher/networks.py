@@ -80,7 +80,7 @@ def load_network(name: str, *, folder: Path, **run_time: Any) -> tuple[nn.Module
     expected = model.state_dict()
     if misfit := _misfit(_shapes(state), _shapes(expected), unused=network.unused):
         raise SharpcamError(
-            f"{handle.name} is no checkpoint of {name} ({_identify(state) or misfit}). {_way_out(handle)}"
+            f"{handle.name} is not a checkpoint of {name} ({_identify(state) or misfit}). {_way_out(handle)}"
         )
     model.load_state_dict({key: state[key].float() for key in expected}, assign=True)
     return model.eval().requires_grad_(False), {"network": name} | provenance

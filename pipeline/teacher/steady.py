@@ -80,7 +80,7 @@ def place(clip: Path, chain: Chain, strength: float, noise: float, paths: Paths)
 
 
 def write_fused(clip: Path, folder: Path, *, strength: float, noise: float, done: Callable[[], object]) -> None:
-    """Write all frames of `clip`, fused, to `folder`, in one move. Raises SharpcamError for one that is no picture."""
+    """Write all frames of `clip`, fused, to `folder`, in one move. Raises SharpcamError for what is not a picture."""
     files, part = find_frames(clip), unfinished(folder)
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

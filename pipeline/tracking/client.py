@@ -106,7 +106,7 @@ def _is_readable(file: Path) -> bool:
             raise SharpcamError(_refusal(str(error))) from None
         return False
     if tables and not tables >= OWN_TABLES:
-        raise SharpcamError(f"{file} is no database of MLflow. Move it away, or set MLFLOW_TRACKING_URI to another.")
+        raise SharpcamError(f"{file} is not a database of MLflow. Move it away, or set MLFLOW_TRACKING_URI to another.")
     return bool(tables)
 
 

@@ -70,7 +70,7 @@ def upload(page, project, tmp_path):
     chooser = page.locator("input[type=file]")
     chooser.set_input_files(text)
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_text("words.mp4 is no video that can be decoded")).to_be_visible()
+    expect(page.get_by_text("words.mp4 is not a video that can be decoded")).to_be_visible()
     page.get_by_role("button", name="Remove words.mp4").click()
     expect(page.get_by_text("1 files, ")).to_have_count(0)
     chooser.set_input_files(video)

@@ -44,11 +44,11 @@ def test_columns_are_read_as_numbers(log):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "has no epoch yet|is no training log"),
+        ("", "has no epoch yet|is not a training log"),
         ("epoch,train_loss,train_psnr,val_loss,val_psnr\n", "has no epoch yet. Wait for the first to end"),
-        ("a,b\n1,2\n", "is no training log: the columns epoch,train_loss,train_psnr,val_loss,val_psnr are expected"),
-        ("epoch,train_loss,train_psnr,val_loss,val_psnr\n0,a,b,c,d\n", "is no training log"),
-        (LOG + "2,0.1", "is no training log"),
+        ("a,b\n1,2\n", "is not a training log: the columns epoch,train_loss,train_psnr,val_loss,val_psnr are expected"),
+        ("epoch,train_loss,train_psnr,val_loss,val_psnr\n0,a,b,c,d\n", "is not a training log"),
+        (LOG + "2,0.1", "is not a training log"),
     ],
 )
 def test_what_is_no_log_is_said_in_a_sentence(log, text, problem):

@@ -104,14 +104,14 @@ def test_a_recipe_of_another_shape_is_one_sentence(tmp_path, recipe, suffix):
     else:
         save_file({"a": torch.zeros(1)}, file, metadata={"recipe": recipe})
     for reader in (checkpoints.read, checkpoints.load):
-        with pytest.raises(checkpoints.CheckpointError, match=f"a{suffix} is no weights of this project"):
+        with pytest.raises(checkpoints.CheckpointError, match=f"a{suffix} does not hold weights of this project"):
             reader(file)
 
 
 @pytest.mark.parametrize("content", [[], 3, {}, {"recipe": []}, {"recipe": "{}"}, {"weights": {}}], ids=str)
 def test_a_torch_file_of_another_shape_is_one_sentence(tmp_path, content):
     torch.save(content, tmp_path / "a.pth")
-    with pytest.raises(checkpoints.CheckpointError, match=r"a\.pth is no weights"):
+    with pytest.raises(checkpoints.CheckpointError, match=r"a\.pth does not hold weights"):
         checkpoints.load(tmp_path / "a.pth")
 
 
@@ -119,5 +119,5 @@ def test_a_torch_file_of_another_shape_is_one_sentence(tmp_path, content):
 def test_weights_that_are_no_tensors_are_one_sentence(tmp_path, weights):
     recipe = json.dumps({"model": "student_s", "arguments": {}})
     torch.save({"recipe": recipe, "weights": weights}, tmp_path / "a.pth")
-    with pytest.raises(checkpoints.CheckpointError, match=r"a\.pth is no weights"):
+    with pytest.raises(checkpoints.CheckpointError, match=r"a\.pth does not hold weights"):
         checkpoints.load(tmp_path / "a.pth")

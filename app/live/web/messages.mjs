@@ -37,7 +37,7 @@ export function cameraSentence(error) {
 export const UNDECODABLE = "This browser cannot show that file. Take a photograph, or a video as .mp4 (H.264) or .webm.";
 
 const FAULTS = {
-    numbers: "gave values that are no numbers",
+    numbers: "gave values that are NaN or infinite",
     plain: "gave a picture without content",
     answer: "fails its known-answer test",
 };

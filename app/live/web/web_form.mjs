@@ -164,7 +164,7 @@ function readLayer({ name, weights: { offset, type, shape }, scale, bias, reads 
     );
     const [scales, biases] = [scale, bias].map((at) => take(Float32Array, at, channels));
     if (![...scales, ...biases].every(Number.isFinite)) {
-        throw new UserError(`The web form of ${title} holds values that are no numbers. Export it again.`);
+        throw new UserError(`The web form of ${title} holds values that are NaN or infinite. Export it again.`);
     }
     return { name, reads, shape, weights, totals, scale: scales, bias: biases };
 }

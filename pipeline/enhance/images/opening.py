@@ -34,12 +34,12 @@ def opened(path: Path, *, megapixels: float) -> Iterator[Any]:
         raise SharpcamError(f"There is not enough memory for {path}. Scale it down, or use fewer --jobs.") from None
     except UnidentifiedImageError:
         _refuse_numbers(_tags_of(path), path)
-        raise SharpcamError(f"{path} is no picture that can be read (unknown kind). Repair or remove it.") from None
+        raise SharpcamError(f"{path} is not a picture that can be read (unknown kind). Repair or remove it.") from None
     except Exception as error:  # of the decoders, which raise anything at what is broken
         if isinstance(error, OSError) and error.errno:
             raise SharpcamError(f"{path} cannot be read ({error.strerror}). Check the file.") from None
         reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise SharpcamError(f"{path} is no picture that can be read ({reason}). Repair or remove it.") from None
+        raise SharpcamError(f"{path} is not a picture that can be read ({reason}). Repair or remove it.") from None
 
 
 def _check(image: Any, path: Path, *, megapixels: float) -> None:

@@ -33,7 +33,7 @@ TURNED_BACK = {6: 8, 8: 6}  # the others undo themselves
 
 
 def picture_size(path: Path, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
-    """(width, height) by the file's header. Raises SharpcamError for what is no picture, or larger than allowed."""
+    """(width, height) by the file's header. Raises SharpcamError for what is not a picture, or larger than allowed."""
     with opened(path, megapixels=megapixels) as image:
         return image.width, image.height
 
@@ -41,7 +41,7 @@ def picture_size(path: Path, *, megapixels: float = MEGAPIXELS) -> tuple[int, in
 def enhancing_bytes(path: Path, *, megapixels: float = MEGAPIXELS, compared: bool = False) -> int:
     """The memory that a picture takes while it is doubled and written, about, by the file's header.
 
-    `compared`: two such are written in a row. Raises SharpcamError for what is no picture, or larger than allowed.
+    `compared`: two such are written in a row. Raises SharpcamError for what is not a picture, or larger than allowed.
     """
     with opened(path, megapixels=megapixels) as image:
         held = (2 if has_16_bits(image, path) else 1) * (4 if image.has_transparency_data else 3)

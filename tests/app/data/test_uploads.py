@@ -55,11 +55,11 @@ def test_pictures_are_recorded_in_the_order_of_their_names(project):
 @pytest.mark.parametrize(
     ("files", "clip", "sentence"),
     [
-        ([Upload("a.mp4", b"no video at all" * 100)], "desk", r"^a\.mp4 is no video that can be decoded"),
-        ([Upload("a.txt", b"words")], "desk", r"a\.txt is no video"),
+        ([Upload("a.mp4", b"no video at all" * 100)], "desk", r"^a\.mp4 is not a video that can be decoded"),
+        ([Upload("a.txt", b"words")], "desk", r"a\.txt is not a video"),
         ([Upload("a.png", b"words")], "desk", r"a\.png is not a PNG file"),
         ([Upload("a.jpg", b"words")], "desk", r"a\.jpg is no 8-bit colour picture"),
-        ([Upload("a.mp4", b"")], "desk", r"a\.mp4 is no video"),
+        ([Upload("a.mp4", b"")], "desk", r"a\.mp4 is not a video"),
         ([*pictures(1), Upload("b.mp4", b"x")], "desk", "one video, or any number of pictures"),
         ([Upload("a.mp4", b"x"), Upload("b.mp4", b"x")], "desk", "one video, or any number of pictures"),
         (pictures(1) + pictures(1), "desk", "the same name"),

@@ -73,7 +73,7 @@ def test_dropped_files_become_a_job_and_come_back_enhanced(trained: Project):
     assert ended(job, trained.paths).status == 1  # c.png
     page.run()
     assert not page.exception
-    assert "c.png: c.png is no picture" in page.error[0].value
+    assert "c.png: c.png is not a picture" in page.error[0].value
     (call,) = calls(trained.paths)
     assert set(call.pairs()) == {"a.png", "b.webp"}
     for given, made in call.pairs().values():

@@ -96,7 +96,7 @@ def test_what_cannot_run_is_left_out_in_a_sentence(here, capsys):
         (["--frames", "0"], "--frames is 0"),
         (["--at-most", "0"], "--at-most is 0"),
         (["--real", "nowhere.mp4"], "There is no clip nowhere.mp4."),
-        (["--real", "params.yaml"], "params.yaml is no video"),
+        (["--real", "params.yaml"], "params.yaml is not a video"),
         (["--real", "params.yaml", "params.yaml"], "Two clips are called params.yaml."),
         (["--sheet", "sheet.gif"], "A sheet cannot be written as .gif."),
     ],
@@ -113,7 +113,7 @@ def test_what_a_user_gets_wrong_is_one_sentence(here, capsys, asked, sentence):
 def test_a_broken_photograph_is_one_sentence(here, capsys):
     (here / "photos/broken.jpg").write_bytes(b"no picture")
     assert main(["--photos", "photos", "--methods", "lanczos"]) == 1
-    assert "broken.jpg is no picture that can be read." in capsys.readouterr().err
+    assert "broken.jpg is not a picture that can be read." in capsys.readouterr().err
 
 
 class Brighter:

@@ -25,7 +25,9 @@ def test_models_that_must_not_run_are_sentences(open_player: Open, student: Path
             tmp_path / "changed.onnx", constant_model(1), golden=known, files={"changed.onnx": "0" * 64}
         ),
         "cannot run unknown": write_student(tmp_path / "unknown.onnx", unknown, golden=known),
-        "gave values that are no numbers": write_student(tmp_path / "nan.onnx", constant_model(np.nan), golden=known),
+        "gave values that are NaN or infinite": write_student(
+            tmp_path / "nan.onnx", constant_model(np.nan), golden=known
+        ),
         "gave a picture without content": write_student(tmp_path / "black.onnx", constant_model(0), golden=known),
         "fails its known-answer test": write_student(tmp_path / "other.onnx", constant_model(0.9), golden=known),
     }

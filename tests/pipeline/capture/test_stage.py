@@ -1,7 +1,6 @@
 """Recordings become clips whole or not at all, once, and none is ever overwritten."""
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -9,24 +8,16 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from making import ROOT, flipped, json_lines, kill, make_clip, make_video, photo, tree, until
+from making import ROOT, json_lines, kill, make_clip, make_video, tree, until
+from recorded import FRAMES, capture_from, pictures
 
 from pipeline.capture.stage import adopt, capture, record, record_by_hand, safe_name
-from pipeline.core.clip_hashes import HASHES, note_hashes
 from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.frames import read_frame, write_frame
-from pipeline.core.hashing import sha256
 from pipeline.core.params import CameraParams
 from pipeline.media.sources import Camera
-
-FRAMES = [photo(60, 80, seed=seed) for seed in range(10)]
-
-
-@pytest.fixture
-def video(tmp_path):
-    return make_video(tmp_path / "desk.mkv", FRAMES)
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +29,6 @@ def long_video(tmp_path_factory):
 
 def by_hand(source, *, clip=None, frames=None, every=None):
     return argparse.Namespace(source=str(source), clip=clip, frames=frames, every=every)
-
-
-def capture_from(project, source, **changes):
-    params = project.change(capture={"source": str(source)} | changes)
-    capture(project.paths, params)
-
-
-def pictures(clip):
-    return [read_frame(path) for path in find_frames(clip)]
 
 
 def test_a_video_becomes_a_clip_of_its_frames(project, video):
@@ -152,7 +134,7 @@ def test_the_inbox_gives_what_it_can_and_the_rest_is_set_aside_by_name(project, 
     assert tree(project.paths.raw / "taken") == kept
     said = capsys.readouterr().out
     assert f"{taken} is set aside in {aside[0]}. {project.paths.raw / 'taken'} exists already" in said
-    assert "empty is no recording" in said
+    assert "empty is not a recording" in said
     assert "cannot name a clip" in said
     assert said.count("it may go back to the inbox.") == 3
 
@@ -264,7 +246,7 @@ def test_a_source_that_is_not_there_is_one_sentence_and_a_failure(project, argum
 def test_a_number_that_is_none_is_refused_on_the_command_line(project, arguments):
     answer = project.run("pipeline.capture", "--source", "0", *arguments)
     assert answer.returncode == 2
-    assert "is no positive whole number" in answer.stderr
+    assert "is not a positive whole number" in answer.stderr
 
 
 def test_a_bad_picture_fails_the_recording_by_name_and_leaves_what_was_there(project, tmp_path):
@@ -343,79 +325,3 @@ def test_recording_by_hand_does_not_load_torch():
     loaded = "import pipeline.capture.stage, sys; print('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
-
-
-def damage(file):
-    """Flip one bit, and have the file look untouched."""
-    status = file.stat()
-    file.write_bytes(flipped(file.read_bytes()))
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def waiting(project, name):
-    """A clip of two frames in the inbox."""
-    project.paths.inbox.mkdir(parents=True, exist_ok=True)
-    return make_clip(project.paths, name, FRAMES[:2]).rename(project.paths.inbox / name)
-
-
-def test_a_recording_has_the_hash_of_each_of_its_files(project, video):
-    capture_from(project, video)
-    clip = project.paths.raw / "desk"
-    noted = json.loads((clip / HASHES).read_text())
-    assert noted == {file.name: sha256(file) for file in clip.iterdir() if file.name != HASHES}
-    assert len(noted) == len(FRAMES) + 1
-
-
-@pytest.mark.parametrize("name", ["000004.png", "clip.json", HASHES])
-def test_a_damaged_recording_is_no_version_of_the_data(project, video, name):
-    capture_from(project, video)
-    clip = project.paths.raw / "desk"
-    damage(clip / name)
-    waiting(project, "later")
-    before = tree(project.paths.raw)
-    said = r'desk/.* (was changed or )?damaged.*"python -m pipeline\.verify --restore".* from a backup; where it was .*'
-    for _ in range(2):
-        with pytest.raises(SharpcamError, match=said):
-            capture_from(project, video)
-    assert tree(project.paths.raw) == before
-
-
-@pytest.mark.parametrize("change", [lambda file: file.unlink(), lambda file: file.rename(file.with_name("000099.png"))])
-def test_a_frame_that_went_or_came_is_said(project, video, change):
-    capture_from(project, video)
-    change(project.paths.raw / "desk/000004.png")
-    with pytest.raises(SharpcamError, match=r"desk/000004\.png is missing"):
-        capture_from(project, video)
-
-
-def test_a_recording_that_was_changed_on_purpose_is_taken_once_its_hashes_are_removed(project, video, capsys):
-    capture_from(project, video)
-    clip = project.paths.raw / "desk"
-    write_frame(clip / "000004.png", FRAMES[0])
-    (clip / HASHES).unlink()
-    capture_from(project, video)
-    assert "capture: noted the hashes of desk" in capsys.readouterr().out
-    capture_from(project, video)
-    np.testing.assert_array_equal(pictures(clip)[4], FRAMES[0])
-
-
-def test_a_recording_that_was_damaged_in_the_inbox_is_set_aside_and_the_others_are_adopted(project, capsys):
-    for name in ("whole", "damaged"):
-        note_hashes(waiting(project, name))
-    write_frame(project.paths.inbox / "damaged/000001.png", 255 - FRAMES[1])
-    project.change(capture={"source": "inbox"})
-    capture(project.paths, project.params)
-    assert "damaged/000001.png was changed or damaged" in capsys.readouterr().out
-    assert [clip.name for clip in find_clips(project.paths.raw)] == ["whole"]
-    assert [clip.name for clip in find_clips(project.paths.set_aside)] == ["damaged"]
-
-
-def test_a_recording_that_was_changed_is_given_to_no_teacher(recorded):
-    from pipeline.teacher.stage import teacher
-
-    changed = recorded.paths.raw / "demo-01/000001.png"
-    write_frame(changed, 255 - read_frame(changed))
-    before = tree(recorded.paths.teacher)
-    with pytest.raises(SharpcamError, match=r"demo-01/000001\.png is not what was written there: its hash differs"):
-        teacher(recorded.paths, recorded.params)
-    assert tree(recorded.paths.teacher) == before

@@ -309,7 +309,7 @@ def test_a_killed_command_gives_the_file_of_an_unbroken_one(at_student, tmp_path
 def test_a_truncated_video_gives_a_sentence_and_no_file(suffix, upscaler, tmp_path):
     source = film(tmp_path / f"a{suffix}")
     source.write_bytes(source.read_bytes()[: source.stat().st_size * 2 // 3])
-    with pytest.raises(SharpcamError, match="is no video that can be decoded to its end"):
+    with pytest.raises(SharpcamError, match="is not a video that can be decoded to its end"):
         enhance_video(source, tmp_path / f"b{suffix}", upscaler, FAST)
     assert not (tmp_path / f"b{suffix}").exists()
 
@@ -376,7 +376,7 @@ def test_no_frames_no_video_and_no_container_are_sentences(upscaler, tmp_path):
     with pytest.raises(SharpcamError, match="holds no video"):
         enhance_video(tmp_path / "a.mp4", tmp_path / "b.mp4", upscaler, FAST)
     (tmp_path / "c.mp4").write_bytes(b"no video")
-    with pytest.raises(SharpcamError, match="is no video that can be decoded"):
+    with pytest.raises(SharpcamError, match="is not a video that can be decoded"):
         enhance_video(tmp_path / "c.mp4", tmp_path / "b.mp4", upscaler, FAST)
     with pytest.raises(SharpcamError, match="names no video that is written"):
         enhance_video(film(tmp_path / "d.mp4"), tmp_path / "b.gif", upscaler, FAST)

@@ -157,7 +157,7 @@ def test_a_student_of_no_numbers_is_not_exported(trained):
     model, recipe = checkpoints.load(trained.paths.student)
     torch.nn.init.constant_(next(model.parameters()), float("nan"))
     checkpoints.save(trained.paths.student, model, recipe)
-    with pytest.raises(SharpcamError, match=r"no numbers. Train it again"):
+    with pytest.raises(SharpcamError, match=r"NaN or infinite. Train it again"):
         export(trained.paths, trained.params)
 
 
@@ -168,7 +168,9 @@ def test_no_student_says_what_to_run(recorded):
 
 def test_a_file_that_is_no_student_says_what_to_run(trained):
     trained.paths.student.write_bytes(b"no weights")
-    with pytest.raises(SharpcamError, match=r'student_sr\.pth is no weights of this project .*Run "dvc repro train"'):
+    with pytest.raises(
+        SharpcamError, match=r'student_sr\.pth does not hold weights of this project .*Run "dvc repro train"'
+    ):
         export(trained.paths, trained.params)
 
 

@@ -51,13 +51,13 @@ def doors(file: Path) -> None:
         lambda: media_video.look_at(file),
         lambda: media_video.count_frames(file),
     ):
-        with pytest.raises(SharpcamError, match="is no video"):
+        with pytest.raises(SharpcamError, match="is not a video"):
             door()
 
 
 def page(file: Path, paths: Paths) -> None:
     """An upload, which is looked at in a process of its own."""
-    with pytest.raises(SharpcamError, match="is no video"):
+    with pytest.raises(SharpcamError, match="is not a video"):
         uploads.receive([Upload(file.name, file.read_bytes())], "clip", paths, limit_bytes=10**9)
     assert not list(paths.root.glob(".cache/uploads/*"))
 

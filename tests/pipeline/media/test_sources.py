@@ -45,7 +45,7 @@ def test_a_video_gives_its_frames_bit_by_bit(video):
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
 def test_a_video_whose_end_is_missing_is_named(tmp_path, share):
     file = cut(make_video(tmp_path / "cut.mp4", FRAMES, codec="h264"), share)
-    with pytest.raises(SharpcamError, match=r"cut\.mp4 is no video that can be decoded to its end .* Repair it"):
+    with pytest.raises(SharpcamError, match=r"cut\.mp4 is not a video that can be decoded to its end .* Repair it"):
         list(Video(file).frames())
 
 
@@ -53,14 +53,14 @@ def test_a_video_whose_end_is_missing_is_named(tmp_path, share):
 def test_a_video_that_ends_before_its_time_is_named(tmp_path, name, codec):
     file = make_video(tmp_path / name, FRAMES, fps=2, codec=codec)
     assert len(list(Video(file).frames())) == len(FRAMES)
-    with pytest.raises(SharpcamError, match=r"long\.\w+ is no video that can be decoded to its end"):
+    with pytest.raises(SharpcamError, match=r"long\.\w+ is not a video that can be decoded to its end"):
         list(Video(cut(file, 0.5)).frames())
 
 
 def test_a_text_file_named_like_a_video_is_named(tmp_path):
     file = tmp_path / "notes.mp4"
     file.write_text("no video at all\n" * 50)
-    with pytest.raises(SharpcamError, match=r"notes\.mp4 is no video"):
+    with pytest.raises(SharpcamError, match=r"notes\.mp4 is not a video"):
         list(Video(file).frames())
 
 
@@ -125,7 +125,7 @@ def test_digits_are_a_camera_and_paths_are_files_or_folders(tmp_path, video):
 
 
 def test_a_source_that_is_nothing_says_what_could_be_given():
-    with pytest.raises(SharpcamError, match=r'"nowhere.mp4" is no file, no folder and no camera.s index'):
+    with pytest.raises(SharpcamError, match=r'"nowhere.mp4" is not a file, a folder or a camera.s index'):
         find_source("nowhere.mp4", clip="", asked=ASKED)
 
 

@@ -304,7 +304,7 @@ def test_no_time_to_train_is_refused(folder, recipe_file, capsys):
 
 def test_photographs_that_cannot_be_used_are_named(folder):
     (folder / "broken.jpg").write_bytes(b"nothing")
-    with pytest.raises(SharpcamError, match=r"broken\.jpg is no picture"):
+    with pytest.raises(SharpcamError, match=r"broken\.jpg is not a picture"):
         load_photos(folder, held_out=(), smallest_px=96)
     (folder / "broken.jpg").unlink()
     with pytest.raises(SharpcamError, match="120x100, and 101 pixels are needed"):

@@ -167,9 +167,9 @@ def test_a_registered_student_keeps_its_contract_whatever_the_same_network_gets_
     [
         (lambda paths: paths.student_onnx.write_bytes(b"another"), r"student_sr\.onnx is not .* \(its hash differs\)"),
         (lambda paths: paths.student_onnx.unlink(), r"student_sr\.onnx is not .* \(it is missing\)"),
-        (lambda paths: paths.contract.write_text("[]"), "is no contract of a student"),
-        (lambda paths: paths.contract.write_text('{"files": {}}'), "is no contract of a student"),
-        (lambda paths: paths.contract.write_text('{"files": {"../a.onnx": "b"}}'), "is no contract of a student"),
+        (lambda paths: paths.contract.write_text("[]"), "is not a contract of a student"),
+        (lambda paths: paths.contract.write_text('{"files": {}}'), "is not a contract of a student"),
+        (lambda paths: paths.contract.write_text('{"files": {"../a.onnx": "b"}}'), "is not a contract of a student"),
         (lambda paths: paths.contract.write_text("no JSON"), "is not valid JSON"),
     ],
     ids=["changed", "missing", "list", "no files", "a path", "no JSON"],
@@ -204,7 +204,7 @@ def test_a_contract_whose_files_are_no_table_is_one_sentence(tmp_path, files):
     contract = tmp_path / "student_sr.json"
     contract.write_text(json.dumps({"files": files, "model": "student_s"}))
     for reader in (catalogue.read_contract, runtime_contract):
-        with pytest.raises(SharpcamError, match=r"student_sr\.json is no contract of a student"):
+        with pytest.raises(SharpcamError, match=r"student_sr\.json is not a contract of a student"):
             reader(contract)
 
 
@@ -223,5 +223,5 @@ def test_a_contract_that_is_no_table_is_one_sentence(tmp_path, content):
 def test_a_contract_whose_int8_part_is_damaged_is_one_sentence(exported, int8):
     content = json.loads(exported.read_text()) | {"int8": int8}
     exported.write_text(json.dumps(content))
-    with pytest.raises(SharpcamError, match=r"is no contract of a student \(int8"):
+    with pytest.raises(SharpcamError, match=r"is not a contract of a student \(int8"):
         runtime_contract(exported)

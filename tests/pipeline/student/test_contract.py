@@ -42,7 +42,7 @@ FLAT = np.full((2, 2, 3), 7, np.uint8)
         ("format", 3, "format: Input should be 1 or 2"),
         ("format", 2, "format 2 has dials and golden.strong, and format 1 has neither"),
         ("golden.output_int8", GONE, "golden.output_int8 is missing"),
-        ("golden.output", {"shape": [1, 2, 3]}, "golden.output: this is no packed picture"),
+        ("golden.output", {"shape": [1, 2, 3]}, "golden.output: this is not a packed picture"),
         ("golden.output", pack_picture(FLAT[..., :1]), "golden.output: a picture is"),
         ("golden.output", pack_picture(FLAT), r"golden.output is \(2, 2, 3\) in place of"),
         ("golden.output", None, "golden.output is a picture of one colour"),
@@ -58,7 +58,7 @@ def test_what_is_wrong_with_a_contract_is_named(exported, key, value, words):
     else:
         section[last] = value if value is not None else pack_picture(np.full_like(unpack_picture(section[last]), 7))
     write_json(exported, content)
-    with pytest.raises(SharpcamError, match=rf"is no contract of a student \(.*{words}.*\)\. Run"):
+    with pytest.raises(SharpcamError, match=rf"is not a contract of a student \(.*{words}.*\)\. Run"):
         load_student(exported)
 
 
@@ -111,5 +111,5 @@ def test_what_is_wrong_with_the_dials_of_a_contract_is_named(dialled, change, wo
     content = read_json(dialled, made_by="export")
     change(content)
     write_json(dialled, content)
-    with pytest.raises(SharpcamError, match=rf"is no contract of a student \(.*{words}.*\)\. Run"):
+    with pytest.raises(SharpcamError, match=rf"is not a contract of a student \(.*{words}.*\)\. Run"):
         load_student(dialled)

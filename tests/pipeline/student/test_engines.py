@@ -90,7 +90,7 @@ def test_pixels_go_to_a_batch_and_back_as_numpy_would_bring_them():
 
 
 def test_what_is_no_model_is_refused_in_words():
-    with pytest.raises(SharpcamError, match="is no model that ONNX Runtime can run"):
+    with pytest.raises(SharpcamError, match="is not a model that ONNX Runtime can run"):
         session(b"no model", threads=1)
 
 

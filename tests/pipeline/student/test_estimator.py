@@ -93,5 +93,5 @@ def test_what_is_not_an_estimator_is_a_sentence(dialled_once):
     student = dialled_once.with_suffix(".onnx").read_bytes()
     with pytest.raises(SharpcamError, match=r"The contract's estimator cannot read a frame \(.*\)\. Run"):
         estimator(student).estimate([stripes(200)])
-    with pytest.raises(SharpcamError, match="is no model that ONNX Runtime can run"):
+    with pytest.raises(SharpcamError, match="is not a model that ONNX Runtime can run"):
         estimator(b"no model").estimate([stripes(200)])

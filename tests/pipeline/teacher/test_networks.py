@@ -108,7 +108,7 @@ def test_a_half_precision_checkpoint_of_a_parallel_training_becomes_single_preci
 def test_the_checkpoint_of_another_network_is_recognised(put, tmp_path):
     assert len(random_state("denoise")) == len(random_state("deblur"))
     put("deblur", {"params": random_state("denoise")})
-    with pytest.raises(SharpcamError, match=r"deblur.pth is no checkpoint of deblur \(it holds denoise\)\. Move it"):
+    with pytest.raises(SharpcamError, match=r"deblur.pth is not a checkpoint of deblur \(it holds denoise\)\. Move it"):
         load_network("deblur", folder=tmp_path)
 
 

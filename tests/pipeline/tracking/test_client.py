@@ -154,7 +154,9 @@ def test_a_database_of_another_program_is_one_sentence_and_stays_as_it_was(tmp_p
         database.commit()
     before = file.read_bytes()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
-    with pytest.raises(SharpcamError, match=r"notes\.db is no database of MLflow\. Move it away, or set MLFLOW_TRACK"):
+    with pytest.raises(
+        SharpcamError, match=r"notes\.db is not a database of MLflow\. Move it away, or set MLFLOW_TRACK"
+    ):
         start()
     assert file.read_bytes() == before
 

@@ -280,7 +280,7 @@ def test_training_goes_on_from_weights_that_are_named(ready, trained_once):
     ("changes", "problem"),
     [
         ({"start_from": "nowhere.pth"}, 'train.start_from is "nowhere.pth", and there is no such file'),
-        ({"start_from": "params.yaml"}, "params.yaml is no weights of this project .*Correct train.start_from"),
+        ({"start_from": "params.yaml"}, "params.yaml does not hold weights of this project .*Correct train.start_from"),
     ],
     ids=str,
 )
