@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from making import brightness_estimator, photo
+from making import ROOT, brightness_estimator, photo
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import write_frame
@@ -80,3 +80,14 @@ def test_weights_of_unknown_quality_are_said(project, frames, checkpoint, tmp_pa
     with pytest.raises(SharpcamError, match="has no best val_psnr"):
         bundle("student_x", tmp_path / "copy.safetensors", frames, project.paths.bundled)
     assert not (project.paths.bundled / "student_x.json").exists()
+
+
+CARDS = sorted([*ROOT.glob("weights/bundled/student_*.md"), *ROOT.glob("weights/bundled/files/student_*.md")])
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: f"{card.parent.name}-{card.stem}")
+def test_a_card_that_ships_names_the_licence_of_every_photograph(card):
+    text = card.read_text()
+    table = text.partition("| licence and source | photographs |\n| --- | --- |\n")[2].partition("\n\n")[0]
+    counted = sum(int(line.split("|")[-2]) for line in table.splitlines())
+    assert f"\n{counted} photographs and " in text
