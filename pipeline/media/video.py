@@ -40,7 +40,7 @@ END_IS_MISSING = 0.9  # of the length that a video claims
 IN_A_ROW = 100  # frames between two that are looked at: where there are fewer, all are decoded
 FROM_KEY_FRAME = 300  # frames that are decoded at most to come to one that is looked for
 LAST_FRAME_S = 0.1  # its duration is not always told
-OTHER_COPY = "Give another copy of it. A recording that was broken off has no index, which a program such as untrunc can rebuild."
+OTHER_COPY = "Give another copy of it. Of a recording that was broken off the index is missing: untrunc can rebuild it."
 MISSED_S = 5.0  # and never more of it than this
 
 
@@ -206,9 +206,9 @@ def bits_of(form: Any) -> int:
 
 
 def read_frames(facts: Facts, *, begin: int, damage: Damage | None = None) -> Iterator[Timed]:
-    """The frames of a video from number `begin` on, RGB as stored, with times that ascend. `damage` counts what is damaged.
+    """The frames of a video from number `begin` on, RGB as stored, with times that ascend.
 
-    They are uint8, or uint16 where `facts` tell of more bits.
+    `damage` counts those that are damaged. They are uint8, or uint16 where `facts` tell of more bits.
     Raises SharpcamError where the video ends before its end, or too much of it is damaged.
     """
     with opened(facts.path) as (container, stream):
