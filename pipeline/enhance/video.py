@@ -50,7 +50,7 @@ def enhance_video(
     """Enhance `source` to `target`, which is there whole or not at all; gives its frames and size (width, height).
 
     `as_shown`: the pixels are turned as players do; else the file says how. `advance` is told of frames that are done,
-    `damage` counts those that are lost.
+    `damage` counts those that are damaged.
     Raises SharpcamError where the video cannot be decoded to its end, or the file does not become what it should.
     """
     container, facts = container_of(target), look_at(source)

@@ -56,7 +56,7 @@ class Glance:
 
 
 def _good_frames(container: Any, stream: Any) -> Iterator[Any]:
-    return (shown.frame for shown in shown_frames(container, stream) if not shown.is_lost)
+    return (shown.frame for shown in shown_frames(container, stream) if shown.is_whole)
 
 
 def _near(frames: Iterator[Any], wanted: int) -> Any:

@@ -19,7 +19,7 @@ from pipeline.core.params import CameraParams
 from pipeline.media.colours import bits_of
 from pipeline.media.decoding import Damage
 from pipeline.media.orientation import matrix_of, upright
-from pipeline.media.video import END_IS_MISSING, claimed_s, opened, shown_frames
+from pipeline.media.video import END_IS_MISSING, claimed_s, comes_without_times, opened, shown_frames
 
 ATTEMPTS = 30  # reads in a row that may fail before a camera counts as stopped
 
@@ -54,7 +54,10 @@ class Video:
             self.fps = round(float(stream.average_rate), 3) if stream.average_rate else None
             total = stream.frames or round(claimed_s(container, stream) * (self.fps or 0))
             seen_s = 0.0
-            for frame, pts, _ in shown_frames(container, stream, total=total, damage=self.damage):
+            decoded = shown_frames(
+                container, stream, total=total, damage=self.damage, ascending=comes_without_times(self.path)
+            )
+            for frame, pts, _ in decoded:
                 seen_s = float((pts or 0) * stream.time_base) + 1 / (self.fps or 1)
                 self.bits = bits_of(frame.format)
                 yield upright(frame.to_ndarray(format="rgb24"), matrix_of(frame))
@@ -66,8 +69,9 @@ class Video:
         return {"source": "video", "file": self.path.name, "sha256": sha256(self.path)}
 
     def about(self) -> dict[str, Any]:
-        lost = {"lost_frames": self.damage.lost} if self.damage.lost else {}
-        return {"fps_asked": None, "fps_reached": self.fps} | lost
+        counts = {"lost_frames": self.damage.lost, "concealed_frames": self.damage.concealed}
+        damaged = {name: count for name, count in counts.items() if count}
+        return {"fps_asked": None, "fps_reached": self.fps} | damaged
 
     @property
     def note(self) -> str:

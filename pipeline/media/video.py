@@ -33,6 +33,7 @@ WITH_FRAMES = {  # what lies beside the pixels of each frame and is not kept
 FIRST_FRAMES = 24  # whose times are looked at: more than any codec holds back
 END_IS_MISSING = 0.9  # of the length that a video claims
 LAST_FRAME_S = 0.1  # its duration is not always told
+OTHER_COPY = "Give another copy of it. Of a recording that was broken off the index is missing: untrunc can rebuild it."
 MISSED_S = 5.0  # and never more of it than this
 
 
@@ -78,12 +79,13 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
             check_pixels(videos[0], path)
             videos[0].thread_type = "SLICE"  # with threads for frames, what damage costs depends on the threads
             yield container, videos[0]
-    except (av.error.FFmpegError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or "its end is missing"
+    except EOFError:
         raise SharpcamError(
-            f"{path} is not a video that can be decoded to its end ({reason}). "
+            f"{path} is not a video that can be decoded to its end (its end is missing). "
             'Repair it, for example with "ffmpeg -i in -c copy out", or give another file.'
         ) from None
+    except av.error.FFmpegError as error:
+        raise SharpcamError(f"{path} is not a video that can be decoded ({error.strerror}). {OTHER_COPY}") from None
 
 
 def is_cover(stream: Any) -> bool:
@@ -109,29 +111,35 @@ def look_at(path: Path) -> Facts:
             colours_of(frame),
             matrix_of(frame),
             stream.sample_aspect_ratio,
-            _comes_without_times(path),
+            comes_without_times(path),
             stream.metadata.get("alpha_mode") == "1" or any(part.is_alpha for part in frame.format.components),
             frame.interlaced_frame,
             tuple(words for name, words in WITH_FRAMES.items() if frame.side_data.get(name) is not None),
         )
 
 
-def _comes_without_times(path: Path) -> bool:
+def comes_without_times(path: Path) -> bool:
     """Whether the first frames have times that step back: those of the packets in their order, not their own."""
     with opened(path) as (container, stream):
-        packets = islice(container.demux(stream), FIRST_FRAMES)
-        if not stream.codec_context.has_b_frames or any(packet.pts != packet.dts for packet in packets):
+        packets = [packet.pts for packet in islice(container.demux(stream), FIRST_FRAMES) if packet.size]
+        if not stream.codec_context.has_b_frames or None in packets or _steps_back(packets):
             return False
     with opened(path) as (container, stream):
         times = [shown.pts for shown in islice(shown_frames(container, stream), FIRST_FRAMES) if shown.pts is not None]
-        return any(later < earlier for earlier, later in pairwise(times))
+        return _steps_back(times)
+
+
+def _steps_back(times: list[int]) -> bool:
+    return any(later < earlier for earlier, later in pairwise(times))
 
 
 def shown_frames(
     container: Any, stream: Any, *, total: int = 0, damage: Damage | None = None, ascending: bool = False
 ) -> Iterator[Shown]:
     """All frames of a video. Raises what `Decoder.shown` raises."""
-    decoder = Decoder(Path(container.name).name, total, damage or Damage(), ascending)
+    decoder = Decoder(
+        Path(container.name).name, stream.codec_context.codec.canonical_name, total, damage or Damage(), ascending
+    )
     packets = continuing(container, stream)
     yield from decoder.shown(packet for packet in packets if packet.stream.index == stream.index)
 
@@ -158,10 +166,10 @@ def count_frames(path: Path) -> int:
 
 
 def read_frames(facts: Facts, *, begin: int, damage: Damage | None = None) -> Iterator[Timed]:
-    """The frames of a video from number `begin` on, RGB as stored, with times that ascend. `damage` counts the lost.
+    """The frames of a video from number `begin` on, RGB as stored, with times that ascend.
 
-    They are uint8, or uint16 where `facts` tell of more bits.
-    Raises SharpcamError where the video ends before its end, or too much of it is lost.
+    `damage` counts those that are damaged. They are uint8, or uint16 where `facts` tell of more bits.
+    Raises SharpcamError where the video ends before its end, or too much of it is damaged.
     """
     with opened(facts.path) as (container, stream):
         shown = shown_frames(container, stream, total=facts.frames, damage=damage, ascending=facts.ascending)
@@ -208,7 +216,7 @@ def check_end(facts: Facts) -> None:
     """
     with opened(facts.path) as (container, stream):
         kind = container.format.name
-        claimed_s = (container.duration or 0) / av.time_base
+        claimed_s = 0 if kind in RESTARTING else (container.duration or 0) / av.time_base
         if kind == "avi":  # there FFmpeg goes by what is left, not by what the header says
             claimed_s = float(stream.frames * stream.time_base)
         end_s, is_cut = 0.0, dict.fromkeys(range(len(container.streams)), False)

@@ -147,14 +147,18 @@ def test_a_time_that_comes_twice_comes_a_tick_later(suffix, upscaler, tmp_path):
     np.testing.assert_allclose(found, times, atol=0.005)
 
 
-def damaged(source: Path, numbers: list[int]) -> Path:
-    """The video with some of its packets, by their number in the file, filled with noise."""
+def damaged(source: Path, numbers: list[int], *, kept: float = 0) -> Path:
+    """The video with some of its packets, by their number in the file, filled with noise, but for a share that is kept.
+
+    Of that, and of all, the first four bytes stay: they are a length.
+    """
     data, random = bytearray(source.read_bytes()), np.random.default_rng(0)
     with av.open(str(source)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
     for number in numbers:
-        at, size = packets[number].pos + 4, packets[number].size - 4
-        data[at : at + size] = random.bytes(size)
+        at, end = packets[number].pos + 4, packets[number].pos + packets[number].size
+        at += round(kept * (end - at))
+        data[at:end] = random.bytes(end - at)
     source.write_bytes(data)
     return source
 
@@ -172,13 +176,49 @@ def test_a_bad_packet_repeats_the_frame_before_and_is_counted(name, upscaler, tm
     assert recorded.about()["lost_frames"] == 2
 
 
+def test_a_frame_that_the_decoder_conceals_is_shown_and_counted(upscaler, tmp_path):
+    whole = film(tmp_path / "whole.mp4", count=FRAMES)
+    source = tmp_path / "a.mp4"
+    shutil.copyfile(whole, source)
+    damaged(source, [18], kept=0.5)
+    damage = Damage()
+    assert enhance_video(source, tmp_path / "b.mp4", upscaler, FAST, damage=damage)[0] == FRAMES
+    assert (damage.lost, damage.concealed) == (0, 1)
+    assert str(damage) == "1 damaged frame is shown as far as decoded"
+    recorded = Video(source)
+    frames = [np.array(list(video.frames())).astype(int) for video in (recorded, Video(whole))]
+    assert recorded.about()["concealed_frames"] == 1
+    wrong = np.abs(frames[0] - frames[1]).mean(axis=(1, 2, 3)) > 0
+    assert 1 <= sum(wrong) < FRAMES / 2  # it is shown as decoded, and so are those that are built on it
+
+
+def test_concealed_frames_count_where_too_much_is_damaged(upscaler, tmp_path):
+    source = damaged(film(tmp_path / "a.mp4", count=FRAMES, gop=1), list(range(10, 20)), kept=0.5)
+    with pytest.raises(SharpcamError, match="6 of its 50 frames could not be decoded, or not whole, so far"):
+        enhance_video(source, tmp_path / "b.mp4", upscaler, FAST)
+
+
+def test_frames_that_are_built_on_a_lost_one_repeat_the_frame_before(tmp_path):
+    """H.265 goes on at the next key frame, and says of none of the frames up to there that it leaves them out."""
+    with av.open(str(tmp_path / "a.mp4"), "w") as made:
+        options = {"x265-params": "keyint=12:min-keyint=12:scenecut=0:bframes=0:log-level=none"}
+        stream = made.add_stream("libx265", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for index in range(120):
+            made.mux(stream.encode(av.VideoFrame.from_ndarray(photo(HEIGHT, WIDTH, seed=index // 4))))
+        made.mux(stream.encode())
+    source = Video(damaged(tmp_path / "a.mp4", [28]))
+    assert len(list(source.frames())) == 120
+    assert 6 <= source.damage.frames <= 36 - 28
+
+
 def test_a_video_of_which_too_much_is_lost_is_refused_and_leaves_nothing(upscaler, tmp_path):
     source = damaged(film(tmp_path / "a.mp4", count=FRAMES, gop=1), list(range(10, 20)))
     for way in (
         lambda: enhance_video(source, tmp_path / "b.mp4", upscaler, FAST),
         lambda: list(Video(source).frames()),
     ):
-        with pytest.raises(SharpcamError, match="6 of its 50 frames could not be decoded so far"):
+        with pytest.raises(SharpcamError, match="6 of its 50 frames could not be decoded, or not whole, so far"):
             way()
     assert not (tmp_path / "b.mp4").exists()
 

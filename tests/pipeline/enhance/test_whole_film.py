@@ -17,12 +17,14 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("ffprobe") is None, reason="the commands ffmpeg and ffprobe are the reference"),
 ]
-SECONDS, SEGMENT_FRAMES = 60, 100
+HOUR = pytest.mark.timeout(3600)
+LENGTHS = [(60, "160x120"), pytest.param(600, "64x48", marks=[pytest.mark.thorough, HOUR])]  # seconds, and the size
+SEGMENT_FRAMES = 100
 LANGUAGES = {"eng": "Original", "fra": "Doublage"}
 FONT = bytes(range(256)) * 40
 
 
-def film(path: Path, *, seconds: int = SECONDS) -> Path:
+def film(path: Path, *, seconds: int, size: str) -> Path:
     """Uneven times, two languages of sound and of subtitles, chapters and a font."""
     folder = path.parent
     for number, language in enumerate(LANGUAGES):
@@ -37,7 +39,7 @@ def film(path: Path, *, seconds: int = SECONDS) -> Path:
     ]
     (folder / "told.txt").write_text(";FFMETADATA1\ntitle=A film\n" + "".join(chapters), encoding="utf-8")
     (folder / "Own.ttf").write_bytes(FONT)
-    inputs = [f"testsrc2=size=160x120:rate=30:duration={seconds}", f"sine=300:duration={seconds}"]
+    inputs = [f"testsrc2=size={size}:rate=30:duration={seconds}", f"sine=300:duration={seconds}"]
     words = ["ffmpeg", "-v", "error", "-y", *(word for each in inputs for word in ("-f", "lavfi", "-i", each))]
     words += ["-f", "lavfi", "-i", f"sine=500:duration={seconds}"]
     words += [word for name in ("eng.srt", "fra.srt", "told.txt") for word in ("-i", str(folder / name))]
@@ -106,8 +108,9 @@ def enhance(source: Path, target: Path, *options: str) -> "subprocess.Popen[byte
     return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def test_a_film_that_was_killed_twice_has_all_that_its_source_has(tmp_path):
-    source, target = film(tmp_path / "a.mkv"), tmp_path / "b.mkv"
+@pytest.mark.parametrize(("seconds", "size"), LENGTHS)
+def test_a_film_that_was_killed_twice_has_all_that_its_source_has(seconds, size, tmp_path):
+    source, target = film(tmp_path / "a.mkv", seconds=seconds, size=size), tmp_path / "b.mkv"
     for finished in (3, 7):
         running = enhance(source, target)
         until(lambda finished=finished: len([*part_of(target).glob("*.packets")]) > finished)
