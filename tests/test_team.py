@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 import pytest
 import yaml
 from dashboards import free_port
-from making import ROOT, Project, git, kill, until
+from making import ROOT, Project, git, kill, tiny_project, until
 
 from app.leftovers import end_group
 
@@ -112,6 +112,7 @@ def start_all(server: Server) -> None:
     run([POSTGRES[-1] / "createdb", "-h", "127.0.0.1", "-p", server.ports["5432"], "-U", "mlflow", "mlflow"])
     bucket = Request(f"http://127.0.0.1:{server.ports['9000']}/sharpcam", method="PUT")
     urlopen(bucket, timeout=60).close()
+    start_dashboard(server)
     server.start("mlflow", cwd=server.folder, PYTHONPATH=f"{ROOT}{os.pathsep}{os.environ['PYTHONPATH']}")
     (server.folder / "Caddyfile").write_text(
         "{\n\thttp_port 0\n\tskip_install_trust\n\tlocal_certs\n}\n"
@@ -126,6 +127,16 @@ def start_all(server: Server) -> None:
         HOME=str(server.folder),
     )
     until(lambda: answers(server.ports["5000"]) and answers(server.ports["8443"]), patience_s=600)
+
+
+def start_dashboard(server: Server) -> None:
+    """In a project of its own; it takes the first port that is free from 8501 on, and says which."""
+    project = tiny_project(server.folder / "project").root
+    shutil.copytree(ROOT / ".streamlit", project / ".streamlit")
+    server.start("dashboard", cwd=project)
+    said = server.folder / "dashboard.log"
+    until(lambda: "Ctrl-C" in said.read_text(), patience_s=600)
+    server.ports["8501"] = re.findall(r"Dashboard: +\S+:(\d+)", said.read_text())[0]
 
 
 def run(command: list[object], **more: object) -> str:
@@ -153,6 +164,7 @@ def test_nothing_is_reached_without_the_login(server: Server) -> None:
     until(lambda: status(server.address("8443"), login=LOGIN) == 200, patience_s=600)
     assert status(server.address("8443")) == 401
     assert status(server.address("443")) == 401
+    assert status(server.address("443"), login=LOGIN) == 200
     assert status(f"{server.address('8443')}/sharpcam/x") in (403, 404)  # the store's own answer
 
 
