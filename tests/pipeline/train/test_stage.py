@@ -326,7 +326,7 @@ def test_two_machines_train_together_as_docs_cluster_has_it(ready, monkeypatch):
     for rank in ("0", "1"):  # one machine plays both, in one folder, as on a file system that they share
         monkeypatch.setenv("NODE_RANK", rank)
         machines.append(ready.start("pipeline.train"))
-    said = [machine.communicate(timeout=PATIENCE_S)[1] for machine in machines]
+    said = [machine.communicate(timeout=4 * PATIENCE_S)[1] for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], said
     assert [row["epoch"] for row in epoch_rows(ready.paths.training_log)] == [0, 1]
     assert [run.info.status for run in runs()] == ["FINISHED"]
