@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.core.clips import DEMO_CAMERAS, own_first
-from pipeline.tracking.run import CAMERA_PREFIX
+from pipeline.tracking.figures import CAMERA_PREFIX
 
 STUDENT = ".student"
 

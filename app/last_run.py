@@ -6,7 +6,7 @@ from typing import Any
 
 from app.dvc_files import last_runs, outputs, recipes
 from pipeline.core.paths import Paths
-from pipeline.tracking.run import flatten
+from pipeline.tracking.figures import flatten
 
 ABSENT = "-"
 _NOTHING = object()

@@ -11,8 +11,9 @@ import yaml
 
 from pipeline.core.paths import Paths
 from pipeline.core.yaml_text import parse_yaml
+from pipeline.tracking.figures import flatten
 from pipeline.tracking.past_runs import PastRun
-from pipeline.tracking.run import LOCK_TAG, flatten
+from pipeline.tracking.run import LOCK_TAG
 
 LOCK = "dvc.lock"
 COMMIT = re.compile(r"[0-9a-f]{7,40}")

@@ -22,17 +22,10 @@ from pipeline.core.progress import progress_bar
 from pipeline.student import catalogue
 from pipeline.tracking import registry
 from pipeline.tracking.client import tracking_uri
+from pipeline.tracking.figures import camera_figures, evaluation_figures, flatten
 from pipeline.tracking.past_runs import all_runs, settle
 from pipeline.tracking.registry import CANDIDATE, CHAMPION, NAME, Version
-from pipeline.tracking.run import (
-    STUDENT_TAG,
-    Run,
-    camera_figures,
-    evaluation_figures,
-    flatten,
-    log_evaluation,
-    run_of_student,
-)
+from pipeline.tracking.run import STUDENT_TAG, Run, log_evaluation, run_of_student
 
 
 def register(paths: Paths) -> None:

@@ -12,13 +12,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
 import yaml
 from dashboards import free_port
-from making import ROOT, Project, git, kill, until
+from making import ROOT, Project, git, kill, tiny_project, until
 
 from app.leftovers import end_group
 
@@ -44,8 +45,8 @@ pytestmark = [
 class Server:
     """The services of compose.yaml on ports that are free here."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, database: Path) -> None:
+        self.folder, self.database = folder, database
         self.ports = {port: str(free_port()) for port in PORTS}
         hashed = subprocess.run([CADDY, "hash-password", "--plaintext", "password"], capture_output=True, text=True)
         self.secrets = SECRETS | {"PASSWORD_HASH": hashed.stdout.strip()}
@@ -87,8 +88,7 @@ def answers(port: str) -> bool:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("team")
-    made = Server(folder)
+    made = Server(tmp_path_factory.mktemp("team"), Path(mkdtemp(prefix="sharpcam-database-")))  # postgres has to get in
     try:
         start_all(made)
         yield made
@@ -97,13 +97,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             end_group(process.pid)
         for process in made.processes:
             kill(process)
+        shutil.rmtree(made.database)
 
 
 def start_all(server: Server) -> None:
-    data = server.folder / "database"
-    data.mkdir()
-    for folder in (data, *data.parents[:3]):
-        folder.chmod(0o755)
+    data = server.database
     shutil.chown(data, "postgres")
     run(["runuser", "-u", "postgres", "--", POSTGRES[-1] / "initdb", "-D", data, "-U", "mlflow", "--auth=trust"])
     server.start(
@@ -114,6 +112,7 @@ def start_all(server: Server) -> None:
     run([POSTGRES[-1] / "createdb", "-h", "127.0.0.1", "-p", server.ports["5432"], "-U", "mlflow", "mlflow"])
     bucket = Request(f"http://127.0.0.1:{server.ports['9000']}/sharpcam", method="PUT")
     urlopen(bucket, timeout=60).close()
+    start_dashboard(server)
     server.start("mlflow", cwd=server.folder, PYTHONPATH=f"{ROOT}{os.pathsep}{os.environ['PYTHONPATH']}")
     (server.folder / "Caddyfile").write_text(
         "{\n\thttp_port 0\n\tskip_install_trust\n\tlocal_certs\n}\n"
@@ -127,7 +126,17 @@ def start_all(server: Server) -> None:
         XDG_DATA_HOME=str(server.folder),
         HOME=str(server.folder),
     )
-    until(lambda: answers(server.ports["5000"]) and answers(server.ports["8443"]))
+    until(lambda: answers(server.ports["5000"]) and answers(server.ports["8443"]), patience_s=600)
+
+
+def start_dashboard(server: Server) -> None:
+    """In a project of its own; it takes the first port that is free from 8501 on, and says which."""
+    project = tiny_project(server.folder / "project").root
+    shutil.copytree(ROOT / ".streamlit", project / ".streamlit")
+    server.start("dashboard", cwd=project)
+    said = server.folder / "dashboard.log"
+    until(lambda: "Ctrl-C" in said.read_text(), patience_s=600)
+    server.ports["8501"] = re.findall(r"Dashboard: +\S+:(\d+)", said.read_text())[0]
 
 
 def run(command: list[object], **more: object) -> str:
@@ -152,9 +161,10 @@ def status(address: str, *, login: str = "") -> int:
 
 
 def test_nothing_is_reached_without_the_login(server: Server) -> None:
-    until(lambda: status(server.address("8443"), login=LOGIN) == 200)
+    until(lambda: status(server.address("8443"), login=LOGIN) == 200, patience_s=600)
     assert status(server.address("8443")) == 401
     assert status(server.address("443")) == 401
+    assert status(server.address("443"), login=LOGIN) == 200
     assert status(f"{server.address('8443')}/sharpcam/x") in (403, 404)  # the store's own answer
 
 

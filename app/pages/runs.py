@@ -21,8 +21,8 @@ from pipeline.core.meaning import describe_margin
 from pipeline.core.paths import Paths
 from pipeline.tracking import registry
 from pipeline.tracking.client import stamp, tracking_uri
+from pipeline.tracking.figures import CAMERA_PREFIX
 from pipeline.tracking.past_runs import PastRun, all_runs, last_known_runs, link
-from pipeline.tracking.run import CAMERA_PREFIX
 
 MOST_COMPARED = 6
 REFRESH_S = 5  # while something trains

@@ -9,7 +9,7 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.meaning import GATE_DB
 from pipeline.evaluate.scores import Scores
 from pipeline.student.contract import INT8_MOST_DB, TORCH_MOST
-from pipeline.tracking.run import flatten
+from pipeline.tracking.figures import flatten
 
 
 def gate(scores: Scores, contract: dict[str, Any]) -> dict[str, Any]:

@@ -89,6 +89,6 @@ def log_to_run(judged: dict[str, Any], paths: Paths) -> None:
     """Put the numbers into the MLflow run that trained this student, if the store has it."""
     run = run_of_student(sha256(paths.student)) if paths.student.exists() else None
     if run is None:
-        print("evaluate: the run that trained this student is not in MLflow's store; nothing is logged there")
+        print("evaluate: the run that trained this student is not in the store; nothing is logged to MLflow")
         return
     log_evaluation(run, judged, paths)

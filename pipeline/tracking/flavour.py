@@ -11,6 +11,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from pipeline.tracking.run import Run, undisturbed
+
 NEEDED = ("mlflow", "numpy", "onnx", "onnxruntime")  # to predict
 EXAMPLE = (1, 3, 12, 16)  # the shape of the example that MLflow keeps beside the model
 
@@ -72,3 +74,19 @@ def for_any_shape(model: onnx.ModelProto, *, scale: int) -> onnx.ModelProto:
         given.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3, height, width]))
     onnx.checker.check_model(model)
     return model
+
+
+@undisturbed()
+def log_student(run: Run, model: Any, example: Any) -> None:
+    """Log the torch `model` to the run as a model with a signature; `example` is an input, float32 (N, 3, H, W)."""
+    import mlflow
+    import torch
+
+    with mlflow.start_run(run_id=run.id):
+        mlflow.pytorch.log_model(
+            model,
+            name="student",
+            input_example=example,
+            signature=signature(),
+            pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
+        )

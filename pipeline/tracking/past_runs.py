@@ -25,7 +25,7 @@ from pipeline.tracking.client import (
 from pipeline.tracking.experiment import EXPERIMENT
 from pipeline.tracking.run import SAMPLES, is_lost, settle_lost_runs
 
-WHOLE_S = 300  # after which a server is asked for all runs again
+WHOLE_S = 900  # after which a server is asked for all runs again
 LATELY_MS = 10 * 60_000  # clocks of different machines differ
 RUNNING = "attributes.status = 'RUNNING'"
 CURVES = ("train_loss", "val_loss", "train_psnr", "val_psnr")

@@ -21,6 +21,7 @@ from pipeline.core.command import process_is_gone
 from pipeline.core.paths import Paths
 from pipeline.tracking.client import mlflow_client, refuse_anothers_store, store_exists, tracking_uri
 from pipeline.tracking.experiment import EXPERIMENT, experiment_id
+from pipeline.tracking.figures import evaluation_figures, flatten
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,14 +30,12 @@ SAMPLES = "samples"  # folder of a run: pictures of its training
 LOCK_TAG = "data.lock"  # the artifact of a run that says which data it was made of
 STUDENT_TAG = "student.sha256"  # of the weights that a run ended with: whoever has them finds it
 VALIDATION_TAG = "validation.sha256"  # of the frames that a run validated on
-CAMERA_PREFIX = "camera."  # of the figures of one camera, among metrics and tags
 VERSION_TAG = "sharpcam.version"
 PROCESS_TAGS = ("sharpcam.host", "sharpcam.pid", "sharpcam.born")
 SOURCE = "python -m pipeline.train"  # where a run comes from, as MLflow shows it
 MOST_IN_A_BATCH = 100  # parameters that MLflow takes at once
 HELD_BACK = (signal.SIGTERM, signal.SIGINT)
 LONGEST_DIGEST = 36  # characters, MLflow's limit on a data set's
-LONGEST_VALUE = 6000  # characters, MLflow's limit on a parameter
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -239,52 +238,6 @@ def settle_lost_runs(store: MlflowClient) -> list[str]:
 def _process_tags() -> dict[str, str]:
     values = platform.node(), str(os.getpid()), repr(psutil.Process().create_time())
     return dict(zip(PROCESS_TAGS, values, strict=True))
-
-
-def flatten(params: Mapping[str, Any], *, prefix: str = "") -> dict[str, str]:
-    """Nested parameters as MLflow shows them: dotted names and texts."""
-    flat: dict[str, str] = {}
-    for key, value in params.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, prefix=f"{prefix}{key}.")
-        else:
-            plain = list(value) if isinstance(value, tuple) else value  # a list is a list, whoever read it
-            flat[f"{prefix}{key}"] = str(plain)[:LONGEST_VALUE]
-    return flat
-
-
-@undisturbed()
-def log_student(run: Run, model: Any, example: Any) -> None:
-    """Log the torch `model` to the run as a model with a signature; `example` is an input, float32 (N, 3, H, W)."""
-    import mlflow
-    import torch
-
-    from pipeline.tracking.flavour import signature
-
-    with mlflow.start_run(run_id=run.id):
-        mlflow.pytorch.log_model(
-            model,
-            name="student",
-            input_example=example,
-            signature=signature(),
-            pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
-        )
-
-
-def camera_figures(judged: Mapping[str, Any]) -> dict[str, float]:
-    """PSNR against the teacher (dB) by camera and method; none where an older version evaluated."""
-    return {
-        f"{CAMERA_PREFIX}{camera}.{method}": found["methods"][method]["teacher"]["psnr"]
-        for camera, found in judged.get("cameras", {}).items()
-        for method in ("student", "bicubic")
-    }
-
-
-def evaluation_figures(judged: Mapping[str, Any]) -> dict[str, float]:
-    """All that `evaluate` measured, by the names of MLflow's metrics."""
-    methods = {f"evaluation.{name}": float(value) for name, value in flatten(judged["methods"]).items()}
-    families = {f"families.{name}": float(gain) for name, gain in flatten(judged.get("families", {})).items()}
-    return methods | camera_figures(judged) | families
 
 
 def log_evaluation(run: Run, judged: Mapping[str, Any], paths: Paths) -> None:

@@ -11,7 +11,7 @@ from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
 from pipeline.student.clip_dials import bundled_reader
 from pipeline.student.dials import Dials
-from pipeline.tracking.run import LONGEST_VALUE
+from pipeline.tracking.figures import LONGEST_VALUE
 from training.models.dials import NEUTRAL
 from training.models.student import StudentSR
 

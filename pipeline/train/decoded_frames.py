@@ -54,9 +54,10 @@ class DecodedFrames:
     def _frames(self, folder: Path, size: tuple[int, int], prepare: Callable[[Frame], Frame]) -> Frames:
         width, height = size
         files = tuple(folder / f"{name}.png" for name in self.names)
-        # costs no memory before it is used
-        store = torch.empty((self.kept + OnDemand.AT_ONCE, height, width, 3), dtype=torch.uint8)
-        return OnDemand(store, torch.full((len(files),), -1), files, prepare)
+        with torch.inference_mode(False):  # a tensor that was made while one validates could not be written to later
+            store = torch.empty((self.kept + OnDemand.AT_ONCE, height, width, 3), dtype=torch.uint8)  # no memory yet
+            slots = torch.full((len(files),), -1)
+        return OnDemand(store, slots, files, prepare)
 
     def input(self, index: int) -> Frame:
         """What the student sees of frame `index`."""

@@ -27,7 +27,8 @@ from pipeline.core.progress import progress
 from pipeline.core.split_file import read_split
 from pipeline.core.stop import stop_if_asked
 from pipeline.core.training_log import COLUMNS, write_log
-from pipeline.tracking.run import LOCK_TAG, STUDENT_TAG, VALIDATION_TAG, Input, Run, log_student, start_run
+from pipeline.tracking.flavour import log_student
+from pipeline.tracking.run import LOCK_TAG, STUDENT_TAG, VALIDATION_TAG, Input, Run, start_run
 from pipeline.train.clip_dials import ClipDials, as_json, as_param, clip_of, dials_of_clips, summary
 from pipeline.train.decoded_frames import DecodedFrames, decoded_frames
 from pipeline.train.run_name import describe_cameras, run_name

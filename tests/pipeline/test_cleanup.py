@@ -137,7 +137,7 @@ def test_a_deleted_run_whose_student_is_registered_stays(project):
 def test_from_the_shell_it_lists_and_removes(cluttered):
     answer = cluttered.run("pipeline.cleanup")
     assert answer.returncode == 0, answer.stderr
-    assert "frames    Decoded frames: 2 things, 0.0 MB" in answer.stdout
+    assert "frames    Decoded frames of an earlier sharpcam: 2 things, 0.0 MB" in answer.stdout
     answer = cluttered.run("pipeline.cleanup", "--remove", "trash")
     assert answer.returncode == 0, answer.stderr
     assert not (cluttered.paths.cache / "trash/desk-1").exists()

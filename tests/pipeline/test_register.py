@@ -52,7 +52,7 @@ def test_the_student_is_registered_once_with_its_files_and_its_origin(trained, c
     assert version.run_id == run_of_student(sha256(trained.paths.student)).id
 
     store = mlflow_client()
-    model = store.get_model_version(registry.NAME, str(version.number)).model_id
+    model = store.get_model_version(registry.NAME, str(version.number)).source.removeprefix("models:/")
     assert model in {output.model_id for output in store.get_run(version.run_id).outputs.model_outputs}
     linked = {metric.key: metric.value for metric in store.get_logged_model(model).metrics}
     assert linked["evaluation.student.teacher.psnr"] == judged["methods"]["student"]["teacher"]["psnr"]

@@ -11,7 +11,8 @@ from making import photo
 
 from pipeline.core.frames import write_frame
 from pipeline.tracking import registry
-from pipeline.tracking.run import SAMPLES, flatten, start_run
+from pipeline.tracking.figures import flatten
+from pipeline.tracking.run import SAMPLES, start_run
 
 FRAME = "desk-000003"
 

@@ -20,7 +20,7 @@ from pipeline.evaluate.stage import by_camera, evaluate, load_students, timed, v
 from pipeline.student.runtime import load_student
 from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.experiment import EXPERIMENT
-from pipeline.tracking.run import flatten
+from pipeline.tracking.figures import flatten
 
 SAME_AS_TORCH = {"largest_difference_to_torch": 1e-6}  # as a contract says it
 LUMA = np.array([0.299, 0.587, 0.114])

@@ -215,7 +215,7 @@ def test_a_contract_that_is_no_table_is_one_sentence(tmp_path, content):
     contract = tmp_path / "student_sr.json"
     contract.write_text(content)
     for reader in (catalogue.read_contract, runtime_contract):
-        with pytest.raises(SharpcamError, match=r"student_sr\.json is (no contract|not valid JSON)"):
+        with pytest.raises(SharpcamError, match=r"student_sr\.json is (not a contract|not valid JSON)"):
             reader(contract)
 
 

@@ -266,7 +266,7 @@ def test_a_damaged_restorer_is_refused_in_one_sentence(content, project):
     project.change(teacher={"chain": "bundled"})
     project.paths.bundled.mkdir(parents=True)
     (project.paths.bundled / "restorer.safetensors").write_bytes(content)
-    with pytest.raises(SharpcamError, match=r"no weights of this project.*git checkout"):
+    with pytest.raises(SharpcamError, match=r"not hold weights of this project.*git checkout"):
         teacher(project.paths, project.params)
     assert tree(project.paths.teacher) == {}
 

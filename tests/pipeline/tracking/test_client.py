@@ -14,7 +14,8 @@ from making import FORKS, PATIENCE_S, until
 
 from pipeline.core.errors import SharpcamError
 from pipeline.tracking.client import kept, mlflow_client, tracking_uri
-from pipeline.tracking.run import PROCESS_TAGS, STUDENT_TAG, flatten, run_of_student, start_run
+from pipeline.tracking.figures import flatten
+from pipeline.tracking.run import PROCESS_TAGS, STUDENT_TAG, run_of_student, start_run
 
 pytestmark = pytest.mark.usefixtures("with_database")
 PARAMS = {"seed": 7, "train": {"epochs": 3, "crop": {"px": 48}}, "note": "x" * 9000}

@@ -15,7 +15,7 @@ from pipeline.student.dials import Dials
 from pipeline.teacher.stage import teacher
 from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.experiment import EXPERIMENT
-from pipeline.tracking.run import LONGEST_VALUE
+from pipeline.tracking.figures import LONGEST_VALUE
 from pipeline.train import stage
 from pipeline.train.clip_dials import as_param, dials_of_clips, rows, summary
 from pipeline.train.stage import train

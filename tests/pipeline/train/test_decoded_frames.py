@@ -89,6 +89,14 @@ def test_without_room_frames_are_decoded_again_and_crops_stay_the_same(clip, mon
     np.testing.assert_array_equal(tight["validation"].input(0), roomy["validation"].input(0))
 
 
+def test_frames_that_were_first_asked_for_while_one_validates_serve_a_training(clip):
+    frames = clip.frames()["training"]
+    with torch.inference_mode():
+        first = frames.target(0)
+    np.testing.assert_array_equal(frames.target(0), first)
+    np.testing.assert_array_equal(frames.target(1), read_frame(clip.path("teacher", STEMS[1])))
+
+
 def test_some_frames_are_spread_evenly(clip):
     training = clip.frames()["training"]
     assert training.some(2).names == ["a/000000", "a/000002"]

@@ -20,7 +20,8 @@ from pipeline.core.hashing import sha256
 from pipeline.core.training_log import read_log
 from pipeline.tracking.client import mlflow_client
 from pipeline.tracking.experiment import EXPERIMENT
-from pipeline.tracking.run import VALIDATION_TAG, flatten, start_run
+from pipeline.tracking.figures import flatten
+from pipeline.tracking.run import VALIDATION_TAG, start_run
 from pipeline.train.decoded_frames import decoded_frames
 from pipeline.train.stage import fingerprint, train
 from training import checkpoints
@@ -326,7 +327,7 @@ def test_two_machines_train_together_as_docs_cluster_has_it(ready, monkeypatch):
     for rank in ("0", "1"):  # one machine plays both, in one folder, as on a file system that they share
         monkeypatch.setenv("NODE_RANK", rank)
         machines.append(ready.start("pipeline.train"))
-    said = [machine.communicate(timeout=PATIENCE_S)[1] for machine in machines]
+    said = [machine.communicate(timeout=4 * PATIENCE_S)[1] for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], said
     assert [row["epoch"] for row in epoch_rows(ready.paths.training_log)] == [0, 1]
     assert [run.info.status for run in runs()] == ["FINISHED"]
