@@ -205,7 +205,7 @@ def test_the_clean_up_shows_what_would_go_and_asks_twice(project):
     make_list(project.paths)
     page = run_page("Disk")
     box = page.checkbox(key="clean-frames")
-    assert box.label == "Decoded frames: 1 things, 2.0 MB"
+    assert box.label == "Decoded frames of an earlier sharpcam: 1 things, 2.0 MB"
     assert "frames/a.npy" in page.code[0].value
     box.check().run()
     press(page, "Remove")

@@ -337,7 +337,7 @@ def test_an_evaluation_without_weights_says_what_to_do(folder, recipe_file, tmp_
     assert "No weights at" in capsys.readouterr().err
     (tmp_path / "r.safetensors").write_bytes(b"nothing")
     assert main([*asked, "--evaluate"]) == 1
-    assert "no weights of this project" in capsys.readouterr().err
+    assert "not hold weights of this project" in capsys.readouterr().err
 
 
 def test_an_evaluation_prints_both_figures(folder, recipe_file, tmp_path, capsys, monkeypatch):
