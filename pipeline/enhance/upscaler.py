@@ -81,7 +81,7 @@ class Upscaler:
 
     def seen(self, frames: Iterable[Frame]) -> "Upscaler":
         """This set to the camera that took all of `frames`, (h, w, 3) uint8 or uint16, as far as that can be told."""
-        found = self.student.estimate(frames) if self.strength > 0 else None
+        found = self.student.estimate(map(self._reduced, frames)) if self.strength > 0 else None
         return self if found is None else self.with_dials(found)
 
     def streaming(self, calm: float) -> "Upscaler":
@@ -142,8 +142,16 @@ class Upscaler:
         A stream's frames are fused first, but for strength 0, which is plain bicubic.
         Raises SharpcamError where the student answers a picture with a blank, or `sizing` does not suit it.
         """
-        size = self.size_of((picture.shape[1], picture.shape[0]))
-        return at_size(self._answer(picture, advance), size)
+        height, width = picture.shape[:2]
+        size = self.size_of((width, height))
+        picture = self._reduced(picture)
+        share = height * width / (picture.shape[0] * picture.shape[1])
+        told = advance and (lambda px: advance(round(share * px)))
+        return at_size(self._answer(picture, told), size)
+
+    def _reduced(self, picture: Frame) -> Frame:
+        """`picture` without what `sizing` would lose again."""
+        return self.sizing.reduced(picture) if self.sizing else picture
 
     def _answer(self, picture: Frame, advance: Advance | None) -> Frame:
         if self.strength > 0:
@@ -166,7 +174,7 @@ class Upscaler:
         size = self.size_of((plane.shape[1], plane.shape[0]))
         if self.target:
             plane = fit(plane, geometry=self.target)
-        return at_size(self._doubled(plane), size)
+        return at_size(self._doubled(self._reduced(plane)), size)
 
     def _doubled(self, picture: Frame) -> Frame:
         """`picture` at the size of the answer: bicubic."""

@@ -18,7 +18,6 @@ class Continuity:
     """The packets of one container, in the order in which they lie there."""
 
     restarts: bool
-    jumped: bool = False
     _offsets: dict[int, Fraction] = field(default_factory=dict)  # seconds, by stream
     _expected: dict[int, Fraction] = field(default_factory=dict)  # when the next packet is due, seconds
     _newest: Fraction = Fraction(0)  # offset
@@ -41,7 +40,6 @@ class Continuity:
         offset = self._offsets.get(stream, self._newest)
         due = self._expected.get(stream, at + offset)
         if self._is_jump(at + offset - due):
-            self.jumped = True
             if abs(at + self._newest - due) > NEAR_S:
                 self._newest = due - at
             offset = self._newest
