@@ -25,6 +25,7 @@ from app.data.clips import (
 from app.data.job_view import ask_for, attempt
 from app.data.wall import Tile, show_wall
 from app.links import show_link
+from app.roles import may_operate
 from app.text import as_text
 from pipeline.checks import Finding, find, known_measures
 from pipeline.core.clips import find_clips
@@ -80,6 +81,8 @@ def show_forecast(clips: list[Clip], params: Params | None, paths: Paths) -> Non
         st.markdown(in_a_sentence(known))
     if waiting:
         st.markdown(f"**{as_text(', '.join(waiting))}** will be adopted by the next run of the pipeline.")
+    if not may_operate():
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
         if waiting:
             show_link("pipeline.py", "Train on them")
@@ -173,7 +176,8 @@ def choose(clips: list[Clip]) -> Clip:
 
 def show_clip(clip: Clip, params: Params | None, paths: Paths) -> None:
     """One clip: what to do with it, a frame of it beside teacher and truth, what the checks found."""
-    show_actions(clip, paths)
+    if may_operate():
+        show_actions(clip, paths)
     if not clip.frames:
         st.warning(f"{as_text(clip.folder)} holds no frame.")
         return
@@ -258,7 +262,7 @@ def show_set_aside(paths: Paths) -> None:
 
 def show_trash(paths: Paths) -> None:
     """Deleted clips, each to be brought back."""
-    gone = deleted(paths)
+    gone = deleted(paths) if may_operate() else []
     if not gone:
         return
     with st.expander(f"Deleted clips ({len(gone)})"):

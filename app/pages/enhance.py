@@ -23,6 +23,7 @@ from app.home.before_after import read_any
 from app.jobs import start
 from app.jobs.show import show_job
 from app.links import show_link
+from app.roles import may_operate
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
@@ -63,7 +64,8 @@ LOOKS = {
 def show_page(paths: Paths) -> None:
     """What to enhance, and what became of the calls before."""
     st.title("Enhance")
-    show_form(paths)
+    if may_operate():
+        show_form(paths)
     found = calls(paths)
     if not found:
         st.caption("Whatever a camera gave, in PNG, JPEG, WebP, TIFF or a video; your files are kept as they are.")
@@ -214,7 +216,7 @@ def show_results(call: Call) -> None:
     if rows:
         with st.expander("Times and sizes"):
             st.dataframe(rows, hide_index=True)
-    if st.button("Remove these files", icon=":material/delete:", key="remove"):
+    if may_operate() and st.button("Remove these files", icon=":material/delete:", key="remove"):
         call.remove()
         st.rerun()
 
