@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.jobs import Job, find, start
 from app.jobs.show import show_job
+from app.roles import may_operate
 from app.text import as_text
 from pipeline.compare.contenders import Contender
 from pipeline.compare.frames import common_frames
@@ -59,6 +60,9 @@ def measure_missing(contenders: Contenders, results: Results, paths: Paths) -> N
     """Begin a job for what was never measured, once; one that failed is begun again when somebody asks."""
     missing = [contender.name for contender in contenders.values() if results.of(contender.key) is None]
     if not missing:
+        return
+    if not may_operate():
+        st.caption("Some were not measured yet: that begins when an operator opens this page.")
         return
     asked = st.session_state.setdefault(JOBS, {})
     key = (results.frames.key, *sorted(missing))

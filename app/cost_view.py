@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 from app.jobs.show import begin
+from app.roles import may_operate
 from app.stages import Stage
 from app.text import as_text
 from pipeline.core.params import load_params
@@ -20,5 +21,7 @@ def show_cost(plan: Iterable[Stage], paths: Paths) -> None:
         return
     if known := known_forecast(paths, load_params(paths.params)):
         st.caption(as_text(in_a_sentence(known)))
-    elif st.button("Estimate the teacher's run", key="estimate", help="Tries the chain on a part of a frame."):
+    elif may_operate() and st.button(
+        "Estimate the teacher's run", key="estimate", help="Tries the chain on a part of a frame."
+    ):
         begin("forecast", paths)

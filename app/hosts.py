@@ -26,10 +26,14 @@ REFUSED_SOCKET = 1008  # RFC 6455, 7.4.1: against the policy
 Names = Callable[[], Collection[str]]
 
 
+def given_names() -> set[str]:
+    """The names of SHARPCAM_HOSTS."""
+    return {name.strip().lower() for name in os.environ.get(HOSTS, "").split(",")} - {""}
+
+
 def known_names(address: str | None) -> set[str]:
     """The names of a server that listens on `address`: this machine's own, that one, and those of SHARPCAM_HOSTS."""
-    given = {name.strip().lower() for name in os.environ.get(HOSTS, "").split(",")}
-    names = LOOPBACK | given - {""}
+    names = LOOPBACK | given_names()
     if address is None or not is_loopback(address):
         own = socket.gethostname().lower()
         names |= {own, f"{own}.local", *([address.lower()] if address else [])}

@@ -17,7 +17,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from app.hosts import HOSTS, is_loopback
+from app import roles
+from app.hosts import HOSTS, given_names, is_loopback
 from app.leftovers import end_group, end_leftovers, forget, remember
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
@@ -111,6 +112,11 @@ def command(name: str, port: int, reach: Reach) -> list[str]:
     return [sys.executable, "-m", "pipeline.tracking.server", *arguments]
 
 
+def names_of(reach: Reach) -> list[str]:
+    """The further names that the dashboard answers to."""
+    return [*given_names(), *reach.allowed]
+
+
 def start(name: str, port: int, reach: Reach) -> subprocess.Popen[bytes]:
     """One server in a process group of its own, its output in logs/."""
     if name == "mlflow":
@@ -119,8 +125,7 @@ def start(name: str, port: int, reach: Reach) -> subprocess.Popen[bytes]:
     log = Path("logs") / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as output:
-        names = ",".join([os.environ.get(HOSTS, ""), *reach.allowed])
-        environment = os.environ | LEAN | {HOSTS: names}
+        environment = os.environ | LEAN | {HOSTS: ",".join(names_of(reach))}
         return subprocess.Popen(
             command(name, port, reach), stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env=environment
         )
@@ -156,8 +161,23 @@ def stop(servers: dict[str, subprocess.Popen[bytes]]) -> None:
         forget(name)
 
 
+def hints(names: list[str], reach: Reach) -> list[str]:
+    """What to know of a dashboard that others reach, a sentence each. Ends where the settings of roles are wrong."""
+    found = [] if reach.is_private or reach.certificate else [HTTPS_HINT]
+    if "dashboard" not in names or (reach.is_private and not names_of(reach)):
+        return found
+    from app.log_in import check_settings  # Streamlit takes a second
+
+    try:
+        check_settings()
+        return [*found, roles.describe()]
+    except SharpcamError as error:
+        raise SystemExit(f"sharpcam: {error}") from None
+
+
 def serve(names: list[str], reach: Reach) -> None:
     """Start the servers and stay until Ctrl-C, or until one of them ends by itself."""
+    told = hints(names, reach)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     servers: dict[str, subprocess.Popen[bytes]] = {}
     try:
@@ -174,9 +194,7 @@ def serve(names: list[str], reach: Reach) -> None:
             wait_until_up(servers[name], name, address)
             write_bytes(note(name), address.encode(), synced=False)
             print(f"{TITLES[name] + ':':<11} {address}", flush=True)
-        if not reach.is_private and not reach.certificate:
-            print(HTTPS_HINT, flush=True)
-        print("Ctrl-C stops.", flush=True)
+        print(*told, "Ctrl-C stops.", sep="\n", flush=True)
         while all(server.poll() is None for server in servers.values()):
             time.sleep(0.5)
         raise SystemExit("sharpcam: a server has ended by itself. Its last words are in logs/.")
@@ -193,7 +211,11 @@ def main() -> None:
     parser = command_parser("app.launch", "Start the dashboard and the MLflow UI.")
     parser.add_argument("--only", choices=sorted(FIRST_PORTS), help="start only this one")
     add_reach(parser, "the dashboard")
+    everyone = "whoever reaches the dashboard from elsewhere may run, change and delete; else only operators may"
+    parser.add_argument("--everyone-operates", action="store_true", help=everyone)
     asked = parser.parse_args()
+    if asked.everyone_operates:
+        os.environ[roles.EVERYONE] = "on"
     serve([asked.only] if asked.only else list(FIRST_PORTS), reach_of(parser, asked))
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import roles
+from app.log_in import show_log_in, show_who
 from pipeline import __version__
 
 PAGES = Path(__file__).with_name("pages")
@@ -29,4 +31,11 @@ STYLE = """<style>
 st.set_page_config(page_title="sharpcam", page_icon=str(PAGES.with_name("icon.svg")), layout="wide")
 st.html(STYLE)
 st.sidebar.caption(f"sharpcam {__version__}")
-st.navigation([st.Page(PAGES / name, title=title, icon=icon) for name, (title, icon) in TITLES.items()]).run()
+pages = [st.Page(PAGES / name, title=title, icon=icon) for name, (title, icon) in TITLES.items()]
+role = roles.role()
+page = st.navigation(pages, position="hidden" if role is roles.Role.STRANGER else "sidebar")
+if role is roles.Role.STRANGER:
+    show_log_in()
+else:
+    show_who(role)
+    page.run()

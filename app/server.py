@@ -18,6 +18,8 @@ from app.hosts import OnlyKnownHosts, is_loopback, known_names
 from app.isolation import IsolationHeaders, protection
 from app.left_pages import ignore_left_pages
 from app.live.routes import ROUTES, clean_inbox
+from app.log_in import OnlyWhoMay, check_settings
+from app.roles import is_shared
 from pipeline.core.paths import Paths
 
 ignore_left_pages()
@@ -40,7 +42,9 @@ def open_to_network() -> bool:
 
 @asynccontextmanager
 async def lifespan(served: object) -> AsyncIterator[None]:
-    """While the server runs. The first visitor finds the pictures of Home made."""
+    """While the server runs: for others only with right settings. The first visitor finds the pictures of Home made."""
+    if is_shared():
+        check_settings()
     before_after.begin(Paths())
     async with clean_inbox(served):
         yield
@@ -49,5 +53,6 @@ async def lifespan(served: object) -> AsyncIterator[None]:
 MIDDLEWARE = [
     Middleware(IsolationHeaders, more=protection(Path(st.__file__).with_name("static") / "index.html")),
     Middleware(OnlyKnownHosts, names=names, open_to_network=open_to_network),
+    Middleware(OnlyWhoMay),
 ]
 app = st.App(Path(__file__).with_name("main.py"), routes=ROUTES, lifespan=lifespan, middleware=MIDDLEWARE)

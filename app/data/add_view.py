@@ -8,13 +8,18 @@ from app.data.clips import check_name
 from app.data.job_view import ask_for, attempt
 from app.data.uploads import receive, remove_recorded
 from app.links import show_link
+from app.roles import may_operate, refusal
+from app.text import as_text
 from pipeline.core.paths import Paths
 
 UPLOAD, CAMERA = "A video or pictures", "A camera on the server"
 
 
 def show_add(paths: Paths) -> None:
-    """The form of one of the two."""
+    """The form of one of the two; to a viewer, why there is none."""
+    if not may_operate():
+        st.info(as_text(refusal()))
+        return
     remove_recorded(paths)
     kind = st.radio("From", [UPLOAD, CAMERA], horizontal=True)
     clip = st.text_input("Name of the clip", help="Letters, digits, dots, dashes and underscores.").strip()

@@ -9,6 +9,7 @@ from app.data.camera_view import show_camera
 from app.data.clips import Clip, delete, rename, set_left_out
 from app.data.job_view import attempt
 from app.links import show_link
+from app.roles import may_operate
 from app.text import as_text
 from pipeline.checks import Finding, find, known_measures
 from pipeline.core.errors import SharpcamError
@@ -39,7 +40,8 @@ def choose(clips: list[Clip]) -> Clip:
 
 def show_clip(clip: Clip, params: Params | None, paths: Paths) -> None:
     """One clip: what to do with it, a frame of it beside teacher and truth, what the checks found."""
-    show_actions(clip, paths)
+    if may_operate():
+        show_actions(clip, paths)
     if not clip.frames:
         st.warning(f"{as_text(clip.folder)} holds no frame.")
         return

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.parameters import file as params_file
+from app.roles import operators_only
 from pipeline.core import clip_rules
 from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.command import no_stage_runs
@@ -117,6 +118,7 @@ def parts(paths: Paths) -> dict[str, str]:
         return {}
 
 
+@operators_only
 def set_left_out(name: str, out: bool, paths: Paths) -> None:
     """Write into params.yaml whether a clip is left out of training."""
     names = left_out(paths)
@@ -149,6 +151,7 @@ def _folders(clip: Clip, paths: Paths) -> list[Path]:
     return found
 
 
+@operators_only
 def rename(clip: Clip, new: str, paths: Paths) -> None:
     """Give a clip another name, with its teacher pictures, so that the teacher need not compute them again."""
     check_name(new, paths)
@@ -175,6 +178,7 @@ def trash(paths: Paths) -> Path:
     return paths.cache / "trash"
 
 
+@operators_only
 def delete(clip: Clip, paths: Paths) -> None:
     """Move a clip and all that belongs to it to the trash."""
     with no_stage_runs(paths):
@@ -206,6 +210,7 @@ def _homes(paths: Paths) -> dict[str, Path]:
     return {"teacher": paths.teacher, "truth": paths.truth, "inbox": paths.inbox, "raw": paths.raw}
 
 
+@operators_only
 def restore(clip: Deleted, paths: Paths) -> None:
     """Put a deleted clip back to where it was, or what of it lies in the trash where a kill cut that off."""
     _check_free(clip.name, paths)

@@ -15,6 +15,7 @@ from app.data.clips import Clip, all_clips, deleted, parts, restore
 from app.data.job_view import ask_for, attempt
 from app.data.wall import Tile, show_wall
 from app.links import show_link
+from app.roles import may_operate
 from app.text import as_text
 from pipeline.checks import Finding
 from pipeline.core.clips import find_clips
@@ -66,6 +67,8 @@ def show_forecast(clips: list[Clip], params: Params | None, paths: Paths) -> Non
         st.markdown(in_a_sentence(known))
     if waiting:
         st.markdown(f"**{as_text(', '.join(waiting))}** will be adopted by the next run of the pipeline.")
+    if not may_operate():
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
         if waiting:
             show_link("pipeline.py", "Train on them")
@@ -155,7 +158,7 @@ def show_set_aside(paths: Paths) -> None:
 
 def show_trash(paths: Paths) -> None:
     """Deleted clips, each to be brought back."""
-    gone = deleted(paths)
+    gone = deleted(paths) if may_operate() else []
     if not gone:
         return
     with st.expander(f"Deleted clips ({len(gone)})"):

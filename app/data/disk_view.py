@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.data.disk import free, usage
 from app.data.job_view import ask_for
+from app.roles import may_operate
 from app.text import as_text
 from pipeline.cleanup import PARTS, Found, known_list, known_problems
 from pipeline.core.paths import Paths
@@ -21,11 +22,17 @@ def counted(root: Path) -> dict[str, int]:
 
 
 def show_disk(paths: Paths) -> None:
-    """Both."""
+    """Both; a viewer sees what is taken."""
     used = counted(paths.root.absolute())
     st.metric("Free on this disk", f"{free(paths) / 1e9:.1f} GB")
     rows = [{"what": what, "MB": taken / 1e6} for what, taken in sorted(used.items(), key=lambda each: -each[1])]
     st.dataframe(rows, hide_index=True, column_config={"MB": st.column_config.NumberColumn(format="%.1f")})
+    if may_operate():
+        show_cleanup(paths)
+
+
+def show_cleanup(paths: Paths) -> None:
+    """The list of what could go, or the button that has it made."""
     st.subheader("Clean-up")
     listed = known_list(paths)
     if st.button("Find files to clean up" if listed is None else "Search again"):

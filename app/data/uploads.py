@@ -8,6 +8,7 @@ from typing import Protocol
 
 from app.apart import apart
 from app.data.clips import check_name
+from app.roles import operators_only
 from pipeline.core.clip_rules import PICTURES
 from pipeline.core.clips import safe_name
 from pipeline.core.errors import SharpcamError
@@ -23,6 +24,7 @@ class UploadedFile(Protocol):
     def getbuffer(self) -> memoryview: ...
 
 
+@operators_only
 def receive(files: Sequence[UploadedFile], clip: str, paths: Paths, *, limit_bytes: int) -> Path:
     """Write an upload where `pipeline.capture --source` finds it; gives that file or folder.
 
@@ -69,6 +71,7 @@ def folder(paths: Paths) -> Path:
     return paths.cache / "uploads"
 
 
+@operators_only
 def remove_recorded(paths: Paths) -> None:
     """Remove the uploads whose clip is recorded."""
     for upload in folder(paths).iterdir() if folder(paths).is_dir() else []:

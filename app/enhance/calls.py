@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.jobs import Job, jobs
+from app.roles import operators_only
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.enhance.names import REPORT, names_of_made
@@ -71,6 +72,7 @@ class Call:
         pairs = {name: (self.folder / GIVEN / name, self.made / file) for name, file in made.items() if file}
         return {name: (given, made) for name, (given, made) in pairs.items() if made.exists()}
 
+    @operators_only
     def remove(self) -> None:
         """Remove what was given and what was made. The job's log stays."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -99,6 +101,7 @@ def calls(paths: Paths) -> list[Call]:
     return [call for call in found if call.folder.is_dir()]
 
 
+@operators_only
 def receive(files: Sequence[UploadedFile], paths: Paths, *, limit_bytes: int) -> Path:
     """Write what was dropped into the folder of a new call, and give that. Raises SharpcamError for what cannot be."""
     total = sum(file.size for file in files)

@@ -7,6 +7,7 @@ import streamlit as st
 from app.apart import apart
 from app.compare import show_slider
 from app.enhance.calls import GIVEN, Call, as_zip, camera_of, read_table
+from app.roles import may_operate
 from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.enhance.names import COMPARED, is_video
@@ -26,7 +27,7 @@ def show_results(call: Call) -> None:
     if rows:
         with st.expander("Times and sizes"):
             st.dataframe(rows, hide_index=True)
-    if st.button("Remove these files", icon=":material/delete:", key="remove"):
+    if may_operate() and st.button("Remove these files", icon=":material/delete:", key="remove"):
         call.remove()
         st.rerun()
 

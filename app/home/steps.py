@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.evaluation import read_evaluation
 from app.home.before_after import own_clips
+from app.roles import operators_only
 from app.stages import Pipeline, estimate
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
@@ -30,6 +31,7 @@ class Next:
     demo: bool = False  # whether a run on the demo would be the other way to begin
 
 
+@operators_only
 def note_live(paths: Paths) -> None:
     """Note that the page Live was opened."""
     with suppress(OSError):  # a folder that may not be written: then the step stays open

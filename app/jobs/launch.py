@@ -17,15 +17,17 @@ from filelock import FileLock
 
 from app.jobs import commands
 from app.jobs.job import LOCK, Job, folder_of, job_folders, read, unfinished
+from app.roles import operators_only
 from pipeline.core.files import write_json
 from pipeline.core.paths import Paths
 
 
+@operators_only
 def start(name: str, arguments: Sequence[str] = (), *, paths: Paths) -> Job:
     """Ask for a listed command; it runs once its lane is free. What is asked for already is not begun a second time,
     unless its keeper was killed: what is left of it may not run to the end, so the new job goes on after it.
 
-    Raises SharpcamError where the command is not listed, or does not take these arguments.
+    Raises SharpcamError where the command is not listed, or does not take these arguments, and NotAllowedError.
     """
     command = commands.check(name, arguments)
     home = folder_of(paths)
@@ -63,11 +65,13 @@ def _start_keeper(folder: Path, paths: Paths, lock: IO[bytes]) -> "subprocess.Po
     return keeper
 
 
+@operators_only
 def cancel(job: Job) -> None:
     """Ask gently: a job that waits is dropped; one that runs finishes its frame or epoch, keeps it, and ends."""
     job.stop_file.touch()
 
 
+@operators_only
 def kill(job: Job) -> None:
     """End the job at once, with all that it started. What a stage has finished is kept.
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from app.jobs.job import SENTENCES, Job, find
 from app.jobs.launch import cancel, kill, start
+from app.roles import may_operate
 from app.text import as_text
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
@@ -88,7 +89,9 @@ def show_bar(job: Job) -> None:
 
 
 def show_buttons(job: Job) -> None:
-    """Gently first; at once only after that."""
+    """Gently first; at once only after that. Nothing for a viewer."""
+    if not may_operate():
+        return
     if not job.stop_asked:
         gently = "It finishes its frame or epoch, keeps what is done, and ends its MLflow run as KILLED."
         if st.button("Stop", icon=":material/stop:", help=gently, key=f"stop-{job.number}"):

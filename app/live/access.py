@@ -1,4 +1,5 @@
-"""Who may send frames: the page hands a session a signed token, and a browser's request has to come from that page."""
+"""Who may send frames: the page hands an operator's session a signed token, and a browser's request has to come from
+that page."""
 
 import os
 import secrets
@@ -9,6 +10,8 @@ import streamlit as st
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import HTTPConnection
 
+from app.roles import may_operate
+
 ROLE = "capture"
 LASTS_S = 2 * 3600
 UPLOAD_LASTS_S = 24 * 3600  # 2000 frames at one in ten seconds take six hours
@@ -16,8 +19,8 @@ TOKEN_HEADER = "x-sharpcam-token"
 
 
 def may_capture() -> bool:
-    """Whether this viewer may: not where SHARPCAM_CAPTURE=off, nor, where Streamlit's log-in is set up, a stranger."""
-    return _is_allowed() and bool(getattr(st.user, "is_logged_in", True))
+    """Whether whoever looks at this page may: an operator, unless SHARPCAM_CAPTURE=off."""
+    return _is_allowed() and may_operate()
 
 
 def session_token() -> str:

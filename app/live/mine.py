@@ -13,6 +13,7 @@ from app.durations import last_durations
 from app.jobs import Job, start
 from app.jobs.job import newest
 from app.parameters import file as params_file
+from app.roles import operators_only
 from pipeline.core.clips import DEMO_CLIP, find_clips
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
@@ -64,6 +65,7 @@ def job_of(mine: Mine, paths: Paths) -> Job | None:
     return last_run if last_run and last_run.number >= mine.job else None
 
 
+@operators_only
 def settle(mine: Mine, paths: Paths) -> None:
     """The viewer has decided; nothing is asked any more."""
     write_json(_note(paths), asdict(replace(mine, settled=True)))
@@ -112,6 +114,7 @@ def cost(paths: Paths, params: Params) -> str:
     )
 
 
+@operators_only
 def begin(clips: Sequence[str], before: str, models: Collection[Entry], paths: Paths) -> Mine:
     """Train a student on these clips of the inbox; `before` names the student in use, one of `models`.
 

@@ -11,6 +11,7 @@ from app.jobs import Job
 from app.jobs.show import begin, show_bar, show_buttons, show_log
 from app.links import show_link
 from app.live.mine import RUN, Entry, Mine, job_of, pair, settle
+from app.roles import may_operate, operators_only
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline import promote
@@ -79,9 +80,9 @@ def show_failure(mine: Mine, job: Job, paths: Paths) -> None:
     if job.state != "done":
         show_log("\n".join(job.tail().rstrip().splitlines()[-LAST_LINES:]))
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Run it again", type="primary", icon=":material/play_arrow:", key="mine-again"):
+        if may_operate() and st.button("Run it again", type="primary", icon=":material/play_arrow:", key="mine-again"):
             begin(RUN, paths)
-        if st.button("Close", key="mine-close"):
+        if may_operate() and st.button("Close", key="mine-close"):
             settle(mine, paths)
             st.rerun()
         show_link("pipeline.py", "All stages and the log")
@@ -97,17 +98,23 @@ def show_result(mine: Mine, found: tuple[str, str], models: Collection[Entry], p
     if evaluation:
         st.caption(as_text(evaluation["verdict"][0]))
     with st.container(horizontal=True, vertical_alignment="center"):
-        try:
-            offer_to_keep(mine, paths)
-        except SharpcamError as error:
-            st.warning(as_text(error))
-        if st.button("Go on as before", key="mine-leave"):
-            settle(mine, paths)
-            choose(found[0], "bicubic")
-            said = "Everything is as it was. Your student stays on the page Models. More clips, or more epochs, help."
-            st.session_state[DECIDED] = (said, False)
-            st.rerun()
+        if may_operate():
+            show_choice(mine, found, paths)
         show_link("models.py", "Compare in figures")
+
+
+def show_choice(mine: Mine, found: tuple[str, str], paths: Paths) -> None:
+    """The two answers to the question."""
+    try:
+        offer_to_keep(mine, paths)
+    except SharpcamError as error:
+        st.warning(as_text(error))
+    if st.button("Go on as before", key="mine-leave"):
+        settle(mine, paths)
+        choose(found[0], "bicubic")
+        said = "Everything is as it was. Your student stays on the page Models. More clips, or more epochs, help."
+        st.session_state[DECIDED] = (said, False)
+        st.rerun()
 
 
 def offer_to_keep(mine: Mine, paths: Paths) -> None:
@@ -128,6 +135,7 @@ def registered(paths: Paths) -> tuple[Version, Version | None]:
     return version, registry.holder(CHAMPION, versions)
 
 
+@operators_only
 def keep(mine: Mine, version: Version, paths: Paths) -> None:
     """Make the new student the one in use."""
     try:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.cameras import camera_columns
 from app.links import show_link
+from app.roles import may_operate, operators_only
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline import promote
@@ -34,6 +35,18 @@ def show_what_was_done() -> None:
                 show_link("live.py", "Look at your camera through it")
 
 
+@operators_only
+def promote_version(version: Version, paths: Paths, *, force: bool) -> None:
+    """Make it the champion, in spite of an objection where forced."""
+    act(partial(promote.promote, str(version.number), paths, force=force))
+
+
+@operators_only
+def go_back(paths: Paths) -> None:
+    """Make the former champion the champion again."""
+    act(partial(promote.back, paths))
+
+
 def act(work: Callable[[], str]) -> None:
     """Do what a button asks, tell it on the page that follows."""
     try:
@@ -51,7 +64,7 @@ def made(version: Version) -> datetime:
 def offer_promotion(versions: list[Version], candidate: Version | None, champion: Version | None, paths: Paths) -> None:
     """Any version may be promoted; an objection is said before, and asks for another word."""
     others = [version for version in versions if version != champion]
-    if not others:
+    if not others or not may_operate():
         return
     with st.popover("Promote …", icon=":material/trophy:"):
         chosen = st.selectbox(
@@ -69,11 +82,13 @@ def offer_promotion(versions: list[Version], candidate: Version | None, champion
             st.write(f"Version {chosen.number} {what}.")
         words = "Promote all the same" if reason else f"Promote version {chosen.number}"
         if st.button(words, type="secondary" if reason else "primary", key="promote"):
-            act(partial(promote.promote, str(chosen.number), paths, force=bool(reason)))
+            promote_version(chosen, paths, force=bool(reason))
 
 
 def offer_way_back(versions: list[Version], paths: Paths) -> None:
     """The champion before this one, where there was one."""
+    if not may_operate():
+        return
     try:
         former = promote.former_champion(versions, paths)
     except SharpcamError:
@@ -83,7 +98,7 @@ def offer_way_back(versions: list[Version], paths: Paths) -> None:
     with st.popover("Go back …", icon=":material/undo:"):
         st.write(f"Version {former.number} becomes the champion again.")
         if st.button(f"Go back to version {former.number}", type="primary", key="back"):
-            act(partial(promote.back, paths))
+            go_back(paths)
 
 
 def show_versions(versions: list[Version]) -> None:

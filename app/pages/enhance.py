@@ -6,13 +6,15 @@ from app.enhance.calls import GIVEN, Call, calls
 from app.enhance.form import CHOSEN, show_form
 from app.enhance.results import show_pair, show_results
 from app.jobs.show import show_job
+from app.roles import may_operate
 from pipeline.core.paths import Paths
 
 
 def show_page(paths: Paths) -> None:
     """What to enhance, and what became of the calls before."""
     st.title("Enhance")
-    show_form(paths)
+    if may_operate():
+        show_form(paths)
     found = calls(paths)
     if not found:
         st.caption("Whatever a camera gave, in PNG, JPEG, WebP, TIFF or a video; your files are kept as they are.")

@@ -14,6 +14,7 @@ from app.home.steps import STEPS, Next, next_thing, steps_done
 from app.jobs import unfinished
 from app.jobs.show import begin, show_job, show_log
 from app.links import show_link
+from app.roles import may_operate
 from app.stages import Pipeline, read_pipeline
 from app.text import as_text
 from pipeline.core.clips import find_clips, find_frames
@@ -75,7 +76,7 @@ def show_state(active: list[int], paths: Paths) -> None:
         st.error(f"{as_text(error)} Until then nothing can be run.")
         show_link("parameters.py", "Fix it")
         return
-    if not unfinished(paths, lane="pipeline"):
+    if may_operate() and not unfinished(paths, lane="pipeline"):
         try:
             done = steps_done(pipeline, paths)
             step = next_thing(pipeline, done, paths)
@@ -86,7 +87,7 @@ def show_state(active: list[int], paths: Paths) -> None:
     st.subheader("Status")
     show_figures(pipeline, paths)
     doctor = "Looks at what is installed, and names a fix for what is missing. The answer stays in the history of jobs."
-    if st.button("Check this machine", icon=":material/stethoscope:", help=doctor, key="doctor"):
+    if may_operate() and st.button("Check this machine", icon=":material/stethoscope:", help=doctor, key="doctor"):
         begin("doctor", paths)
 
 

@@ -18,6 +18,7 @@ from app.live.access import may_capture, session_token
 from app.live.figures_view import show_figures
 from app.live.mine_view import DECIDED, choose, show_mine
 from app.live.routes import INBOX
+from app.roles import may_operate
 from app.text import as_text
 from app.waiting import waited_for
 from pipeline.core.errors import SharpcamError
@@ -54,7 +55,8 @@ player = st.components.v2.component("sharpcam_live", js=BOOTSTRAP)
 def show_page(paths: Paths) -> None:
     """The whole page; where something is missing, what to do."""
     st.title("Live")
-    note_live(paths)
+    if may_operate():
+        note_live(paths)
     with st.container(key="above"):  # whatever is said there, the player keeps its place below, and the camera stays on
         show_reach()
         shown = show_above(paths)

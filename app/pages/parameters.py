@@ -12,6 +12,7 @@ from app.parameters.file import ChangedMeanwhileError, as_yaml, problems, read_t
 from app.parameters.form import show_sections
 from app.parameters.presets import presets
 from app.parameters.yaml_text import parse
+from app.roles import may_operate
 from app.stages import estimate_with
 from app.text import as_text
 from pipeline.core.errors import SharpcamError
@@ -39,7 +40,9 @@ def show_broken(text: str, wrong: list[str], paths: Paths) -> None:
     """The whole file to be fixed by hand, with what is wrong on which line."""
     st.error("params.yaml cannot be read, and nothing can run until it is fixed:\n" + _as_list(wrong))
     key = f"{BROKEN}-{sha256_of_text(text)}"  # what an editor saves meanwhile is shown, not overwritten
-    fixed = st.text_area("params.yaml", text, height=500, key=key)
+    fixed = st.text_area("params.yaml", text, height=500, key=key, disabled=not may_operate())
+    if not may_operate():
+        return
     if fixed != text and (still := problems(fixed)):
         st.warning("Not yet:\n" + _as_list(still))
     elif st.button("Save", type="primary", disabled=fixed == text):
@@ -55,7 +58,8 @@ def show_form(text: str, paths: Paths) -> None:
     """Presets, what has been changed and what that makes stale, and a widget for each parameter."""
     base = settle_base(text)
     known = fields(base)
-    show_presets()
+    if may_operate():
+        show_presets()
     draft = take_draft(known)
     changed, problem = edited_text(base, draft)
     show_changes(base, changed, draft, problem, paths)
@@ -141,11 +145,12 @@ def show_changes(base: str, changed: str, draft: dict[str, Any], problem: str, p
             st.error("This cannot be saved:\n" + _as_list(wrong))
         elif draft:
             st.markdown(f"**Not saved yet:** {', '.join(f'`{key}`' for key in draft)}")
-        with st.container(horizontal=True):
-            pressed = st.button("Save", type="primary", disabled=bool(wrong) or not draft)
-            st.button("Discard", disabled=not draft, on_click=begin_anew, args=(base,))
-        if pressed:
-            store(changed, base, paths)
+        if may_operate():
+            with st.container(horizontal=True):
+                pressed = st.button("Save", type="primary", disabled=bool(wrong) or not draft)
+                st.button("Discard", disabled=not draft, on_click=begin_anew, args=(base,))
+            if pressed:
+                store(changed, base, paths)
         if not wrong:
             show_stale(content, draft, paths)
 
@@ -189,7 +194,7 @@ def show_stale(content: dict[str, Any], draft: dict[str, Any], paths: Paths) -> 
         for each in found
     ]
     st.dataframe(rows, hide_index=True, height="content")
-    if not draft:
+    if not draft and may_operate():
         offer_run(paths)
 
 

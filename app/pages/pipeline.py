@@ -9,6 +9,7 @@ from app.jobs import jobs, unfinished
 from app.jobs.show import begin, show_history, show_job, show_log
 from app.learning import show_learning
 from app.links import show_link
+from app.roles import may_operate
 from app.stages import Pipeline, Scope, Stage, arguments, dry_arguments, estimate, read_pipeline
 from app.text import as_text
 from app.whole_run import whole_run
@@ -53,7 +54,8 @@ def show_stages(active: list[int], paths: Paths) -> None:
         if stage.state == "failed":
             st.error(f"{as_text(stage.name)} failed. Its last lines:")
             show_log(stage.last_lines)
-    show_controls(pipeline, paths)
+    if may_operate():
+        show_controls(pipeline, paths)
 
 
 def show_whole_run(pipeline: Pipeline, paths: Paths) -> None:

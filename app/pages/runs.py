@@ -10,6 +10,7 @@ from app import lineage
 from app.cameras import camera_columns
 from app.data.versions import current
 from app.links import show_link
+from app.roles import may_operate
 from app.runs.comparison_view import compare, versions_known
 from app.runs.curves_view import bicubic, show_curves
 from app.runs.naming import label, started
@@ -210,7 +211,7 @@ def show_lineage(chosen: list[PastRun], paths: Paths) -> None:
                 st.write(
                     f"Registered as version {version.number} of {registry.NAME} {as_text(' '.join(version.aliases))}"
                 )
-            if ui:
+            if ui and may_operate():  # whoever reaches that may delete runs
                 st.link_button("This run in the MLflow UI", link(run, ui), icon=":material/open_in_new:")
             st.caption("What reproduces it, typed in the project's folder:")
             st.code("\n".join(lineage.commands(run, paths)) or "# the run names no commit", language="sh")

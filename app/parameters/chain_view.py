@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.parameters.chains import Step, called, steps_of, switched
+from app.roles import may_operate
 from app.text import as_text
 
 CHAIN, CHAINS = "param:teacher.chain", "param:teacher.chains"  # in the session's state
@@ -25,7 +26,8 @@ def show_chain() -> None:
             help=as_text(f"{step.name} {step.about}"),
             on_change=switch,
             args=(step,),
-            disabled=step.end >= last,  # as a comment it would lie behind the value, which the form does not read
+            # A last one as a comment would lie behind the value, which the form does not read.
+            disabled=step.end >= last or not may_operate(),
         )
 
 

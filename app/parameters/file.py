@@ -12,6 +12,7 @@ import yaml
 from filelock import FileLock
 
 from app.parameters.yaml_text import entries, look_up, parse, span_of
+from app.roles import operators_only
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 from pipeline.core.params import find_problems
@@ -101,6 +102,7 @@ def _replacement(nodes: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, pie
     return start, end, textwrap.indent(piece.rstrip(), " " * column) if is_block else piece
 
 
+@operators_only
 def save(paths: Paths, text: str, *, based_on: str) -> None:
     """Make `text` the params.yaml, in one step.
 

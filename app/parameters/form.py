@@ -1,12 +1,14 @@
 """The form of the page Parameters: a field for each parameter, in sections."""
 
 import math
+from typing import Any
 
 import streamlit as st
 
 from app.parameters.chain_view import show_chain
 from app.parameters.fields import Field
 from app.parameters.suggestions import suggestions
+from app.roles import may_operate
 from app.text import as_text
 
 LARGEST = 2**53 - 1  # what a browser's numbers hold
@@ -68,22 +70,22 @@ def show_widget(field: Field) -> None:
     """The widget itself; its value is in the session's state under `param:<key>`."""
     key, value, name = f"param:{field.key}", st.session_state[f"param:{field.key}"], field.title
     in_file = f"{field.key} in params.yaml" + (f": {field.comment}" if field.comment else "")
-    about = as_text(in_file)
+    how: dict[str, Any] = {"key": key, "help": as_text(in_file), "disabled": not may_operate()}
     if field.choices:
-        st.selectbox(name, field.choices, key=key, help=about)
+        st.selectbox(name, field.choices, **how)
     elif suggested := suggestions(field.key):
         options = list(dict.fromkeys([*suggested, value, field.value]))
-        st.selectbox(name, options, accept_new_options=True, key=key, help=about)
+        st.selectbox(name, options, accept_new_options=True, **how)
     elif field.kind == "whole" and _fits(value):
-        st.number_input(name, step=1, format="%d", placeholder="empty", key=key, help=about)
+        st.number_input(name, step=1, format="%d", placeholder="empty", **how)
     elif field.kind == "number" and _fits(value):
-        st.number_input(name, step=_step(field.value), format="%g", placeholder="empty", key=key, help=about)
+        st.number_input(name, step=_step(field.value), format="%g", placeholder="empty", **how)
     elif field.kind in ("whole", "number"):
         st.text_input(name, str(value), disabled=True, help="Too large for a browser: change it in params.yaml.")
     elif is_large(field):
-        st.text_area(name, height=420, key=key, help=about)
+        st.text_area(name, height=420, **how)
     else:
-        st.text_input(name, key=key, help=about)
+        st.text_input(name, **how)
 
 
 def _fits(value: float | None) -> bool:

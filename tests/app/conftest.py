@@ -1,16 +1,19 @@
 """A project whose data DVC has versioned: one version in a commit, one that only the cache knows, one in dvc.lock.
 
-What a page has asked DVC in the background ends with its test, and so does the page's place as the main module.
+What a page has asked DVC in the background ends with its test, and so does the page's place as the main module. The
+dashboard is this machine's alone, so that everybody is an operator.
 """
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import yaml
 from making import Project, photo
+from streamlit import config
 
 from app import changed_files
 from pipeline.core.clip_hashes import HASHES
@@ -36,6 +39,9 @@ STAGES = {
     },
 }
 
+config.set_option("server.address", "127.0.0.1")  # as app.launch has it
+config.set_option("server.fileWatcherType", "none")
+
 
 @pytest.fixture(autouse=True)
 def _main_is_pytest_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +56,24 @@ def _no_question_is_left() -> Iterator[None]:
         _, process = changed_files._checks.popitem()
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    """The dashboard is one that others reach; `shared(text)` makes that the text of its secrets.toml."""
+    file = tmp_path / "secrets.toml"
+    before = {name: config.get_option(name) for name in ("server.address", "secrets.files")}
+    config.set_option("server.address", "0.0.0.0")
+    config.set_option("secrets.files", [str(file)])
+
+    def write(text: str) -> None:
+        file.write_text(text)
+        st.secrets._reset()
+
+    yield write
+    for name, value in before.items():
+        config.set_option(name, value)
+    st.secrets._reset()
 
 
 MAKE_VERSIONS = """

@@ -9,14 +9,17 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
 import psutil
 import pytest
+from identities import LOG_IN, OPERATORS
 from making import until
 
 from app import launch
+from app.launch import Reach
 from app.leftovers import end_group, end_leftovers
 
 ROOT = Path(__file__).parents[2]
@@ -178,14 +181,28 @@ def start_dashboard(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.timeout(180)
-def test_who_opens_it_to_others_without_https_is_told_how(tmp_path: Path) -> None:
+def test_who_opens_it_to_others_is_told_how_they_get_https_and_operators(tmp_path: Path) -> None:
     process = start_dashboard(tmp_path, "--host", "0.0.0.0")
     try:
-        lines = [process.stdout.readline() for _ in range(2)] if process.stdout else []
+        lines = [process.stdout.readline() for _ in range(3)] if process.stdout else []
         assert "openssl req" in lines[1]
+        assert "may look at everything and change nothing. docs/security.md says how" in lines[2]
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+def test_of_roles_only_those_are_told_who_open_it_to_others(shared: Callable[[str], None]) -> None:
+    shared(LOG_IN + OPERATORS)
+    assert launch.hints(["dashboard", "mlflow"], Reach()) == []
+    assert launch.hints(["mlflow"], Reach(allowed=("cam.example.org",))) == []
+    (told,) = launch.hints(["dashboard"], Reach(allowed=("cam.example.org",)))
+    assert told.endswith("is for operators: ada@example.org, c3.")
+    assert len(launch.hints(["dashboard"], Reach("0.0.0.0"))) == 2
+    shared("[auth")
+    assert launch.hints(["dashboard"], Reach()) == []
+    with pytest.raises(SystemExit, match="cannot be read as TOML"):
+        launch.hints(["dashboard"], Reach("0.0.0.0"))
 
 
 @pytest.mark.parametrize("arguments", [["--certificate", "cert.pem"], ["--certificate", "no.pem", "--key", "no.pem"]])

@@ -13,11 +13,11 @@ from playwright.sync_api import Locator
 ALL_LOADED = "pictures => pictures.every((picture) => picture.complete && picture.naturalWidth > 0)"
 
 
-def start_dashboard(project: Project) -> tuple[str, "subprocess.Popen[str]"]:
+def start_dashboard(project: Project, *, port: int | None = None) -> tuple[str, "subprocess.Popen[str]"]:
     """The dashboard of a project as a process of its own, once it answers; its words are in logs/dashboard.log."""
     shutil.copytree(ROOT / ".streamlit", project.root / ".streamlit", dirs_exist_ok=True)
     (project.root / "logs").mkdir(exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     arguments = ["run", str(ROOT / "app/server.py"), f"--server.port={port}", "--server.fileWatcherType=none"]
     with (project.root / "logs/dashboard.log").open("w") as said:
         server = subprocess.Popen(
