@@ -1,6 +1,6 @@
 """A frame of a clip by bicubic interpolation and by the bundled student, side by side and enlarged.
 
-python -m benchmarks.before_after [CLIP] [--at-s 1.0] [--crop 310,15,260,200] [--zoom 3] [-o docs/before_after.jpg]
+python -m benchmarks.before_after [CLIP] [--at-s 1.0] [--crop 330,30,120,90] [--zoom 6] [-o docs/before_after.jpg]
 """
 
 import argparse
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from benchmarks.cameras.methods import doubled
-from benchmarks.cameras.sheet import check_suffix, encoded
+from benchmarks.cameras.sheet import captioned, check_suffix, encoded
 from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
@@ -30,8 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("clip", type=Path, nargs="?", default=Paths().demo_clip, metavar="CLIP")
     parser.add_argument("--at-s", type=float, default=1.0, metavar="S", help="which frame, by its time")
-    parser.add_argument("--crop", default="310,15,260,200", metavar="X,Y,W,H", help="of the camera's frame")
-    parser.add_argument("--zoom", type=int, default=3, metavar="N", help="of the camera's pixels")
+    parser.add_argument("--crop", default="330,30,120,90", metavar="X,Y,W,H", help="of the camera's frame")
+    parser.add_argument("--zoom", type=int, default=6, metavar="N", help="of the camera's pixels")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/before_after.jpg"), metavar="PICTURE")
     asked = parser.parse_args(arguments)
     return run_command(lambda: draw(asked))
@@ -52,7 +52,10 @@ def draw(asked: argparse.Namespace) -> None:
         )
     upscaler = load_upscaler(find("bundled:student_m", Paths()).for_files, engine="onnxruntime-fp32", threads=2)
     pictures = doubled(frame, kernel="bicubic"), upscaler.seen(Glance(facts)).enhance(frame)
-    parts = [enlarged(picture, crop, asked.zoom) for picture in pictures]
+    parts = [
+        captioned(enlarged(picture, crop, asked.zoom), title)
+        for picture, title in zip(pictures, ("bicubic", "student_m"), strict=True)
+    ]
     gap = np.full((parts[0].shape[0], GAP_PX, 3), 255, np.uint8)
     sheet = np.concatenate([parts[0], gap, parts[1]], axis=1)
     asked.output.write_bytes(encoded(sheet, asked.output.suffix))
