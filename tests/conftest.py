@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from making import ROOT, TINY, Project, brightness_estimator, photo, tiny_projec
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tensors here are tiny: threads would only wait for each other
 os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "tests/support")))  # for processes in other folders
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+# As in an activated environment: DVC and MLflow start programs by their names.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
 os.environ["SHARPCAM_CACHE"] = mkdtemp(prefix="sharpcam-tests-")  # the user's own stays as it is

@@ -64,7 +64,7 @@ def commit(folder: Path, message: str) -> None:
 
 def environment() -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
-    return clean | {"PATH": f"{Path(sys.executable).parent}:{clean['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    return clean | {"DVC_NO_ANALYTICS": "1"}
 
 
 def start_repro(folder: Path) -> subprocess.Popen[bytes]:

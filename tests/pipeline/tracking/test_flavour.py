@@ -1,10 +1,8 @@
 """MLflow's own tools run a registered student: any number of frames of any size, as sharpcam itself runs it."""
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 from urllib.request import Request, urlopen
 
 import mlflow
@@ -64,8 +62,7 @@ def test_models_serve_answers_over_http(trained):
     port = free_port()
     command = ["serve", "--env-manager", "local", "-m", "models:/StudentSR@candidate", "-p", str(port)]
     serve = [sys.executable, "-m", "mlflow", "models", *command]
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # MLflow starts uvicorn by its name
-    served = subprocess.Popen(serve, cwd=trained.root, env=os.environ | {"PATH": path}, start_new_session=True)
+    served = subprocess.Popen(serve, cwd=trained.root, start_new_session=True)
     try:
         until(lambda: served.poll() is not None or answers(f"http://127.0.0.1:{port}/ping"))
         frame = to_batch(photo(12, 16))
