@@ -17,13 +17,13 @@ from pipeline.teacher.device import Engine
 
 PHOTOGRAPHS = 3
 # dB below bicubic that the worst family may be, and above it that the mean has to be: what was reached.
-# Students for live video are sensitive to their dials: on H.264 of sharp pictures an estimate that is off costs most.
+# Students for live video are more sensitive to their dials, which are estimated.
 REACHED = {
     "files/student_s": (0.4, 0.4),
-    "files/student_m": (0.3, 0.5),
+    "files/student_m": (0.3, 0.6),
     "files/student_l": (0.6, 0.5),
-    "student_s": (0.7, 0.0),
-    "student_m": (0.5, 0.1),
+    "student_s": (0.3, 0.15),
+    "student_m": (0.2, 0.35),
 }
 
 pytestmark = pytest.mark.slow
