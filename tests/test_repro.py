@@ -223,9 +223,5 @@ def python(folder: Path, *arguments: str) -> str:
 
 def test_an_experiment_with_another_parameter_is_run_and_kept(committed: Path) -> None:
     dvc(committed, "exp", "run", "-S", "train.epochs=2", "--name", "short")
-    changed = subprocess.run(
-        ["git", "diff", "--numstat", "params.yaml"], cwd=committed, check=True, capture_output=True
-    )
-    assert changed.stdout.split() == [b"1", b"1", b"params.yaml"]
     assert "short" in dvc(committed, "exp", "list", "--name-only")
     assert len((committed / "training_logs/training_log.csv").read_text().splitlines()) == 3

@@ -55,7 +55,7 @@ def test_a_network_takes_longer_than_nothing_and_as_many_runs_as_asked(plain):
 
 
 def test_what_fails_in_its_own_process_says_why(tmp_path):
-    with pytest.raises(RuntimeError, match="no model that ONNX Runtime can run"):
+    with pytest.raises(RuntimeError, match="not a model that ONNX Runtime can run"):
         in_own_process(Job("onnxruntime-fp32", str(tmp_path / "none.onnx"), 64, 48, threads=1, runs=1))
 
 

@@ -95,7 +95,7 @@ def test_other_dials_are_another_training(finished, monkeypatch):
 
 
 def test_crops_and_validation_frames_carry_the_dials_of_their_clip(finished):
-    module, validation, dials, _ = stage.prepare(finished.paths, finished.params)
+    module, _, validation, dials, _ = stage.prepare(finished.paths, finished.params)
     assert len({*dials.values()}) == 2
     torch.testing.assert_close(module.validation_pairs.dials, rows(validation.names, dials))
 
