@@ -104,6 +104,6 @@ def test_without_the_clips_nothing_is_started(small):
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"job": 1, "clips": 3}', '{"job": 1, "clips": [], "more": 1}'])
 def test_a_note_that_cannot_be_read_is_none(project, content):
-    project.paths.cache.mkdir()
+    project.paths.cache.mkdir(exist_ok=True)
     (project.paths.cache / "mine.json").write_text(content)
     assert mine.last(project.paths) is None
