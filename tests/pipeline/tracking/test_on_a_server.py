@@ -1,14 +1,14 @@
 """Runs and registry on an MLflow server: the same as in a local database, files fetched over http."""
 
-import os
 import socket
 import subprocess
 import sys
 
 import pytest
-from making import kill, until
+from making import until
 from tracked import FRAME, make_run, make_version
 
+from app.leftovers import end_group
 from pipeline.promote import back, promote
 from pipeline.tracking import past_runs, registry
 from pipeline.tracking.client import mlflow_client
@@ -27,11 +27,12 @@ def server(project, empty_database, monkeypatch):
     command += ["--backend-store-uri", f"sqlite:///{project.root / 'server.db'}"]
     command += ["--artifacts-destination", str(project.root / "artifacts")]
     with (project.root / "server.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=project.root, stdout=log, stderr=log, text=True, env=dict(os.environ))
+        process = subprocess.Popen(command, cwd=project.root, stdout=log, stderr=log, start_new_session=True)
     until(lambda: process.poll() is not None or answers(port))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     yield
-    kill(process)
+    end_group(process.pid)  # MLflow starts its server and its jobs as processes of their own
+    process.wait(timeout=60)
 
 
 def answers(port: int) -> bool:
