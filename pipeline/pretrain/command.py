@@ -17,6 +17,7 @@ from pipeline.pretrain.evaluate import evaluate
 from pipeline.pretrain.loop import Budget, start_tracking, train
 from pipeline.pretrain.photos import load_photos
 from pipeline.pretrain.recipe import RECIPES, load_recipe
+from pipeline.student.dials import in_range
 
 
 def parse_arguments(arguments: list[str] | None, recipe: str | None = None) -> argparse.Namespace:
@@ -32,6 +33,7 @@ def parse_arguments(arguments: list[str] | None, recipe: str | None = None) -> a
     length.add_argument("--minutes", type=float, metavar="M", help="train so long, all runs together")
     length.add_argument("--steps", type=int, metavar="N", help="train so many steps; default: the recipe's")
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with these weights instead of random ones")
+    parser.add_argument("--keep", type=float, default=0.0, metavar="SHARE", help="of --start's weights in the result")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: its place in weights/bundled")
     parser.add_argument("--evaluate", action="store_true", help="train nothing, measure the file --output")
     return parser.parse_args(arguments)
@@ -71,6 +73,7 @@ def main(arguments: list[str] | None = None, *, recipe: str | None = None) -> in
                 cache=paths.cache / "pretrain",
                 output=output,
                 start=asked.start,
+                keep=in_range(asked.keep, name="--keep"),
                 track=start_tracking,
             )
 

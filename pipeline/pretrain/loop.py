@@ -20,7 +20,7 @@ from pipeline.pretrain.evaluate import measure, told, validation_frames
 from pipeline.pretrain.fingerprints import camera_code, fingerprint, frames_fingerprint
 from pipeline.pretrain.photos import Photos
 from pipeline.pretrain.recipe import Recipe
-from pipeline.pretrain.weights import new_run
+from pipeline.pretrain.weights import blended, new_run
 from pipeline.teacher.device import pick_device
 from pipeline.tracking.run import Status, start_run
 from training import checkpoints
@@ -152,9 +152,13 @@ def train(
     cache: Path,
     output: Path,
     start: Path | None = None,
+    keep: float = 0.0,
     track: Callable[[EmaTrainer, Recipe], Tracker] = start_tracking,
 ) -> None:
-    """Train, from the weights at `start` if there are, or go on training; write the averaged weights to `output`."""
+    """Train, from the weights at `start` if there are, or go on training; write the averaged weights to `output`.
+
+    They keep the share `keep` of those at `start`.
+    """
     device = torch.device(pick_device(recipe.device, setting="The recipe's device"))
     run, frames = new_run(recipe, device, start), validation_frames(photos, recipe)
     checkpoint = cache / fingerprint(recipe, photos, start)[:16] / "last.pt"
@@ -170,12 +174,13 @@ def train(
             if run.step % recipe.validate_steps == 0:
                 figures = measure(run.average, frames, recipe, device)
                 report(tracker, run, {"train_loss": statistics.fmean(recent), **figures})
-        figures = measure(run.average, frames, recipe, device)
+        learned = run.average if start is None else blended(run.average, start, keep=keep)
+        figures = measure(learned, frames, recipe, device)
         report(tracker, run, figures)
         checkpoints.save(
             output,
-            run.average,
-            shipped_recipe(recipe, photos, run, budget, figures, start),
+            learned,
+            shipped_recipe(recipe, photos, run, budget, figures, start) | {"kept_of_start": keep},
             dtype=getattr(torch, recipe.shipped_as),
         )
         tracker.log_artifact(output)

@@ -28,12 +28,12 @@ photograph of the demo trained it.
 Held out, to measure on: the photographs whose names begin with {held_out}.
 
 ## Recipe
-`python -m pipeline.pretrain {model} --photos FOLDER`, settings in `pipeline/pretrain/recipes/{model}.yaml`:
-{steps:,} steps of {batch_size} crops of {crop_px}x{crop_px}{minutes}.
+`python -m pipeline.pretrain {recipe} --photos FOLDER`, settings in `pipeline/pretrain/recipes/{recipe}.yaml`:
+{steps:,} steps of {batch_size} crops of {crop_px}x{crop_px}{minutes}{begun}.
 
 ## Measured
 PSNR against the truth on {frames} simulated frames of the held-out photographs
-(`python -m pipeline.pretrain {model} --photos FOLDER --evaluate`):
+(`python -m pipeline.pretrain {recipe} --photos FOLDER --evaluate`):
 
 | bicubic | {model} |
 | --- | --- |
@@ -55,6 +55,8 @@ def card(name: str, recipe: dict[str, Any], *, parameters: int, contract: Path) 
     return CARD.format(
         name=name,
         model=recipe["model"],
+        recipe=f"{recipe['model']}_clean" if recipe["arguments"].get("clean") else recipe["model"],
+        begun=_begun(recipe),
         parameters=parameters,
         files=", ".join(f"`{file}` {contract.with_name(file).stat().st_size / 1e3:.0f} kB" for file in files),
         int8_db=content["int8"]["loss_db"],
@@ -69,4 +71,15 @@ def card(name: str, recipe: dict[str, Any], *, parameters: int, contract: Path) 
         frames=settings["validation_frames"],
         bicubic=recipe["best"]["val_psnr_bicubic"],
         psnr=recipe["best"]["val_psnr"],
+    )
+
+
+def _begun(recipe: dict[str, Any]) -> str:
+    """Where a training that went on from other weights began, and how fast it learned."""
+    if recipe.get("started_from_sha256") is None:
+        return ""
+    kept = recipe.get("kept_of_start", 0.0)
+    rate = recipe["training"]["learning_rate"]
+    return (
+        f", from the weights before at a learning rate of {rate:g}{f', of which {kept:.0%} are kept' if kept else ''}"
     )

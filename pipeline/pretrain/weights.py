@@ -32,6 +32,23 @@ def started_from(start: Path, recipe: Recipe) -> nn.Module:
     return started
 
 
+def blended(model: nn.Module, start: Path, *, keep: float) -> nn.Module:
+    """`model`, in place, with the share `keep` of the weights at `start`, where its training began.
+
+    What is learned on top costs less of what was there so than by training less (Wortsman et al. 2022, Robust
+    fine-tuning of zero-shot models). Raises SharpcamError where `start` cannot be read.
+    """
+    before, _ = read_weights(start, option="--start")
+    given = before.state_dict()
+    model.load_state_dict(
+        {
+            name: torch.lerp(value, given[name].to(value), keep) if name in given else value
+            for name, value in model.state_dict().items()
+        }
+    )
+    return model
+
+
 def core(arguments: dict[str, Any]) -> dict[str, Any]:
     """`arguments` without those of parts that add nothing until they are trained, or that are trained by themselves."""
     return {name: value for name, value in arguments.items() if name not in ("dials", "fine", "estimator")}

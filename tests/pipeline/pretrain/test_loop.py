@@ -92,12 +92,12 @@ def recipe_file(tmp_path):
     return path
 
 
-def train_tiny(folder: Path, recipe_file: Path, output: Path, track=None, *, start=None, **changes) -> None:
+def train_tiny(folder: Path, recipe_file: Path, output: Path, track=None, *, start=None, keep=0.0, **changes) -> None:
     recipe = load_recipe(recipe_file, **changes)
     photos = load_photos(folder, held_out=recipe.held_out, smallest_px=recipe.scene_px)
     budget = Budget(recipe.steps)
     track, cache = track or Recorder().track, output.parent / "cache"
-    train(photos, recipe, budget, cache=cache, output=output, start=start, track=track)
+    train(photos, recipe, budget, cache=cache, output=output, start=start, keep=keep, track=track)
 
 
 def train_in_a_process(folder: Path, recipe_file: Path, output: Path) -> subprocess.Popen:
@@ -183,6 +183,18 @@ def test_a_training_can_begin_with_weights(folder, recipe_file, tmp_path):
     assert begun.recipe["started_from_sha256"] is None
     assert went_on.recipe["started_from_sha256"] == sha256(start)
     assert went_on.recipe["training_sha256"] != begun.recipe["training_sha256"]
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.25, 1.0])
+def test_a_training_keeps_a_share_of_the_weights_that_it_began_with(folder, recipe_file, tmp_path, keep):
+    start, learned, mixed = (tmp_path / f"{name}.safetensors" for name in ("start", "learned", "mixed"))
+    train_tiny(folder, recipe_file, start, steps=2, shipped_as="float32")
+    train_tiny(folder, recipe_file, learned, start=start, steps=4, shipped_as="float32")
+    train_tiny(folder, recipe_file, mixed, start=start, keep=keep, steps=4, shipped_as="float32")
+    before, after, found = (checkpoints.read(file) for file in (start, learned, mixed))
+    assert found.recipe["kept_of_start"] == keep
+    for name, value in found.weights.items():
+        torch.testing.assert_close(value, torch.lerp(after.weights[name], before.weights[name], keep))
 
 
 def test_a_network_with_dials_begins_with_the_weights_of_one_without(folder, recipe_file, tmp_path):
