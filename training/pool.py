@@ -11,21 +11,18 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from training.camera import isp
 from training.camera.cameras import CAMERAS
 from training.camera.clips import Clip, record
 from training.camera.drawn import draw_camera, draw_take
 from training.files import whole_file
 from training.models.dials import DIALS
-from training.pictures import to_uint8
 from training.restoration import busiest, crop_scenes, random_crop, seeded
+from training.scenes import altered
 
 SCENES, CROPS = 0, 1  # purposes of random numbers
 NOISE = DIALS.index("noise")
 KEPT = 2  # frames of a clip, the last ones: they are like those of a long one
 LONE_SHARE = 0.4  # of the clips with dials as they are read: they are read by themselves, like a lone picture
-SCENE_SHARPENING, SCENE_SHARPENING_PX = (0.2, 1.2), (0.5, 1.3)  # of an unsharp mask on a photograph, its own pixels
-SCENE_SOFTNESS_PX = (1.5, 12.0)  # standard deviation of what is out of focus all over, a photograph's pixels
 
 Fuse = Callable[[Tensor, float], Tensor]  # of a clip's frames (T, 3, h, w) uint8 and the dial for noise
 Read = Callable[[Tensor], Tensor]  # of frames (N, 3, h, w) uint8 of one camera: the dials (4,) that are found in them
@@ -90,7 +87,8 @@ class Pool:
         generator = seeded(self.seed, SCENES, index)
         scenes = crop_scenes(self.photos, self.chunk_clips + 1, scene_px=self.scene_px, generator=generator)
         if self.sharpened_share or self.softened_share:
-            scenes = torch.stack([self._altered(scene, generator) for scene in scenes])
+            shares = {"sharpened_share": self.sharpened_share, "softened_share": self.softened_share}
+            scenes = torch.stack([altered(scene, **shares, generator=generator) for scene in scenes])
         names, clips = list(self.shares), []
         weights = torch.tensor([self.shares[name] for name in names])
         for number in range(self.chunk_clips):
@@ -104,18 +102,6 @@ class Pool:
             torch.cat([clip.truth[-KEPT:] for clip in clips]),
             torch.cat([dials.expand(KEPT, -1) for dials in self._told(clips, generator)]),
         )
-
-    def _altered(self, scene: Tensor, generator: Generator) -> Tensor:
-        """`scene` (3, S, S) uint8, maybe sharpened or softened: that is no camera's fault, and to be kept."""
-        kind, amount, radius = torch.rand(3, generator=generator).tolist()
-        light = scene[None] / 255
-        if kind < self.sharpened_share:
-            strength, px = between(SCENE_SHARPENING, amount), between(SCENE_SHARPENING_PX, radius)
-            return to_uint8(isp.sharpen(light, amount=strength, radius_px=px))[0]
-        if kind < self.sharpened_share + self.softened_share:
-            low, high = SCENE_SOFTNESS_PX
-            return to_uint8(isp.soften(light, low * (high / low) ** amount))[0]
-        return scene
 
     def _told(self, clips: list[Clip], generator: Generator) -> list[Tensor]:
         """The dials (4,) that a student is told for each clip: what the camera did, or what is read in its frames."""
@@ -155,9 +141,3 @@ class Pool:
         chunk, frame = held[number // per_chunk], number % per_chunk
         raw, truth = random_crop(chunk.raw[frame], chunk.truth[frame], crop_px=crop_px, generator=generator)
         return Chunk(raw, truth, chunk.dials[frame])
-
-
-def between(limits: tuple[float, float], share: float) -> float:
-    """What lies at `share` of the way from the lower to the upper limit."""
-    low, high = limits
-    return low + share * (high - low)

@@ -68,7 +68,7 @@ def from_onnx(file: Path) -> Estimator:
         state = {name: torch.tensor(arrays[f"estimator.{name}"]).float() for name in weights_of(estimator)}
         estimator.load_state_dict(state | {"prior": torch.from_numpy(stored.prior_weights).float().log()})
     except (OSError, KeyError, RuntimeError, SharpcamError) as error:
-        raise SharpcamError(f"{file} is no estimator to start from ({error}). Name another with --start.") from None
+        raise SharpcamError(f"{file} is not an estimator to start from ({error}). Name another with --start.") from None
     return estimator
 
 

@@ -7,7 +7,7 @@ from pipeline.core.hashing import sha256, sha256_of_all, sha256_of_text
 from pipeline.pretrain.photos import Photos
 from pipeline.pretrain.recipe import Recipe
 from pipeline.student.calm import DEFINITION
-from training import camera
+from training import camera, scenes
 
 NOT_IN_FINGERPRINT = {"device", "validate_steps", "checkpoint_s"}
 OF_THE_FRAMES = {
@@ -35,6 +35,7 @@ def fingerprint(recipe: Recipe, photos: Photos, start: Path | None = None) -> st
 def frames_fingerprint(recipe: Recipe, photos: Photos) -> str:
     """A hash of what decides the simulated frames: networks whose recipes agree in that share them."""
     settings = [recipe.model_dump(mode="json", include=OF_THE_FRAMES), camera_code(), DEFINITION]
+    settings.append(sha256(Path(scenes.__file__)))
     if (estimator := recipe.estimator()) is not None:
         settings.append(sha256(estimator))
     return sha256_of_text(json.dumps(settings, sort_keys=True) + photos.digest())

@@ -88,7 +88,7 @@ def test_an_estimator_comes_back_from_its_file_as_it_was(tmp_path):
 def test_a_file_that_is_no_estimator_is_a_sentence(command, tmp_path, capsys):
     (tmp_path / "no.onnx").write_bytes(b"no")
     assert pretrain_estimator.main([*command, "--start", "no.onnx"]) == 1
-    assert "no.onnx is no estimator to start from" in capsys.readouterr().err
+    assert "no.onnx is not an estimator to start from" in capsys.readouterr().err
 
 
 def test_a_training_that_is_done_is_not_repeated(command, tmp_path, capsys):
