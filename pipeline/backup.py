@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -29,7 +30,7 @@ from pipeline import __version__
 from pipeline.core.command import no_stage_runs, run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import whole_file
-from pipeline.core.hashing import sha256
+from pipeline.core.hashing import sha256, sha256_of_parts
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
 from pipeline.core.progress import progress
@@ -211,7 +212,7 @@ def _content(held: tarfile.TarFile, name: str) -> IO[bytes]:
 
 def _hold_to_hash(held: tarfile.TarFile, hashed: str, archive: Path) -> None:
     try:
-        found = hashlib.file_digest(_content(held, hashed), "sha256").hexdigest()  # type: ignore[arg-type]  # a reader of tarfile
+        found = sha256_of_parts(iter(partial(_content(held, hashed).read, CHUNK_BYTES), b""))
     except KeyError:
         found = ""
     if found != hashed:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -139,8 +140,8 @@ def start_dashboard(server: Server) -> None:
     server.ports["8501"] = re.findall(r"Dashboard: +\S+:(\d+)", said.read_text())[0]
 
 
-def run(command: list[object], **more: object) -> str:
-    answer = subprocess.run([*map(str, command)], capture_output=True, text=True, **more)  # type: ignore[call-overload]
+def run(command: list[object], **more: Any) -> str:
+    answer = subprocess.run([*map(str, command)], capture_output=True, text=True, **more)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return str(answer.stdout)
 
