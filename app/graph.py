@@ -16,21 +16,22 @@ COLOURS = {  # readable with white text, and as a line on light and on dark
     "blocked": "#7c3aed",
 }
 STYLE = """<style>
+.stages{container-type:inline-size}
 .graph{display:flex;align-items:stretch;gap:.35rem}
 .stage{flex:1 1 0;min-width:0;max-width:11rem;border:1px solid rgba(128,128,128,.4);
-border-top:4px solid var(--colour);border-radius:.5rem;padding:.5rem .55rem;font-size:.85rem;overflow-wrap:anywhere}
-.stage b{font-size:1rem}.stage small{display:block;opacity:.75}
+border-top:4px solid var(--colour);border-radius:.5rem;padding:.5rem .4rem;font-size:.85rem;overflow-wrap:anywhere}
+.stage b{font-size:.95rem;overflow-wrap:normal}.stage small{display:block;opacity:.75}
 .stage p{font-size:.8rem;line-height:1.3;margin:.2rem 0 0}
 .state{display:inline-block;background:var(--colour);color:#fff;border-radius:.8rem;padding:0 .55rem;margin:.2rem 0}
 .bar{height:.3rem;border-radius:.2rem;background:rgba(128,128,128,.3);margin:.2rem 0}
 .bar i{display:block;height:100%;border-radius:.2rem;background:var(--colour)}
-.data{flex:0 1 4.2rem;min-width:3rem;
+.data{flex:0 1 3.4rem;min-width:2.6rem;
 display:flex;flex-direction:column;align-items:center;justify-content:center;gap:.2rem;
 font-size:.75rem;line-height:1.25;text-align:center;overflow-wrap:anywhere}
 .data img{width:100%;aspect-ratio:4/3;object-fit:cover;border-radius:.35rem}
 .data::after{content:"→";font-size:1.1rem;line-height:1;opacity:.6}
 .arrow{align-self:center;opacity:.6}
-@media(max-width:1100px){.graph{flex-direction:column}.stage{flex:none;max-width:none}.data{flex:none;flex-direction:row;justify-content:flex-start;
+@container(max-width:780px){.graph{flex-direction:column}.stage{flex:none;max-width:none}.data{flex:none;flex-direction:row;justify-content:flex-start;
 padding-left:1rem}.data img{width:4.2rem}.data::after{content:"↓"}.arrow{display:none}}
 </style>"""
 
@@ -53,7 +54,7 @@ def as_html(pipeline: Pipeline, handed: Mapping[str, Handed] | None = None) -> s
             parts.append(_data(found))
         elif index < last:
             parts.append('<div class="arrow" aria-hidden="true">→</div>')
-    return f'{STYLE}<div class="graph">{"".join(parts)}</div>'
+    return f'{STYLE}<div class="stages"><div class="graph">{"".join(parts)}</div></div>'
 
 
 def _data(handed: Handed) -> str:
