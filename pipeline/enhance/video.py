@@ -28,7 +28,7 @@ from pipeline.enhance.segments import Coded, Segments
 from pipeline.enhance.video_checks import check
 from pipeline.media.colours import SWSCALE
 from pipeline.media.decoding import Damage
-from pipeline.media.orientation import AS_STORED, Matrix, enlarged, shown_size, upright
+from pipeline.media.orientation import AS_STORED, Matrix, enlarged, left_to_players, shown_size, swaps_sides, upright
 from pipeline.media.video import Facts, Timed, check_end, look_at, opened, read_frames
 
 SEGMENT_FRAMES = 250
@@ -57,7 +57,9 @@ def enhance_video(
     encoding = encoding.suited(target, bits=facts.colours.bits)
     interlaced, bits = facts.interlaced and not keep_interlaced, kept_bits(facts, encoding, enhancer)
     facts = replace(facts, interlaced=interlaced, colours=facts.colours._replace(bits=bits))
-    turned = facts.matrix if as_shown else AS_STORED
+    turned, told = (facts.matrix, left_to_players(facts.matrix)) if as_shown else (AS_STORED, facts.matrix)
+    if facts.aspect and swaps_sides(turned):
+        facts = replace(facts, aspect=1 / facts.aspect)
     check_container(facts, encoding, container, size=enhancer.size_of(shown_size(facts.size, turned)))
     check_end(facts)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ def enhance_video(
     frames = read_frames(facts, begin=done, damage=damage)
     _grow(segments, frames, enhancer, partial(encode, facts=facts, encoding=encoding), turned, segment_frames, advance)
     with whole_file(target) as temporary:
-        matrix = AS_STORED if as_shown else enlarged(facts.matrix, by=segments.size[0] / facts.size[0])
+        matrix = enlarged(told, by=segments.size[0] / facts.size[0])
         mux(segments, facts, encoding, temporary, container=container, matrix=matrix)
         check(source, temporary, segments.times(), facts)
     times = segments.times()

@@ -50,7 +50,7 @@ class Decoder:
     """Decodes the packets of one stream. A packet that cannot be decoded costs its frame, which repeats the last one.
 
     A frame that the decoder conceals is shown: on films with damaged packets it lay up to 9 dB nearer to the truth
-    than the frame before it, and the frames after it are built on it.
+    than the frame before it, on softly blurred ones up to 1.5 dB further; the frames after it are built on it.
     `ascending`: frames do not come with their own times, and take those of the packets in their order.
     """
 
