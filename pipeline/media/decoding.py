@@ -12,6 +12,8 @@ from pipeline.core.errors import SharpcamError
 END = 1 << 63  # later than all
 MOST_FLUSHES = 64  # of a decoder: more than any holds frames
 DAMAGED_SHARE = 0.1  # of the frames, above which a video counts as broken
+NO_ZEROS_IN, ZEROS = {"vp8", "vp9", "av1", "hevc"}, bytes(64)  # codecs in whose packets so many never lie in a row
+STRICT = {"mjpeg": {"err_detect": "explode"}}  # options of decoders that then raise what else they conceal
 FRAME_A_PACKET = {"h264", "hevc", "mpeg1video", "mpeg2video", "av1"}  # in others a packet may be meant to show nothing
 
 
@@ -21,6 +23,7 @@ class Damage:
 
     lost: int = 0  # not decoded at all
     concealed: int = 0  # decoded in part; the decoder fills the rest from frames around them
+    suspected: int = 0  # decoded without a word, though their packets look damaged; they are shown, and never refused
 
     @property
     def frames(self) -> int:
@@ -30,7 +33,9 @@ class Damage:
         """A sentence for people; empty where nothing is damaged."""
         repeated = f"{_damaged(self.lost)} {'repeat the ones' if self.lost > 1 else 'repeats the one'} before"
         shown = f"{_damaged(self.concealed)} {'are' if self.concealed > 1 else 'is'} shown as far as decoded"
-        return "; ".join([repeated] * bool(self.lost) + [shown] * bool(self.concealed))
+        seeming = f"{self.suspected} frame{'s seem' if self.suspected > 1 else ' seems'} damaged, and shown as decoded"
+        told = {repeated: self.lost, shown: self.concealed, seeming: self.suspected}
+        return "; ".join(sentence for sentence, count in told.items() if count)
 
 
 def _damaged(count: int) -> str:
@@ -64,6 +69,7 @@ class Decoder:
     _last: Any = None
     _is_damaged: bool = False  # until the next key frame: frames may be missing without an error
     _error: Exception | None = None
+    _strict: Any = None  # a second decoder, for packets that the first one takes without a word
 
     def shown(self, packets: Iterator[Any]) -> Iterator[Shown]:
         """Raises SharpcamError where more than DAMAGED_SHARE is damaged, FFmpegError where nothing can be decoded."""
@@ -71,6 +77,7 @@ class Decoder:
             if packet.size and packet.pts is not None and not packet.is_discard:
                 heapq.heappush(self._due, packet.pts)
             frames, is_bad = self._decoded(packet)
+            self.damage.suspected += bool(not is_bad and frames and self._looks_damaged(packet))
             for frame in frames:
                 if frame.pts is not None:
                     yield from self._lost_before(frame.pts)
@@ -103,6 +110,24 @@ class Decoder:
         else:
             return frames, True
         return frames, False
+
+    def _looks_damaged(self, packet: Any) -> bool:
+        """Whether a packet cannot be as it was written, though its decoder says nothing.
+
+        Noise in VP8, VP9, AV1 and H.265 is not known from pictures.
+        """
+        if self.codec in NO_ZEROS_IN:
+            return ZEROS in bytes(packet).rstrip(b"\0")
+        if self.codec not in STRICT or not packet.size:
+            return False
+        if self._strict is None:
+            self._strict = av.CodecContext.create(self.codec, "r")
+            self._strict.options = STRICT[self.codec]
+        try:
+            self._strict.decode(packet)
+        except av.error.FFmpegError:
+            return True
+        return False
 
     def _time_of(self, frame: Any) -> int | None:
         if self.ascending and self._due:

@@ -69,7 +69,11 @@ class Video:
         return {"source": "video", "file": self.path.name, "sha256": sha256(self.path)}
 
     def about(self) -> dict[str, Any]:
-        counts = {"lost_frames": self.damage.lost, "concealed_frames": self.damage.concealed}
+        counts = {
+            "lost_frames": self.damage.lost,
+            "concealed_frames": self.damage.concealed,
+            "suspected_frames": self.damage.suspected,
+        }
         damaged = {name: count for name, count in counts.items() if count}
         return {"fps_asked": None, "fps_reached": self.fps} | damaged
 
