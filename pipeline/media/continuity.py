@@ -40,7 +40,7 @@ class Continuity:
         offset = self._offsets.get(stream, self._newest)
         due = self._expected.get(stream, at + offset)
         if self._is_jump(at + offset - due):
-            if abs(at + self._newest - due) > NEAR_S:
+            if offset == self._newest or abs(at + self._newest - due) > NEAR_S:  # it is the first to come there
                 self._newest = due - at
             offset = self._newest
         self._offsets[stream] = offset

@@ -96,12 +96,14 @@ def is_cover(stream: Any) -> bool:
 def look_at(path: Path) -> Facts:
     """The facts of a video. Raises SharpcamError where it shows nothing."""
     with opened(path) as (container, stream):
-        first = next(shown_frames(container, stream), None)
-        if first is None:
+        first = [shown.frame for shown in islice(shown_frames(container, stream), FIRST_FRAMES)]
+        if not first:
             raise SharpcamError(f"{path} holds no frame. Give a file that a video player shows.")
-        frame = first.frame
+        frame = first[0]
         rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         seconds = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
+        if container.format.name in RESTARTING:  # a length is only the difference of two times of its clock
+            seconds = 0
         return Facts(
             path,
             (frame.width, frame.height),
@@ -113,7 +115,7 @@ def look_at(path: Path) -> Facts:
             stream.sample_aspect_ratio,
             comes_without_times(path),
             stream.metadata.get("alpha_mode") == "1" or any(part.is_alpha for part in frame.format.components),
-            frame.interlaced_frame,
+            any(each.interlaced_frame for each in first),
             tuple(words for name, words in WITH_FRAMES.items() if frame.side_data.get(name) is not None),
         )
 
