@@ -1,83 +1,29 @@
-"""Videos of every kind come out with the same times, sound, colours and turn; killed ones as if nothing had been."""
+"""Videos of every kind come out with the same times, sound, colours and turn."""
 
 import re
 import resource
 import subprocess
 import sys
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from making import kill, make_video, photo, until
+from filmed import FRAMES, RATE, SOUND_HZ, TICKS, Dying, film, play
+from making import make_video, photo
 
 from pipeline.core.errors import SharpcamError
-from pipeline.enhance.comparison import compare
 from pipeline.enhance.encoding import CODECS, Encoding
 from pipeline.enhance.run import main
-from pipeline.enhance.upscaler import Upscaler
 from pipeline.enhance.video import enhance_video, part_of
 from pipeline.media.colours import colours_of
 from pipeline.media.orientation import AS_STORED
 from pipeline.media.video import check_end, look_at
-from pipeline.student import catalogue
 
 ENGINE = ("--engine", "onnxruntime-fp32", "--threads", "1")
 FAST = Encoding(preset="fast", quality=10)
-RATE, TICKS, SOUND_HZ = 25, 1000, 48_000
-FRAMES = 12
 FIRST = {".mp4": {"movflags": "+faststart"}, ".mkv": {}, ".webm": {}}  # so that a cut costs no index
-
-
-def film(
-    path: Path,
-    *,
-    sound: str = "",
-    subtitle: bool = False,
-    pts: list[int] | None = None,
-    size: tuple[int, int] = (64, 48),
-    rotation: int = 0,
-    colours: tuple[int, int] | None = None,
-    codec: str = "libx264",
-) -> Path:
-    """A video of FRAMES frames, `pts` in ms, with a tone that begins with it."""
-    pts = pts or [1000 * index // RATE for index in range(FRAMES)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        video = container.add_stream(codec, rate=RATE)
-        video.width, video.height = size
-        video.pix_fmt = "yuv444p" if codec == "ffv1" else "yuv420p"
-        video.codec_context.time_base = Fraction(1, TICKS)
-        if colours:
-            context = video.codec_context
-            context.colorspace, context.color_range = colours
-            context.color_primaries = context.color_trc = colours[0]
-        if rotation:
-            video.set_display_rotation(rotation)
-        tone = container.add_stream(sound, rate=SOUND_HZ) if sound else None
-        for index, at in enumerate(pts):
-            rgb = av.VideoFrame.from_ndarray(photo(size[1], size[0], seed=index // 4), format="rgb24")
-            frame = rgb.reformat(format=video.pix_fmt, dst_colorspace=(colours and colours[0]) or 5)
-            frame.pts, frame.time_base = at, Fraction(1, TICKS)
-            container.mux(video.encode(frame))
-        container.mux(video.encode())
-        if tone:
-            play(container, tone, seconds=pts[-1] / TICKS)
-    return path
-
-
-def play(container, stream, *, seconds: float) -> None:
-    wave = (8000 * np.sin(np.arange(int(SOUND_HZ * seconds)) / 20)).astype(np.int16)
-    resampler = av.AudioResampler("s16" if stream.codec.name == "libopus" else "fltp", "stereo", SOUND_HZ)
-    for begin in range(0, len(wave), 960):
-        part = np.repeat(wave[begin : begin + 960], 2)[None]
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="s16", layout="stereo")
-        frame.sample_rate, frame.pts = SOUND_HZ, begin
-        for each in resampler.resample(frame):
-            container.mux(stream.encode(each))
-    container.mux(stream.encode())
 
 
 def packets(path: Path, kind: str) -> list[tuple[float, bytes]]:
@@ -225,84 +171,6 @@ def test_subtitles_and_chapters_are_copied(upscaler, tmp_path):
         enhance_video(source, tmp_path / "b.webm", upscaler, Encoding(codec="vp9", preset="fast"))
     assert not (tmp_path / "b.webm").exists()
     assert not part_of(tmp_path / "b.webm").exists()  # said before the first frame
-
-
-class Dying:
-    """An enhancer in whose hands the process ends after some frames, as far as this one is concerned."""
-
-    def __init__(self, upscaler: Upscaler, frames: int) -> None:
-        self.upscaler, self.left = upscaler, frames
-        self.measured = []
-
-    def __getattr__(self, name):
-        return getattr(self.upscaler, name)
-
-    def enhance(self, picture, advance=None):
-        self.left -= 1
-        if self.left < 0:
-            raise MemoryError
-        return self.upscaler.enhance(picture)
-
-
-@pytest.mark.parametrize("name", ["b.mp4", "b.mkv"])
-def test_a_broken_off_run_goes_on_at_its_last_segment(name, upscaler, tmp_path):
-    source = film(tmp_path / "a.mp4", sound="aac")
-    enhance_video(source, tmp_path / "whole" / name, upscaler, FAST, segment_frames=4)
-    target = tmp_path / name
-    with pytest.raises(MemoryError):
-        enhance_video(source, target, Dying(upscaler, 9), FAST, segment_frames=4)
-    assert not target.exists()
-    rest = Dying(upscaler, 4)  # two segments of three are kept
-    told: list[int] = []
-    assert enhance_video(source, target, rest, FAST, segment_frames=4, advance=told.append)[0] == FRAMES
-    assert told[0] == 8
-    assert sum(told) == FRAMES
-    assert target.read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-def test_what_was_compared_before_a_break_counts_too(upscaler, tmp_path):
-    source = film(tmp_path / "a.mp4")
-    comparison = compare(upscaler, "bicubic", catalogue.find)
-
-    def dying(picture):
-        if len(broken.measured) == 9:
-            raise MemoryError
-        return comparison.other(picture)
-
-    broken = replace(comparison, other=dying)
-    with pytest.raises(MemoryError):
-        enhance_video(source, tmp_path / "b.mp4", broken, FAST, segment_frames=4)
-    again = comparison.anew()
-    enhance_video(source, tmp_path / "b.mp4", again, FAST, segment_frames=4)
-    assert again.measured[:8] == broken.measured[:8]
-    assert len(again.measured) == FRAMES
-
-
-def test_other_means_begin_anew(upscaler, tmp_path):
-    source = film(tmp_path / "a.mp4")
-    with pytest.raises(MemoryError):
-        enhance_video(source, tmp_path / "b.mp4", Dying(upscaler, 9), FAST, segment_frames=4)
-    told: list[int] = []
-    other = replace(FAST, quality=30)
-    enhance_video(source, tmp_path / "b.mp4", upscaler, other, segment_frames=4, advance=told.append)
-    assert told[0] == 0
-
-
-def test_a_killed_command_gives_the_file_of_an_unbroken_one(at_student, tmp_path):
-    source = film(tmp_path / "a.mp4", sound="aac", size=(160, 120), pts=[40 * index for index in range(60)])
-    words = [str(source), "--preset", "fast", "--segment-frames", "4", *ENGINE, "-o"]
-    process = at_student.start("pipeline.enhance", *words, str(tmp_path / "b.mp4"))
-    part = part_of(tmp_path / "b.mp4")
-    until(lambda: process.poll() is not None or (part / "000001.json").exists())
-    kill(process)
-    assert not (tmp_path / "b.mp4").exists()
-    kept = (part / "000000.packets").stat().st_mtime_ns
-    words[5:5] = []
-    assert main([*words, str(tmp_path / "c.mp4")]) == 0
-    assert (part / "000000.packets").stat().st_mtime_ns == kept
-    assert main([*[word for word in words if word not in ENGINE], str(tmp_path / "b.mp4")]) == 0  # remembers its engine
-    assert (tmp_path / "b.mp4").read_bytes() == (tmp_path / "c.mp4").read_bytes()
-    assert not part.exists()
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
