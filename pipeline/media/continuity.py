@@ -25,19 +25,21 @@ class Continuity:
     def mended(self, packets: Iterable[Any]) -> Iterator[Any]:
         """The packets, their times moved behind each jump by the same for all streams."""
         for packet in packets:
-            at = packet.pts if packet.dts is None else packet.dts
-            if at is not None:
-                offset = self._offset(packet, at * packet.time_base)
+            if packet.pts is not None or packet.dts is not None:
+                offset = self._offset(packet)
                 if ticks := round(offset / packet.time_base):
                     packet.pts = None if packet.pts is None else packet.pts + ticks
                     packet.dts = None if packet.dts is None else packet.dts + ticks
             yield packet
 
-    def _offset(self, packet: Any, at: Fraction) -> Fraction:
+    def _offset(self, packet: Any) -> Fraction:
         stream = packet.stream_index
         if packet.stream.type not in ("video", "audio"):  # sparse, so that nothing is due
             return self._newest
         offset = self._offsets.get(stream, self._newest)
+        if packet.dts is None:  # times of presentation step back by themselves
+            return offset
+        at = packet.dts * packet.time_base
         due = self._expected.get(stream, at + offset)
         if self._is_jump(at + offset - due):
             if offset == self._newest or abs(at + self._newest - due) > NEAR_S:  # it is the first to come there

@@ -30,3 +30,18 @@ def test_two_short_recordings_go_on_and_the_interlaced_one_is_known(tmp_path):
         times = [shown.pts for shown in shown_frames(container, stream, total=facts.frames, damage=damage)]
     assert damage.frames == 0
     np.testing.assert_array_equal(np.diff(times), 3600)
+
+
+def test_packets_that_do_not_say_when_they_are_decoded_are_no_jump(tmp_path):
+    """As the first ones of an .mkv, whose times of presentation step back."""
+    recording(tmp_path / "a.ts", {"bf": "3"})
+    with av.open(str(tmp_path / "a.ts")) as given, av.open(str(tmp_path / "b.mkv"), "w") as made:
+        copy = made.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                made.mux(packet)
+    with opened(tmp_path / "b.mkv") as (container, stream):
+        plain = sorted(packet.pts for packet in container.demux(stream) if packet.size)
+    with opened(tmp_path / "b.mkv") as (container, stream):
+        assert [shown.pts for shown in shown_frames(container, stream)] == plain
