@@ -165,7 +165,7 @@ def learn_curve(noise: Noise, size: Blocks, bins: Blocks) -> None:
 
 
 def quietest(running: NDArray[np.intp]) -> int | None:
-    """What the quieter blocks of a brightness do not exceed, and a tenth more; `running` counts them up to each size."""
+    """What the quieter blocks of a brightness do not exceed, and a tenth more; `running` counts up to each size."""
     total = int(running[-1])
     quiet = -(-QUIET_TENTHS * total // 10)
     return int(np.searchsorted(running, quiet)) * FINE * 11 // 10 if total >= FEWEST else None
