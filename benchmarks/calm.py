@@ -49,12 +49,10 @@ def run(asked: argparse.Namespace) -> None:
         frame = frames[at % SCENES]
         calm_ms.append(timed(partial(stream.fuse, frame)))
         student_ms.append(timed(partial(student.running.enhance, frame)))
-    calm, network = min(calm_ms), min(student_ms)
-    print(
-        f"calm {calm:.2f} ms a frame of {asked.width}x{asked.height}, {asked.contract} {network:.2f} ms in "
-        f"{student.engine} on {student.threads} threads: {100 * calm / network:.0f} % "
-        f"(fewest of {asked.frames}; medians {statistics.median(calm_ms):.2f} and {statistics.median(student_ms):.2f})"
-    )
+    print(f"{asked.contract} in {student.engine} on {student.threads} threads, {asked.width}x{asked.height}")
+    for name, of in {"fewest": min, "median": statistics.median}.items():
+        calm, network = of(calm_ms), of(student_ms)
+        print(f"{name} of {asked.frames}: calm {calm:.2f} ms, student {network:.2f} ms: {100 * calm / network:.0f} %")
     if asked.still:
         print(long_still(frames, asked.still))
 

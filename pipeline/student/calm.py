@@ -118,19 +118,17 @@ def next_gain(gain: Blocks, moved: Blocks, strength: int) -> Blocks:
 def per_pixel(gain: Blocks, height: int, width: int) -> NDArray[np.int16]:
     """Gains of blocks (of 256) at each pixel (h, w), of 32: linear between the blocks' middles."""
     spread = np.pad(gain.astype(np.int16), 1, mode="edge")
-    tall = between(spread[:-2], spread[1:-1], spread[2:], axis=1)
-    wide = between(tall[:, :-2], tall[:, 1:-1], tall[:, 2:], axis=2)
-    rounding = 1 << (5 + 8 - STEPS)
-    pixels = (wide + rounding) >> (6 + 8 - STEPS)
+    tall = np.stack(between(spread[:-2], spread[1:-1], spread[2:]), axis=1).reshape(-1, spread.shape[1])
+    pixels = cv2.merge(between(tall[:, :-2], tall[:, 1:-1], tall[:, 2:])).reshape(len(tall), -1)
+    pixels += 1 << (5 + 8 - STEPS)  # rounds
+    pixels >>= 6 + 8 - STEPS
     over = height - pixels.shape[0], width - pixels.shape[1]
-    return np.pad(pixels, ((0, over[0]), (0, over[1])), mode="edge") if any(over) else pixels
+    return np.pad(pixels, ((0, over[0]), (0, over[1])), mode="edge") if any(over) else np.asarray(pixels, np.int16)
 
 
-def between(before: NDArray[np.int16], here: NDArray[np.int16], after: NDArray[np.int16], *, axis: int) -> Any:
-    """Eight times the values at the four pixels of each block, along an axis that grows by four."""
-    parts = [3 * before + 5 * here, before + 7 * here, 7 * here + after, 5 * here + 3 * after]
-    stacked = np.stack(parts, axis=axis)
-    return stacked.reshape(stacked.shape[0] * (BLOCK if axis == 1 else 1), -1)
+def between(before: NDArray[np.int16], here: NDArray[np.int16], after: NDArray[np.int16]) -> list[NDArray[np.int16]]:
+    """Eight times the values at the first, second, third and fourth pixels of blocks, along one axis."""
+    return [3 * before + 5 * here, before + 7 * here, 7 * here + after, 5 * here + 3 * after]
 
 
 def blend(memory: Memory, frame: Frame, gain: NDArray[np.int16]) -> None:

@@ -26,6 +26,7 @@ CELLS = 4  # of a side of the frame, for what the camera itself does
 ONE = 256  # a share of 1
 
 BINS = 8  # of brightness, on the curve of the noise
+SIZES = 255 * PIXELS + 1  # that a block's sum of change can have
 BIN_BITS = 9  # of a block's sum of luma that do not say in which bin it is
 FINE = 16  # units of the curve in one of a block's sums of change
 QUIET_TENTHS = 3  # of the blocks of a brightness are no noisier than what counts for its noise
@@ -102,9 +103,7 @@ def colour_change(frame: Frame, shown: Frame) -> Blocks:
     rows, columns = (side // BLOCK for side in frame.shape[:2])
     row = slice(1, BLOCK * rows, BLOCK)
     difference = difference_of(frame[row, : BLOCK * columns], shown[row, : BLOCK * columns])
-    one, two, three, four = (difference[:, at::BLOCK] for at in range(BLOCK))
-    sums = one + two + three + four
-    red, green, blue = np.moveaxis(sums, 2, 0)
+    red, green, blue = (four_summed(plane) for plane in cv2.split(difference))
     return np.asarray(np.abs(red - green) + np.abs(blue - green), np.int32)
 
 
@@ -113,7 +112,13 @@ def block_sums(plane: NDArray[Any]) -> Blocks:
     rows, columns = (side // BLOCK * BLOCK for side in plane.shape)
     plane = plane[:rows, :columns]
     tall = plane[0::BLOCK] + plane[1::BLOCK] + plane[2::BLOCK] + plane[3::BLOCK]
-    return np.asarray(tall[:, 0::BLOCK] + tall[:, 1::BLOCK] + tall[:, 2::BLOCK] + tall[:, 3::BLOCK], np.int32)
+    return np.asarray(four_summed(tall), np.int32)
+
+
+def four_summed(plane: NDArray[Any]) -> NDArray[Any]:
+    """Sums over four columns each."""
+    one, two, three, four = (plane[:, at::BLOCK] for at in range(BLOCK))
+    return np.asarray(one + two + three + four)
 
 
 def is_cut(change: Change, noise: Noise) -> bool:
@@ -128,6 +133,8 @@ def moved(change: Change, noise: Noise) -> Blocks:
     bins = change.before >> BIN_BITS
     parts = slopes_and_change(change)
     camera = int(ramp(share_of_camera(parts), CAMERA))
+    if camera == ONE:
+        return np.full_like(bins, ONE)
     if camera == 0:
         learn_curve(noise, change.size, bins)
     expected = noise.curve[bins]
@@ -144,11 +151,8 @@ def moved(change: Change, noise: Noise) -> Blocks:
 
 def learn_curve(noise: Noise, size: Blocks, bins: Blocks) -> None:
     """Read the noise of each brightness; where too few blocks have it, as that of the next darker, else brighter."""
-    measured: list[int | None] = []
-    for each in range(BINS):
-        sizes = size[bins == each]
-        quiet = -(-QUIET_TENTHS * sizes.size // 10) - 1
-        measured.append(int(np.partition(sizes, quiet)[quiet]) * FINE * 11 // 10 if sizes.size >= FEWEST else None)
+    counts = np.bincount((bins * SIZES + size).ravel(), minlength=BINS * SIZES).reshape(BINS, SIZES)
+    measured = [quietest(running) for running in counts.cumsum(axis=1)]
     following = next((value for value in measured if value is not None), None)
     if following is None:
         return
@@ -158,6 +162,13 @@ def learn_curve(noise: Noise, size: Blocks, bins: Blocks) -> None:
         found[each] = max(following, FLOOR)
     noise.curve = noise.curve + ((found - noise.curve) >> 2) if noise.known else found
     noise.known = True
+
+
+def quietest(running: NDArray[np.intp]) -> int | None:
+    """What the quieter blocks of a brightness do not exceed, and a tenth more; `running` counts up to each size."""
+    total = int(running[-1])
+    quiet = -(-QUIET_TENTHS * total // 10)
+    return int(np.searchsorted(running, quiet)) * FINE * 11 // 10 if total >= FEWEST else None
 
 
 def learn_usual(noise: Noise, size: Blocks, expected: Blocks, rests: NDArray[np.bool_]) -> None:
@@ -214,8 +225,8 @@ def explained_share(sums: list[Any], count: Any) -> Any:
 
 def boxed(blocks: NDArray[Any], side: int) -> Sums:
     """Sums over side x side blocks; the border is repeated outside."""
-    sums = cv2.boxFilter(blocks.astype(np.float64), -1, (side, side), normalize=False, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(sums)
+    plane = np.asarray(blocks, np.float64)
+    return np.asarray(cv2.boxFilter(plane, -1, (side, side), normalize=False, borderType=cv2.BORDER_REPLICATE))
 
 
 def percent(nine: Sums, noise: Blocks, ends: tuple[int, int]) -> Sums:
