@@ -47,7 +47,7 @@ def test_a_change_shows_what_it_makes_stale_and_is_saved_with_the_comments(versi
     original = versioned.paths.params.read_text()
     versioned.paths.params.write_text(original.replace("gap_frames: 1", "gap_frames: 1 # a comment"))
     page = run_page()
-    assert "Every stage that ever ran did so with these parameters." in words(page)
+    assert "All results so far were made with these parameters." in words(page)
     page.number_input(key="param:split.gap_frames").set_value(5).run()
     assert "**Stale with these parameters:** split." in words(page)
     assert page.dataframe[0].value["parameter"].tolist() == ["split.gap_frames (not saved)"]
