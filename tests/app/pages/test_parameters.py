@@ -37,9 +37,9 @@ def test_every_parameter_has_a_field_with_its_comment_and_limits(project):
     assert page.selectbox(key="param:train.model").value == "student_m"
     assert page.number_input(key="param:capture.camera.gain").value is None
     crop = page.number_input(key="param:train.crop_px")
-    assert crop.label == "Side of a crop (pixels)"
+    assert crop.label == "Crop size (pixels)"
     assert crop.help == "train.crop_px in params.yaml: side of a crop at the student's input size"
-    assert "Twice the side is four times the work. At least 8, a multiple of 2." in words(page)
+    assert "Twice the side takes four times as long. At least 8, a multiple of 2." in words(page)
     assert "# views: one" in page.text_area(key="param:teacher.chains").value
 
 
