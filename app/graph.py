@@ -63,7 +63,7 @@ def _data(handed: Handed) -> str:
 
 
 def _card(stage: Stage) -> str:
-    needs = f"reads {escape(', '.join(stage.needs))}" if stage.needs else "begins"
+    needs = f"reads {escape(', '.join(stage.needs))}" if stage.needs else "the first stage"
     return (
         f'<div class="stage" data-stage="{escape(stage.name)}" data-state="{stage.state}" '
         f'style="--colour:{COLOURS[stage.state]}" title="{escape("; ".join(stage.reasons))}">'
@@ -75,7 +75,7 @@ def _card(stage: Stage) -> str:
 def _time(stage: Stage) -> str:
     """How long it will take where it has to run, else how long it took."""
     if stage.state != "fresh" and stage.expected_s is not None:
-        return f"about {in_hours(stage.expected_s)}"
+        return f"about {in_hours(stage.expected_s)}".replace("about less", "less")
     return "" if stage.last_s is None else f"took {in_hours(stage.last_s)}"
 
 

@@ -21,8 +21,12 @@ TITLES = {  # file in pages/ -> title and icon, in the order of the menu
 }
 
 # Streamlit tints a chosen segment with the colour of its words, which leaves these a contrast of 3.6:1 in dark mode.
+# Pages begin right below Streamlit's header, in which the button of the menu is. Uploaders say in their labels what
+# they take, in words, in place of every extension that there is.
 # On a phone the toolbar of a table or a plot would lie over the buttons above it, and stay there after a tap.
 STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding-top: 3.75rem }
+[data-testid="stFileUploaderDropzoneInstructions"] { display: none }
 .stButtonGroup button[data-variant="segmented_control"] { color: inherit !important }
 @media (max-width: 640px) { [data-testid="stElementToolbar"] { display: none !important } }
 </style>"""

@@ -5,7 +5,6 @@ python -m benchmarks.atomic
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from pipeline.core.clips import frame_name, move_whole
 from pipeline.core.files import write_bytes
+from pipeline.core.timing import call_ms
 
 FRAMES, FRAME_BYTES, ROUNDS = 200, 600_000, 5
 STATE_BYTES = 2_000
@@ -36,9 +36,7 @@ def seconds(work: Callable[[Path], None]) -> float:
     for _ in range(ROUNDS):
         folder = Path(tempfile.mkdtemp(dir=".", prefix=".atomic-"))
         try:
-            started = time.perf_counter()
-            work(folder)
-            times.append(time.perf_counter() - started)
+            times.append(call_ms(partial(work, folder)) / 1e3)
         finally:
             shutil.rmtree(folder)
     return sorted(times)[ROUNDS // 2]

@@ -9,17 +9,16 @@ hundred frames and of the last.
 import argparse
 import statistics
 import sys
-import time
-from collections.abc import Callable
 from functools import partial
 
 import cv2
 import numpy as np
 
 from pipeline.core.command import run_command
-from pipeline.core.geometry import Frame
+from pipeline.core.geometry import Frame, to_uint8
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
+from pipeline.core.timing import call_ms
 from pipeline.student import catalogue
 from pipeline.student.calm import Calm
 from pipeline.student.runtime import load_student
@@ -47,8 +46,8 @@ def run(asked: argparse.Namespace) -> None:
     stream, calm_ms, student_ms = Calm(), [], []
     for at in progress(range(asked.frames), what="frames"):
         frame = frames[at % SCENES]
-        calm_ms.append(timed(partial(stream.fuse, frame)))
-        student_ms.append(timed(partial(student.running.enhance, frame)))
+        calm_ms.append(call_ms(partial(stream.fuse, frame)))
+        student_ms.append(call_ms(partial(student.running.enhance, frame)))
     print(f"{asked.contract} in {student.engine} on {student.threads} threads, {asked.width}x{asked.height}")
     for name, of in {"fewest": min, "median": statistics.median}.items():
         calm, network = of(calm_ms), of(student_ms)
@@ -63,14 +62,7 @@ def still_frames(width: int, height: int) -> list[Frame]:
     coarse = random.integers(0, 256, (height // 8, width // 8, 3), np.uint8)
     scene = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     noisy = (scene + random.normal(0, NOISE, scene.shape) for _ in range(SCENES))
-    return [np.asarray(np.rint(each).clip(0, 255), np.uint8) for each in noisy]
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Milliseconds that `work` takes."""
-    started = time.perf_counter()
-    work()
-    return 1e3 * (time.perf_counter() - started)
+    return [to_uint8(each) for each in noisy]
 
 
 def long_still(frames: list[Frame], count: int) -> str:

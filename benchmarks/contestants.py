@@ -86,7 +86,7 @@ def trained_student(contract_file: Path, engines: list[str]) -> Iterator[Contest
 
 
 def write_untrained(name: str, folder: Path, paths: Paths) -> Path:
-    """A network of MODELS, in the form for clean pictures where its name says so, with weights by chance."""
+    """A network of MODELS, in the form for clean pictures where its name says so, with random weights."""
     import torch
 
     from pipeline.export.build import to_onnx

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from app.models.front import pareto
 from benchmarks.contestants import CLEAN_SUFFIX, ORIGINAL
 
 PLOT_INCHES = (8.0, 5.0)
@@ -41,7 +42,7 @@ Made by `make bench`, which measures everything in one run and writes this page.
 and {after} ms after: compare only runs where that is alike, or the column "times faster", which is against
 `{ORIGINAL}` in ONNX Runtime. MB is what library, weights and buffers hold. Quality is over
 {report["frames"]} validation frames; what is untrained here, as `{ORIGINAL}` is, has none. Names that
-end in `{CLEAN_SUFFIX}` are the forms for clean pictures, timed with weights by chance;
+end in `{CLEAN_SUFFIX}` are the forms for clean pictures, timed with random weights;
 `python -m benchmarks.bicubic_sr` measures their quality.
 
 {table}
@@ -50,34 +51,31 @@ end in `{CLEAN_SUFFIX}` are the forms for clean pictures, timed with weights by 
 """
 
 
-def front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points (time, quality) that no other beats in both, from fast to slow."""
-    best: list[tuple[float, float]] = []
-    for point in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not best or point[1] > best[-1][1]:
-            best.append(point)
-    return best
-
-
 def plot(rows: list[dict[str, Any]], file: Path) -> None:
     """Quality over time: PSNR against the truth where there is one, else against the teacher."""
     from matplotlib.figure import Figure  # without pyplot: no window, no global state
 
     reference = "truth" if any("truth" in row["quality"] for row in rows) else "teacher"
     judged = [row for row in rows if reference in row["quality"]]
-    points = [(row["median_ms"], row["quality"][reference]["psnr"]) for row in judged]
+    points = [{"ms": row["median_ms"], "psnr": row["quality"][reference]["psnr"]} for row in judged]
     figure = Figure(figsize=PLOT_INCHES, dpi=DPI, layout="constrained")
     axes = figure.add_subplot(xscale="log")
     for engine in dict.fromkeys(row["engine"] for row in judged):
         own = [point for point, row in zip(points, judged, strict=True) if row["engine"] == engine]
-        axes.scatter(*zip(*own, strict=True), label=engine)
+        axes.scatter(*_columns(own), label=engine)
     for name in dict.fromkeys(row["name"] for row in judged):  # once, at its fastest
-        fastest = min(point for point, row in zip(points, judged, strict=True) if row["name"] == name)
+        own = [point for point, row in zip(points, judged, strict=True) if row["name"] == name]
+        fastest = min(zip(*_columns(own), strict=True))
         axes.annotate(name, fastest, xytext=(-4, 4), textcoords="offset points", fontsize=8, ha="right")
-    axes.plot(*zip(*front(points), strict=True), color="0.6", zorder=0, label="Pareto front")
+    axes.plot(*_columns(pareto(points)), color="0.6", zorder=0, label="Pareto front")
     axes.set(xlabel="milliseconds a frame, end to end", ylabel=f"PSNR against the {reference} (dB)")
     axes.grid(alpha=0.3)
     axes.margins(x=0.15, y=0.1)
     axes.legend(fontsize=8)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, metadata={"Software": None})
+
+
+def _columns(points: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
+    """Times and qualities of the points."""
+    return [point["ms"] for point in points], [point["psnr"] for point in points]

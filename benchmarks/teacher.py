@@ -26,6 +26,7 @@ from benchmarks.random_weights import random_weights
 from pipeline.core.command import run_command
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import decode_frame, encode_frame
+from pipeline.core.geometry import to_uint8
 from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.teacher.backends import BACKENDS, REFERENCE, Compute
@@ -115,7 +116,7 @@ def measure(chain: Chain, *, size: tuple[int, int]) -> list[Row]:
         rows.append(Row(name, eager, fast, in_each_backend(step, picture) if isinstance(step, NetworkStep) else ""))
         guarding += timed(partial(guard, step, picture, after))[0]
         picture = after
-    last = (picture.clip(0, 1) * 255).round().astype(np.uint8)
+    last = to_uint8(picture * 255)
     return [*rows, Row("guard", guarding, guarding), same("encode", lambda: encode_frame(last))]
 
 
@@ -186,7 +187,7 @@ def noisy_frame(size: tuple[int, int]) -> Any:
     numbers = np.random.default_rng(0)
     shapes = numbers.random((size[1] // 20, size[0] // 20, 3), np.float32)
     smooth = cv2.resize(shapes, size, interpolation=cv2.INTER_CUBIC)
-    return ((smooth + numbers.normal(0, 0.02, smooth.shape)).clip(0, 1) * 255).round().astype(np.uint8)
+    return to_uint8((smooth + numbers.normal(0, 0.02, smooth.shape)) * 255)
 
 
 def print_machine(params: Params) -> None:

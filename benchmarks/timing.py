@@ -7,7 +7,6 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,6 +18,7 @@ import psutil
 
 from pipeline.core.geometry import KERNELS, Frame, enlarge
 from pipeline.core.params import GeometryParams
+from pipeline.core.timing import call_ms
 from pipeline.student.engines import ENGINES
 
 ENOUGH_S = 20.0  # no further run once this much time has gone into it, unless there are fewer than
@@ -65,9 +65,7 @@ def timed(job: Job) -> Timing:
     work()
     times: list[float] = []
     while len(times) < FEWEST or (len(times) < job.runs and sum(times) < 1e3 * ENOUGH_S):
-        started = time.perf_counter()
-        work()
-        times.append(1e3 * (time.perf_counter() - started))
+        times.append(call_ms(work))
     memory = (psutil.Process().memory_info().rss - before) / 1e6
     p95 = float(np.percentile(times, 95))
     return Timing(round(statistics.median(times), 2), round(p95, 2), round(memory, 1), len(times))

@@ -7,7 +7,6 @@ python -m pipeline.forecast
 import math
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from pipeline.core.params import Params, load_params
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
 from pipeline.core.progress import in_gigabytes, in_hours
+from pipeline.core.timing import call_ms
 
 TRIED_STEPS, TRIED_FRAMES = 4, 2  # the first of each is slower
 
@@ -143,13 +143,7 @@ def training_seconds(paths: Paths, params: Params) -> tuple[float, float]:
 
 def _quickest(work: Callable[[], None], times: int) -> float:
     """Seconds of the quickest of so many."""
-
-    def once() -> float:
-        started = time.perf_counter()
-        work()
-        return time.perf_counter() - started
-
-    return min(once() for _ in range(times))
+    return min(call_ms(work) for _ in range(times)) / 1e3
 
 
 def make_forecast(paths: Paths, params: Params) -> Forecast:

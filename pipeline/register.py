@@ -18,7 +18,7 @@ from pipeline.core.files import read_json, recall_json, write_json
 from pipeline.core.hashing import sha256
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
-from pipeline.core.progress import progress_bar
+from pipeline.core.progress import REGISTER, Bar, progress_bar
 from pipeline.student import catalogue
 from pipeline.tracking import registry
 from pipeline.tracking.client import tracking_uri
@@ -36,7 +36,7 @@ def register(paths: Paths) -> None:
     if recall_json(note) == state and _is_there(student, paths):
         print(f"register: {NAME} holds this student already")
         return
-    with only_once("register", paths=paths), progress_bar(what="register", total=3, unit="step") as bar:
+    with only_once(REGISTER, paths=paths), progress_bar(what=REGISTER, total=3, unit="step") as bar:
         judged = evaluation_of(student, paths)
         run = run_of_student(contract["weights_sha256"])
         if run is not None and judged is not None and not run.logged_steps("evaluation.student.teacher.psnr"):
@@ -178,6 +178,7 @@ def _in_words(number: int, known: Version | None, judged: dict[str, Any] | None)
 def main() -> int:
     """Register the student; gives the exit status."""
     command_parser("pipeline.register", __doc__).parse_args()
+    Bar.stage = REGISTER
     return run_command(lambda: register(Paths.of_project()))
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from making import Project
+from small_pipeline import give_pipeline
 
 ROOT = Path(__file__).parents[1]
 STAGES = ("capture", "teacher", "split", "train", "export", "evaluate")
@@ -225,3 +227,20 @@ def test_an_experiment_with_another_parameter_is_run_and_kept(committed: Path) -
     dvc(committed, "exp", "run", "-S", "train.epochs=2", "--name", "short")
     assert "short" in dvc(committed, "exp", "list", "--name-only")
     assert len((committed / "training_logs/training_log.csv").read_text().splitlines()) == 3
+
+
+def test_code_that_was_only_moved_trains_nothing_again_once_dvc_is_told(project: Project) -> None:
+    """What docs/architecture.md says of `dvc commit -f` after an update that only moved code."""
+    root = give_pipeline(project).root
+    finish_repro(root)
+    worked = root / "train.frames"  # grows with each training
+    before = worked.read_text()
+    (root / "code").rename(root / "rooms")
+    recipes = (root / "dvc.yaml").read_text()
+    (root / "dvc.yaml").write_text(recipes.replace("code/", "rooms/"))
+    dvc = [sys.executable, "-m", "dvc"]
+    status = subprocess.run([*dvc, "status"], cwd=root, env=environment(), capture_output=True, check=True, text=True)
+    assert "train" in status.stdout, "the lock names code that is gone"
+    subprocess.run([*dvc, "commit", "-f"], cwd=root, env=environment(), check=True)
+    finish_repro(root)
+    assert worked.read_text() == before

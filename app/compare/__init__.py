@@ -7,9 +7,10 @@ import streamlit as st
 from streamlit import runtime
 
 from app.text import as_text
+from pipeline.core.frames import PNG_SIGNATURE
 
 HERE = Path(__file__).parent
-MIMETYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+MIMETYPES = {PNG_SIGNATURE: "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 
 _mount = st.components.v2.component(
     "sharpcam.compare",

@@ -24,7 +24,7 @@ def show_add(paths: Paths) -> None:
     kind = st.radio("From", [UPLOAD, CAMERA], horizontal=True)
     clip = st.text_input("Name of the clip", help="Letters, digits, dots, dashes and underscores.").strip()
     first, second = st.columns(2)
-    frames = int(first.number_input("Most frames", 1, 100_000, 300))
+    frames = int(first.number_input("Maximum length (frames)", 1, 100_000, 300))
     every = int(second.number_input("Keep every n-th frame", 1, 1000, 1))
     options = ["--clip", clip, "--frames", str(frames), "--every", str(every)]
     if kind == UPLOAD:

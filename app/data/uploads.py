@@ -4,24 +4,14 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from app.apart import apart
 from app.data.clips import check_name
 from app.roles import operators_only
-from pipeline.core.clip_rules import PICTURES
-from pipeline.core.clips import safe_name
+from app.uploads import UploadedFile, check_total
+from pipeline.core.clip_rules import PICTURES, safe_name
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
-
-
-class UploadedFile(Protocol):
-    """What Streamlit's uploader gives."""
-
-    name: str
-    size: int
-
-    def getbuffer(self) -> memoryview: ...
 
 
 @operators_only
@@ -31,12 +21,7 @@ def receive(files: Sequence[UploadedFile], clip: str, paths: Paths, *, limit_byt
     Raises SharpcamError for a name that no clip can have, too much, or what shows no picture. Nothing is kept then.
     """
     check_name(clip, paths)
-    total = sum(file.size for file in files)
-    if total > limit_bytes:
-        raise SharpcamError(
-            f"That is {total / 1e6:.0f} MB, and {limit_bytes / 1e6:.0f} MB are allowed (server.maxUploadSize in "
-            ".streamlit/config.toml). Upload less, or record it with python -m pipeline.capture."
-        )
+    check_total(files, limit_bytes=limit_bytes, instead="Upload less, or record it with python -m pipeline.capture.")
     home = folder(paths) / clip
     shutil.rmtree(home, ignore_errors=True)  # an earlier attempt
     try:

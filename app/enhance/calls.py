@@ -8,28 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Protocol
 
 from app.jobs import Job, jobs
 from app.roles import operators_only
+from app.uploads import UploadedFile, check_total
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
 from pipeline.enhance.names import REPORT, names_of_made
 from pipeline.student.dials import Dials, describe
 
 COMMAND, GIVEN, MADE = "enhance", "in", "out"
-
-
-class UploadedFile(Protocol):
-    """What Streamlit's uploader gives."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def size(self) -> int: ...
-
-    def getbuffer(self) -> memoryview: ...
 
 
 @dataclass(frozen=True)
@@ -104,12 +92,7 @@ def calls(paths: Paths) -> list[Call]:
 @operators_only
 def receive(files: Sequence[UploadedFile], paths: Paths, *, limit_bytes: int) -> Path:
     """Write what was dropped into the folder of a new call, and give that. Raises SharpcamError for what cannot be."""
-    total = sum(file.size for file in files)
-    if total > limit_bytes:
-        raise SharpcamError(
-            f"That is {total / 1e6:.0f} MB, and {limit_bytes / 1e6:.0f} MB are allowed (server.maxUploadSize in "
-            ".streamlit/config.toml). Drop less, or run python -m pipeline.enhance."
-        )
+    check_total(files, limit_bytes=limit_bytes, instead="Drop less, or run python -m pipeline.enhance.")
     names = [_safe(file.name) for file in files]
     if len({str(made).lower() for made in names_of_made(names).values()}) < len(names):
         raise SharpcamError("Two of the files would get the same name. Rename one.")

@@ -58,12 +58,12 @@ def show_form(paths: Paths) -> None:
         return
     limit = int(st.get_option("server.maxUploadSize"))
     files = st.file_uploader(
-        f"Pictures and videos, up to {limit} MB",
+        f"Pictures or films from a camera, up to {limit} MB in total",
         type=[suffix[1:] for suffix in sorted(SUFFIXES)],
         accept_multiple_files=True,
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = st.selectbox("Model", list(models), format_func=models.__getitem__, width=260)
+        model = st.selectbox("Model", list(models), format_func=models.__getitem__, width=300)
         fit = st.selectbox("Size", list(SIZES), format_func=SIZES.__getitem__, width=180)
         others = [NOTHING, "bicubic", "lanczos", "teacher", *(name for name in models if name != model)]
         other = st.selectbox("Compare with", others, width=180, help="Writes [other | student], and a table of both.")

@@ -82,7 +82,7 @@ def next_thing(pipeline: Pipeline, done: set[str], paths: Paths) -> Next:
         )
         return Next("Teach", words, "Teach it")
     if plan:
-        words = f"**Not up to date: {', '.join(stage.name for stage in plan)}.** Time it takes: {estimate(plan)}."
+        words = f"**Not up to date: {', '.join(stage.name for stage in plan)}.** Duration: {estimate(plan)}."
         return Next("Teach", words, "Run what is not up to date")
     return _after_training(done, paths)
 

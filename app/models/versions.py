@@ -62,11 +62,16 @@ def made(version: Version) -> datetime:
 
 
 def offer_promotion(versions: list[Version], candidate: Version | None, champion: Version | None, paths: Paths) -> None:
-    """Any version may be promoted; an objection is said before, and asks for another word."""
+    """Any other version may be promoted; an objection is said before, and asks for another word."""
     others = [version for version in versions if version != champion]
-    if not others or not may_operate():
+    if not may_operate():
         return
-    with st.popover("Promote …", icon=":material/trophy:"):
+    if champion and candidate in (None, champion):
+        st.caption(f"Version {champion.number} is the champion already.")
+    with st.popover("Promote …", icon=":material/trophy:", disabled=not others):
+        if not others:
+            return
+
         chosen = st.selectbox(
             "Version",
             others,

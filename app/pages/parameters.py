@@ -177,7 +177,7 @@ def show_stale(content: dict[str, Any], draft: dict[str, Any], paths: Paths) -> 
         st.error(f"{as_text(error)} Until then it is not known what a change makes stale.")
         return
     if not found:
-        st.caption("Every stage that ever ran did so with these parameters.")
+        st.caption("All results so far were made with these parameters.")
         return
     direct = {stage for each in found for stage in each.stages}
     rest = downstream(direct, paths)

@@ -29,7 +29,7 @@ def show_sections(known: list[Field], comments: dict[str, str], wrong: dict[str,
 def show_section(section: str, known: list[Field], comments: dict[str, str], wrong: dict[str, str]) -> None:
     """The widgets of one section, with what is wrong beside each."""
     if "." in section:
-        st.subheader(section.partition(".")[2])
+        st.subheader(section.partition(".")[2].capitalize())
     if comments.get(section):
         st.caption(comments[section])
     if section in wrong:

@@ -27,6 +27,7 @@ from pipeline.student.estimator import Estimator
 from pipeline.teacher.cameras import clip_reader
 from pipeline.teacher.chain import Chain, build_chain
 from pipeline.teacher.device import Engine
+from training.pictures import to_uint8
 
 if TYPE_CHECKING:
     from torch import nn
@@ -122,7 +123,7 @@ class Network:
         given = [torch.from_numpy(frame).permute(2, 0, 1)[None] / 255]  # (1, 3, h, w), 0..1
         given += [torch.tensor([self.dials])] if self.dials else []
         with torch.inference_mode():
-            picture = self.model(*given)[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+            picture = to_uint8(self.model(*given))[0].permute(1, 2, 0).numpy()
         return np.ascontiguousarray(picture)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.cameras.measures import Mask
-from pipeline.core.geometry import Frame
-from pipeline.families.families import SEED, to_uint8
+from pipeline.core.geometry import Frame, to_uint8
+from pipeline.families.families import SEED
 
 SHAKE_PX, SHAKE_STAYS = 1.0, 0.9  # pixels of the truth that a hand adds from frame to frame; what is left of them
 PAN_PX = (2.7, 0.4)  # pixels of the truth from frame to frame, across and down

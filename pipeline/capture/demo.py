@@ -215,7 +215,7 @@ def _pose_at(
 
 
 def _to_frame(picture: Tensor) -> Frame:
-    return (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8).contiguous().numpy()
+    return to_uint8(picture)[0].permute(1, 2, 0).contiguous().numpy()
 
 
 def simulated_clips(

@@ -15,13 +15,8 @@ from pathlib import Path
 from pipeline.capture.demo_clips import update_demo
 from pipeline.capture.recording import record
 from pipeline.core.clip_hashes import CLIP, HASHES, damage_of, note_hashes
-from pipeline.core.clip_rules import MOST_FRAMES, check_clip, check_name, usable_clips
-from pipeline.core.clips import (
-    find_clips,
-    move_whole,
-    remove_unfinished,
-    safe_name,
-)
+from pipeline.core.clip_rules import MOST_FRAMES, check_clip, check_name, safe_name, usable_clips
+from pipeline.core.clips import find_clips, move_whole, remove_unfinished
 from pipeline.core.command import only_once, run_command, run_stage
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json

@@ -1,7 +1,5 @@
 """Students on the same frames: each is measured once, beside bicubic, Lanczos and the teacher, with pictures."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
@@ -19,6 +17,7 @@ from pipeline.core.frames import read_frame, write_frame
 from pipeline.core.geometry import Frame, enlarge, fit
 from pipeline.core.params import GeometryParams
 from pipeline.core.paths import Paths
+from pipeline.core.timing import call_ms
 from pipeline.evaluate.cameras import Students, on_clips
 from pipeline.evaluate.scores import means, measure_clips
 from pipeline.evaluate.speed import CALIBRATION_SIDE, THREADS
@@ -145,14 +144,8 @@ def time_in_turns(students: Students, frame: Frame) -> dict[str, tuple[float, fl
         work()  # compiles, and fills caches
     for _ in range(TIMED):
         for name, work in works.items():
-            times[name].append((_ms(work), _ms(lambda: square @ square)))
+            times[name].append((call_ms(work), call_ms(lambda: square @ square)))
     return {
         name: (round(median(ms for ms, _ in pairs), 3), round(median(ms for _, ms in pairs), 3))
         for name, pairs in times.items()
     }
-
-
-def _ms(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return (time.perf_counter() - started) * 1e3

@@ -14,7 +14,8 @@ from pipeline.core.file_notes import FileNotes
 from pipeline.core.frames import check_frame, png_size
 from pipeline.core.paths import Paths
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+LETTERS, MOST_LETTERS = "A-Za-z0-9._-", 64  # of a name
+NAME = rf"[A-Za-z0-9][{LETTERS}]{{0,{MOST_LETTERS - 1}}}"
 NEW_NAME = rf"(?!{DEMO_CLIP}){NAME}"  # the browser reads it too
 LEAST_PX, MOST_PX = 16, 4096  # a side of a frame: networks halve it four times, and a window of frames is in memory
 MOST_FRAMES = 100_000  # their names have six digits
@@ -34,6 +35,17 @@ def check_name(name: str) -> None:
         raise SharpcamError(
             f'"{name}" cannot name a clip: the clips of the demo begin with {DEMO_CLIP}. Choose another name.'
         )
+
+
+def safe_name(name: str) -> str:
+    """A file's `name` as one that leads nowhere else: other characters become dashes, the first is a letter or digit.
+
+    Raises SharpcamError where nothing is left.
+    """
+    cleaned = re.sub(rf"[^{LETTERS}]+", "-", name).lstrip("-._").rstrip("-.")[:MOST_LETTERS]
+    if not cleaned:
+        raise SharpcamError(f'"{name}" cannot name a clip. Use letters, digits, dashes and underscores.')
+    return cleaned
 
 
 def check_size(size: tuple[int, int], what: str) -> None:

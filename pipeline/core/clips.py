@@ -1,6 +1,5 @@
 """Clips on disk: their names, their frames, and folders that are there whole or not at all."""
 
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,17 +59,6 @@ def of_each_clip(places: Iterable[Place], at_most: int) -> list[Place]:
 def frame_name(index: int) -> str:
     """File name of the frame with that number."""
     return f"{index:06d}.png"
-
-
-def safe_name(name: str) -> str:
-    """A file's `name` as one that leads nowhere else: other characters become dashes, the first is a letter or digit.
-
-    Raises SharpcamError where nothing is left.
-    """
-    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("-._").rstrip("-.")[:64]
-    if not cleaned:
-        raise SharpcamError(f'"{name}" cannot name a clip. Use letters, digits, dashes and underscores.')
-    return cleaned
 
 
 def unfinished(clip: Path) -> Path:

@@ -22,6 +22,11 @@ KERNELS = {
 }
 
 
+def to_uint8(levels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Floats in 0..255, of whatever shape, as uint8: rounded to the nearest level and clamped, once."""
+    return np.asarray(np.rint(levels).clip(0, 255), np.uint8)
+
+
 class Box(NamedTuple):
     """A cut-out, in pixels."""
 

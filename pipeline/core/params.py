@@ -24,7 +24,7 @@ Clip = Annotated[str, Field(pattern=rf"^{NAME}$")]
 
 
 class Section(BaseModel, frozen=True, extra="forbid"):
-    """A part of params.yaml: unknown keys are refused."""
+    """A part of params.yaml, or of another file that people write: unknown keys are refused."""
 
 
 class GeometryParams(Section):
@@ -202,11 +202,16 @@ def find_problems(content: Any) -> dict[str, str]:
     try:
         Params.model_validate(content)
     except ValidationError as error:
-        return {".".join(map(str, detail["loc"])): _in_words(detail) for detail in error.errors()}
+        return describe_problems(error)
     return {}
 
 
-def _in_words(detail: Any) -> str:
+def describe_problems(error: ValidationError) -> dict[str, str]:
+    """What in a file does not fit its types: dotted key -> a sentence that names it."""
+    return {".".join(map(str, detail["loc"])): _describe(detail) for detail in error.errors()}
+
+
+def _describe(detail: Any) -> str:
     where = ".".join(str(part) for part in detail["loc"]) or "the file"
     if detail["type"] == "extra_forbidden":
         return f"{where} is an unknown key"

@@ -17,6 +17,7 @@ from pipeline.core.files import write_json
 from pipeline.core.stop import stop_if_asked
 
 PROGRESS_FILE = "SHARPCAM_PROGRESS_FILE"  # environment variable: where to write how far this process is
+REGISTER = "register"  # what pages call the step behind the stages, which is none of DVC's
 WRITE_S = 0.5  # between two writes
 
 T = TypeVar("T")
@@ -34,17 +35,23 @@ class Bar(tqdm):  # type: ignore[type-arg]  # tqdm's stubs have it generic, tqdm
 
     stage: ClassVar[str | None] = None  # that this process runs
     spent: ClassVar[dict[str, tuple[float, float]]] = {}  # what -> steps, and seconds that they took
-    _written_s = 0.0
     _counted = False
+
+    def __init__(self, *args: Any, **known: Any) -> None:
+        super().__init__(*args, **known)
+        self._report()  # the first step may take a while, and the bar before it is full
 
     def update(self, n: float | None = 1) -> bool | None:
         """Count `n` more frames."""
         drawn = super().update(n)
         if self.n == self.total or time.monotonic() - self._written_s >= WRITE_S:
-            self._written_s = time.monotonic()
-            report(stage=self.stage, what=self.desc, done=self.n, total=self.total, left_s=self._left_s())
+            self._report()
         stop_if_asked()
         return drawn
+
+    def _report(self) -> None:
+        self._written_s = time.monotonic()
+        report(stage=self.stage, what=self.desc, done=self.n, total=self.total, left_s=self._left_s())
 
     def close(self) -> None:
         """End the bar, and count what it did; closed again it counts nothing."""

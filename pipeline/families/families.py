@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.geometry import Frame
+from pipeline.core.geometry import Frame, to_uint8
 from pipeline.families.codecs import H264, Codec, Jpeg, Vp9
 
 SEED = 17
@@ -70,11 +70,6 @@ class Family:
         if self.smoothing:
             frame = cv2.bilateralFilter(frame, -1, self.smoothing, SMOOTHING_PX)
         return to_uint8(curved(frame.astype(np.float32), share=self.contrast))
-
-
-def to_uint8(levels: Levels) -> Frame:
-    """Rounded and clipped to 0..255."""
-    return np.asarray(np.rint(levels).clip(0, 255), np.uint8)
 
 
 def blurred(picture: Levels, sigma_px: float) -> Levels:

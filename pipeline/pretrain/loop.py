@@ -5,7 +5,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +21,8 @@ from pipeline.pretrain.photos import Photos
 from pipeline.pretrain.recipe import Recipe
 from pipeline.pretrain.weights import blended, new_run
 from pipeline.teacher.device import pick_device
-from pipeline.tracking.run import Status, start_run
+from pipeline.tracking.ending import Ends, ending
+from pipeline.tracking.run import start_run
 from training import checkpoints
 from training.descent import EmaTrainer
 from training.pool import Pool
@@ -44,7 +44,7 @@ class Budget:
         return min(1.0, run.step / self.steps if self.minutes is None else run.elapsed_s / (60 * self.minutes))
 
 
-class Tracker(Protocol):
+class Tracker(Ends, Protocol):
     """What of a EmaTrainer is used here."""
 
     id: str
@@ -53,23 +53,10 @@ class Tracker(Protocol):
 
     def log_artifact(self, path: Path) -> None: ...
 
-    def end(self, status: Status) -> None: ...
-
 
 def start_tracking(run: EmaTrainer, recipe: Recipe) -> Tracker:
     """The MLflow run of `run`, a new one or the one it was begun with."""
     return start_run(name=f"pretrain {recipe.model}", params=recipe.model_dump(mode="json"), resume_id=run.tracking_id)
-
-
-@contextmanager
-def ending(tracker: Tracker) -> Iterator[None]:
-    """Tell the tracker how the body ended."""
-    try:
-        yield
-    except BaseException as error:
-        tracker.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
-        raise
-    tracker.end("FINISHED")
 
 
 def shipped_recipe(

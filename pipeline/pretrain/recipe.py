@@ -7,8 +7,6 @@ import numpy as np
 import torch
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -21,6 +19,7 @@ from torch import Tensor, nn
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.geometry import Frame
+from pipeline.core.params import Section, describe_problems
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress
 from pipeline.core.yaml_text import parse_yaml
@@ -36,12 +35,6 @@ from training.models.dials import NEUTRAL
 from training.pool import Pool, Read
 
 RECIPES = Path(__file__).with_name("recipes")
-
-
-class Section(BaseModel):
-    """A part of the recipe: unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Recipe(Section):
@@ -167,15 +160,22 @@ def to_tensor(frame: Frame) -> Tensor:
 
 
 def load_recipe(path: Path, **overrides: Any) -> Recipe:
-    """Parse the recipe at `path`, with `overrides` in place of what it says. Raises SharpcamError."""
+    """Parse the recipe at `path`, with `overrides` in place of what it says. Raises SharpcamError.
+
+    A recipe may name another one beside it as `like`, and say only what differs.
+    """
     try:
-        return Recipe.model_validate({**parse_yaml(path.read_text(encoding="utf-8")), **overrides})
+        content = parse_yaml(path.read_text(encoding="utf-8"))
+        if like := content.pop("like", None):
+            path = path.with_name(f"{like}.yaml")
+            content = {**parse_yaml(path.read_text(encoding="utf-8")), **content}
+        return Recipe.model_validate({**content, **overrides})
     except FileNotFoundError:
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
         raise SharpcamError(f"No recipe at {path}. Those that ship are {known}.") from None
-    except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, AttributeError, TypeError, UnicodeDecodeError) as error:
         where = " ".join(str(error).split())
         raise SharpcamError(f"{path} is not a valid recipe ({where}). Fix it and run again.") from None
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        problems = "; ".join(describe_problems(error).values())
         raise SharpcamError(f"{path}: {problems}. Fix it and run again.") from None

@@ -177,7 +177,7 @@ def _local(paths: Paths, registered: list[Model], *, note: str) -> list[Model]:
     ]
     if not paths.contract.exists():
         return bundled
-    title = f"This project's newest student ({_kind(paths.contract, registered)})"
+    title = f"Newest: {_kind(paths.contract, registered)}"
     return [Model(LOCAL, title, paths.contract, note=note), *bundled]
 
 

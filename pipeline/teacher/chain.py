@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from pipeline.core.errors import SharpcamError
-from pipeline.core.geometry import Frame, crop_box
+from pipeline.core.geometry import Frame, crop_box, to_uint8
 from pipeline.core.hashing import sha256_of_json
-from pipeline.core.params import GeometryParams, TeacherParams
+from pipeline.core.params import GeometryParams, TeacherParams, describe_problems
 from pipeline.student.dials import Dials
 from pipeline.teacher.cache import StepCache
 from pipeline.teacher.device import Engine
@@ -155,8 +155,7 @@ class Chain:
                 glitches.append(f"{name}: {problem}")
             elif cache is not None and step.is_network and not glitches:
                 cache.put(self._cache_key(key, index + 1), picture)
-        rounded = (picture.clip(0, 1) * 255).round().astype(np.uint8)
-        return Enhanced(rounded, tuple(glitches))
+        return Enhanced(to_uint8(picture * 255), tuple(glitches))
 
     def _run(self, step: Step, picture: Picture) -> Picture:
         return step.run(picture, geometry=self.geometry)
@@ -235,8 +234,8 @@ def _build_step(chain: str, name: str, arguments: dict[str, Any]) -> tuple[str, 
     try:
         return name, STEPS[name](**arguments)
     except (ValidationError, TypeError) as error:
-        details = error.errors() if isinstance(error, ValidationError) else [{"loc": (), "msg": str(error)}]
-        problems = "; ".join(f"{'.'.join(map(str, detail['loc']))} {detail['msg']}" for detail in details)
+        found = describe_problems(error).values() if isinstance(error, ValidationError) else [str(error)]
+        problems = "; ".join(found)
         raise SharpcamError(
             f'params.yaml: step "{name}" of chain "{chain}": {problems}. Fix it and run again.'
         ) from None

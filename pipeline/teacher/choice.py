@@ -10,13 +10,14 @@ import math
 import sys
 import time
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import recall_json, write_json
 from pipeline.core.hashing import sha256_of_json
 from pipeline.core.progress import in_hours
+from pipeline.core.timing import call_ms
 from pipeline.student.engines import machine
 from pipeline.teacher.backends import BACKENDS, REFERENCE, Compute
 from pipeline.teacher.device import Engine, Source
@@ -127,9 +128,7 @@ def times_s(computes: dict[str, Compute], picture: Picture) -> dict[str, float]:
     begun, rounds, spent = time.perf_counter(), 0, 0.0
     while (rounds < ROUNDS or spent < MEASURED_S) and spent < ENOUGH_S:
         for name, compute in computes.items():
-            started = time.perf_counter()
-            compute(picture)
-            fewest[name] = min(fewest[name], time.perf_counter() - started)
+            fewest[name] = min(fewest[name], call_ms(partial(compute, picture)) / 1e3)
         rounds, spent = rounds + 1, time.perf_counter() - begun
     return fewest
 

@@ -1,15 +1,14 @@
 """How long the chain will take for the frames that wait, measured on one of them."""
 
-import time
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from pipeline.core.errors import SharpcamError
 from pipeline.core.frames import read_frame
 from pipeline.core.geometry import Frame
 from pipeline.core.params import GeometryParams
 from pipeline.core.progress import in_hours
+from pipeline.core.timing import call_ms
 from pipeline.teacher.chain import Chain
 from pipeline.teacher.executor import Job
 
@@ -40,16 +39,11 @@ def seconds_each(frame: Frame, chain: Chain) -> float:
     """How long the chain will take for a frame like `frame` here, from a small cut-out of it."""
     height, width = frame.shape[0] // PROBE_SHARE, frame.shape[1] // PROBE_SHARE
     small = replace(chain, geometry=_reduced(chain.geometry))
-    return min(_seconds(small, frame[:height, :width]) for _ in range(2)) * PROBE_SHARE**2
+    cut = frame[:height, :width]
+    return min(call_ms(lambda: small.enhance(cut)) for _ in range(2)) / 1e3 * PROBE_SHARE**2
 
 
 def _reduced(geometry: GeometryParams) -> GeometryParams:
     step = 2 * geometry.scale
     width, height = (max(step, side // PROBE_SHARE // step * step) for side in geometry.target)
     return geometry.model_copy(update={"width": width, "height": height})
-
-
-def _seconds(chain: Chain, frame: Any) -> float:
-    started = time.perf_counter()
-    chain.enhance(frame)
-    return time.perf_counter() - started

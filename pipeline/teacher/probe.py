@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SharpcamError
+from pipeline.core.geometry import to_uint8
 from pipeline.teacher.step import Picture, Size
 
 CUTS = (("astronaut.png", 100, 130), ("chelsea.png", 40, 120), ("coffee.png", 120, 150))  # file, top and left
@@ -39,8 +40,7 @@ def probe() -> Probe:
     size = truth.shape[1] // 2, truth.shape[0] // 2
     seen = cv2.resize(cv2.GaussianBlur(truth, (0, 0), 2 * BLUR_PX), size, interpolation=cv2.INTER_AREA)
     noisy = seen + np.random.default_rng(0).normal(0, NOISE, seen.shape)
-    frame = (noisy.clip(0, 1) * 255).round().astype(np.uint8)
-    _, jpeg = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    _, jpeg = cv2.imencode(".jpg", to_uint8(noisy * 255), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return Probe(_as_picture(np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR))), _as_picture(truth * 255))
 
 

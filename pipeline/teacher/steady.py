@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.core.clip_hashes import noted_hashes
 from pipeline.core.clips import find_frames, move_whole, unfinished
 from pipeline.core.frames import read_frame, write_frame
-from pipeline.core.geometry import Frame
+from pipeline.core.geometry import Frame, to_uint8
 from pipeline.core.hashing import sha256, sha256_of_json
 from pipeline.core.paths import Paths
 from pipeline.core.progress import progress_bar
@@ -115,4 +115,4 @@ def joined(frame: Frame, past: OneWay, future: OneWay) -> Frame:
     """Both means as one, in which the frame counts once."""
     total = past.picture / past.gain + future.picture / future.gain - frame
     mean = total / (1 / past.gain + 1 / future.gain - 1)
-    return np.asarray(np.rint(mean).clip(0, 255), np.uint8)
+    return to_uint8(mean)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 
@@ -20,6 +20,7 @@ from pipeline import __version__
 from pipeline.core.command import process_is_gone
 from pipeline.core.paths import Paths
 from pipeline.tracking.client import mlflow_client, refuse_anothers_store, store_exists, tracking_uri
+from pipeline.tracking.ending import Status
 from pipeline.tracking.experiment import EXPERIMENT, experiment_id
 from pipeline.tracking.figures import evaluation_figures, flatten
 
@@ -36,8 +37,6 @@ SOURCE = "python -m pipeline.train"  # where a run comes from, as MLflow shows i
 MOST_IN_A_BATCH = 100  # parameters that MLflow takes at once
 HELD_BACK = (signal.SIGTERM, signal.SIGINT)
 LONGEST_DIGEST = 36  # characters, MLflow's limit on a data set's
-
-Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
@@ -27,6 +25,7 @@ from pipeline.core.progress import progress
 from pipeline.core.split_file import read_split
 from pipeline.core.stop import stop_if_asked
 from pipeline.core.training_log import COLUMNS, write_log
+from pipeline.tracking.ending import ending
 from pipeline.tracking.flavour import log_student
 from pipeline.tracking.run import LOCK_TAG, STUDENT_TAG, VALIDATION_TAG, Input, Run, start_run
 from pipeline.train.clip_dials import ClipDials, as_json, as_param, clip_of, dials_of_clips, summary
@@ -59,7 +58,7 @@ def train(paths: Paths, params: Params) -> None:
         resume_id=run_directory.run_id(),
     )
     write_json(run_directory.run_file, {"run_id": run.id})
-    with ended_well(run):
+    with ending(run):
         keep_lock(run, paths)
         run.log_inputs(
             as_input(part, role, paths) for part, role in ((training, "training"), (validation, "validation"))
@@ -128,20 +127,6 @@ def ended_already(run_directory: RunDirectory, paths: Paths) -> bool:
     if run_directory.student() is None or not (paths.student.exists() and paths.training_log.exists()):
         return False
     return sha256(paths.student) == run_directory.student()
-
-
-@contextmanager
-def ended_well(run: Run) -> Iterator[None]:
-    """End the run as what happened: FINISHED, KILLED by a signal or Ctrl-C, FAILED by anything else."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        run.end("KILLED")
-        raise
-    except BaseException:
-        run.end("FAILED")
-        raise
-    run.end("FINISHED")
 
 
 def log_bicubic(validation: DecodedFrames, paths: Paths, params: Params, run: Run) -> None:

@@ -10,9 +10,9 @@ import torch
 from making import ROOT
 from torch import nn
 
+from app.models.front import pareto
 from benchmarks.contestants import count
 from benchmarks.students import main
-from benchmarks.students_report import front
 from benchmarks.timing import Job, in_own_process, timed
 from pipeline.core.files import read_json
 from pipeline.export.build import to_onnx
@@ -44,8 +44,8 @@ def test_parameters_and_multiplications_are_those_counted_by_hand(plain):
 
 
 def test_the_front_holds_what_nothing_beats_in_both():
-    points = [(1, 30.0), (2, 29.0), (3, 33.0), (3, 32.0), (9, 33.0), (10, 34.0)]
-    assert front(points) == [(1, 30.0), (3, 33.0), (10, 34.0)]
+    points = [{"ms": ms, "psnr": psnr} for ms, psnr in [(1, 30), (2, 29), (3, 33), (3, 32), (9, 33), (10, 34)]]
+    assert pareto(points) == [points[0], points[2], points[5]]
 
 
 def test_a_network_takes_longer_than_nothing_and_as_many_runs_as_asked(plain):

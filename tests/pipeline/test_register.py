@@ -10,6 +10,7 @@ from pipeline.core import provenance
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.hashing import sha256
+from pipeline.core.progress import PROGRESS_FILE, REGISTER
 from pipeline.register import main, register, tags_of
 from pipeline.student import catalogue
 from pipeline.tracking import registry
@@ -71,10 +72,13 @@ def test_the_student_is_registered_once_with_its_files_and_its_origin(trained, c
     assert only_version(trained).number == 1
 
 
-def test_a_second_call_imports_no_mlflow(trained):
+def test_a_call_reports_how_far_it_is_and_a_second_one_imports_no_mlflow(trained, tmp_path, monkeypatch):
     judge(trained, gate=passed())
+    monkeypatch.setenv(PROGRESS_FILE, str(tmp_path / "progress.json"))
     first = trained.run("pipeline.register")
     assert first.returncode == 0, first.stderr
+    bar = read_json(tmp_path / "progress.json", made_by="register")
+    assert (bar["stage"], bar["done"], bar["total"]) == (REGISTER, 3, 3)
     code = "import sys; from pipeline.register import main; sys.argv = ['x']; main(); print('mlflow' in sys.modules)"
     second = trained.call("python", "-c", code)
     assert second.stdout.splitlines() == ["register: StudentSR holds this student already", "False"]

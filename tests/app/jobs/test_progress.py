@@ -1,6 +1,7 @@
 """Progress is what commands report, as data: the stage, how it ended, and the bar that moves."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from app.jobs.progress import Progress, Standing, read_standing
 from pipeline.core.command import run_stage
 from pipeline.core.errors import SharpcamError
 from pipeline.core.paths import Paths
-from pipeline.core.progress import PROGRESS_FILE, Bar, progress
+from pipeline.core.progress import PROGRESS_FILE, WRITE_S, Bar, progress
 
 
 @pytest.fixture
@@ -21,14 +22,14 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_bar_reports_how_far_it_is_and_how_long_it_will_take(file: Path) -> None:
     frames = progress(range(4), what="teacher")
-    for _ in range(3):  # the third is asked for once two are done
-        next(frames)
-    standing = read_standing(file)
-    assert standing.stage is None
-    assert standing.progress is not None
-    assert (standing.progress.what, standing.progress.share) == ("teacher", 0.25)  # one write in half a second
-    assert standing.progress.left_s is not None
-    assert list(frames) == [3]
+    next(frames)
+    assert read_standing(file) == Standing(None, None, Progress("teacher", 0.0, None)), "before its first step"
+    time.sleep(WRITE_S)
+    next(frames)
+    bar = read_standing(file).progress
+    assert (bar.what, bar.share) == ("teacher", 0.25)
+    assert bar.left_s > 0
+    assert list(frames) == [2, 3]
     assert read_standing(file).progress == Progress("teacher", 1.0, 0.0)
 
 

@@ -37,9 +37,9 @@ def test_every_parameter_has_a_field_with_its_comment_and_limits(project):
     assert page.selectbox(key="param:train.model").value == "student_m"
     assert page.number_input(key="param:capture.camera.gain").value is None
     crop = page.number_input(key="param:train.crop_px")
-    assert crop.label == "Side of a crop (pixels)"
+    assert crop.label == "Crop size (pixels)"
     assert crop.help == "train.crop_px in params.yaml: side of a crop at the student's input size"
-    assert "Twice the side is four times the work. At least 8, a multiple of 2." in words(page)
+    assert "Twice the side takes four times as long. At least 8, a multiple of 2." in words(page)
     assert "# views: one" in page.text_area(key="param:teacher.chains").value
 
 
@@ -47,7 +47,7 @@ def test_a_change_shows_what_it_makes_stale_and_is_saved_with_the_comments(versi
     original = versioned.paths.params.read_text()
     versioned.paths.params.write_text(original.replace("gap_frames: 1", "gap_frames: 1 # a comment"))
     page = run_page()
-    assert "Every stage that ever ran did so with these parameters." in words(page)
+    assert "All results so far were made with these parameters." in words(page)
     page.number_input(key="param:split.gap_frames").set_value(5).run()
     assert "**Stale with these parameters:** split." in words(page)
     assert page.dataframe[0].value["parameter"].tolist() == ["split.gap_frames (not saved)"]

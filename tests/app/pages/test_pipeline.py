@@ -1,6 +1,7 @@
 """The page of the pipeline in its empty, normal and broken states, its jobs real."""
 
 import dataclasses
+import fcntl
 import shutil
 import time
 from pathlib import Path
@@ -11,8 +12,10 @@ from small_pipeline import ended, give_pipeline, hold, waits_in
 from streamlit.testing.v1 import AppTest
 
 from app.jobs import find, jobs, start
+from app.jobs.job import LOCK
 from pipeline.core.files import write_json
 from pipeline.core.paths import Paths
+from pipeline.core.progress import REGISTER
 from pipeline.forecast import Forecast, forecast_file, state
 
 PAGE = ROOT / "app/pages/pipeline.py"
@@ -132,6 +135,17 @@ def test_jobs_that_vanished_failed_or_were_killed_are_told_apart(small: Project)
     labels = [expander.label for expander in run_page().expander]
     assert [label.split(" · ")[2] for label in labels] == ["killed", "failed", "vanished"]
     assert "exit status 3" in labels[1]
+
+
+def test_one_bar_spans_the_run_until_the_student_is_registered(small: Project) -> None:
+    folder = past_job(small.paths, 1, started=time.time() - 60)
+    with (folder / LOCK).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as its keeper holds it
+        write_json(
+            folder / "progress.json", {"stage": REGISTER, "what": "register", "done": 1, "total": 3, "left_s": 2}
+        )
+        texts = [bar.proto.text for bar in run_page().get("progress")]
+    assert texts == ["Whole run: 99% · the student is being registered", "register: 33% · 2 s left"]
 
 
 @pytest.mark.parametrize(

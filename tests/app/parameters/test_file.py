@@ -47,7 +47,7 @@ def test_a_field_has_the_kind_the_limits_and_the_comment_of_its_parameter():
     assert field("geometry.fit").choices == ("crop", "stretch")
     assert set(field("teacher.chain").choices) == set(yaml.safe_load(TEXT)["teacher"]["chains"])
     assert field("capture.camera.gain").optional
-    assert section_comments(TEXT)["geometry"] == "the picture that teacher and student give"
+    assert section_comments(TEXT)["geometry"] == "the picture that teacher and student produce"
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])

@@ -11,7 +11,8 @@ import pytest
 from making import ROOT, json_lines, kill, make_clip, make_video, tree, until
 from recorded import FRAMES, capture_from, pictures
 
-from pipeline.capture.stage import adopt, capture, record, record_by_hand, safe_name
+from pipeline.capture.stage import adopt, capture, record, record_by_hand
+from pipeline.core.clip_rules import safe_name
 from pipeline.core.clips import find_clips, find_frames
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json

@@ -13,9 +13,11 @@ from pipeline.core.errors import SharpcamError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.frames import read_frame, write_frame
 from pipeline.core.geometry import enlarge
+from pipeline.core.progress import PROGRESS_FILE
 from pipeline.evaluate.gate import as_table, cameras_as_table, gate, verdict
 from pipeline.evaluate.samples import side_by_side
 from pipeline.evaluate.scores import View, data_sha256, flicker, means, measure_clips, score
+from pipeline.evaluate.speed import speed
 from pipeline.evaluate.stage import by_camera, evaluate, load_students, timed, validation_places
 from pipeline.student.runtime import load_student
 from pipeline.tracking.client import mlflow_client
@@ -132,6 +134,15 @@ def test_speed_is_in_a_file_of_its_own_and_no_time_is_in_the_evaluation(trained_
     assert speed["calibration_ms"] > 0
     assert speed["threads"] == 2
     assert evaluation.keys() == {"methods", "cameras", "frames", "gate", "verdict", "student_sha256", "data_sha256"}
+
+
+def test_how_far_the_measurement_of_speed_is_can_be_read_as_data(trained_once, tmp_path, monkeypatch):
+    monkeypatch.setenv(PROGRESS_FILE, str(tmp_path / "progress.json"))
+    paths, params = trained_once.paths, trained_once.params
+    measured = speed(validation_places(paths), timed(load_students(paths)), paths, params)
+    bar = read_json(tmp_path / "progress.json", made_by="evaluate")
+    assert (bar["what"], bar["done"]) == ("speed", bar["total"])
+    assert bar["total"] == len(measured["median_ms"]) + 2, "the choice of an engine, and the calibration"
 
 
 def test_each_camera_has_figures_of_its_own(trained, student):

@@ -274,7 +274,7 @@ def test_what_networks_are_told_of_the_cameras_is_a_little_off_and_stays_in_rang
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("speed", 1, "speed: Extra inputs"),
+        ("speed", 1, "speed is an unknown key"),
         ("crop_px", 17, "crop_px: .* multiple of 2"),
         ("learning_rate", -1, "learning_rate: .* greater than 0"),
         ("cameras", {"pinhole": 1}, "pinhole: not among the cameras"),

@@ -62,7 +62,7 @@ def test_the_one_in_use_stands_first_and_is_called_by_its_version(trained):
     register(trained.paths)
     registry.set_alias("candidate", 1)
     assert names(trained) == ["student_sr", "candidate", "bundled:student_m"]
-    assert catalogue.available(trained.paths)[0].title == "This project's newest student (student_s, version 1)"
+    assert catalogue.available(trained.paths)[0].title == "Newest: student_s, version 1"
     promote("1", trained.paths, force=True)
     assert names(trained)[0] == catalogue.find(None, trained.paths).name == "champion"
 

@@ -286,9 +286,9 @@ def test_a_wrong_file_is_refused_before_the_first_frame(with_weights):
         ([{"crop": {}}, {"resize": {}}, {"nafssr": {}}], "ends at 640x512, the target is 160x128"),
         ([{"realesrgan": {}}], "ends at 320x240, the target is 160x128"),
         ([{"nafsr": {}}], 'has a step "nafsr"; the steps there are: steady, crop, resize, .*nafssr'),
-        ([{"nafssr": {"views": "two"}}], "views Input should be 'one' or 'same_view'"),
+        ([{"nafssr": {"views": "two"}}], "views: Input should be 'one' or 'same_view'"),
         ([{"nafnet_deblur": {"tlc_px": [256]}}], "tlc_px"),
-        ([{"nafnet_deblur": {"tlc": True}}], "tlc Extra inputs are not permitted"),
+        ([{"nafnet_deblur": {"tlc": True}}], "tlc is an unknown key"),
     ],
 )
 def test_an_impossible_chain_is_one_sentence_before_the_first_frame(steps, sentence, with_weights):
