@@ -1,4 +1,4 @@
-"""What the live page's browser part asks the server for: the files of shelves.py, and a place for frames."""
+"""A place for the frames that the live page's browser part sends; its files are in shelves.py."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from app.data import thumbnails
 from app.data.clips import middle
 from app.live.access import LASTS_S, UPLOAD_LASTS_S, holder
 from app.live.inbox import Inbox, RefusedError
-from app.live.shelves import file_routes, refusal
+from app.live.shelves import refusal
 from pipeline.core.clips import find_frames
 from pipeline.core.command import DISK_ERRORS
 from pipeline.core.errors import SharpcamError
@@ -121,7 +121,6 @@ async def clean_inbox(_: object) -> AsyncIterator[None]:
 
 
 ROUTES = [
-    *file_routes(PATHS),
     Route("/capture/begin", answered_in_a_sentence(begin, lasts_s=LASTS_S), methods=["POST"]),
     Route("/capture/{id:str}/end", answered_in_a_sentence(end), methods=["POST"]),
     Route("/capture/{id:str}/{index:int}", answered_in_a_sentence(put), methods=["PUT"]),

@@ -1,0 +1,226 @@
+"""What viewers and operators wait for: many open the Live page while others click through the dashboard.
+
+python -m benchmarks.load [--viewers 200] [--operators 20] [--address http://HOST:8501]
+
+A viewer comes at a random moment and fetches each file of the Live page once, over six connections, as browsers do. An
+operator opens a page of the dashboard, looks at it for --think seconds, and opens another one, over a socket as
+Streamlit's own browser part has it; a click has ended with the page's script. Without --address the dashboard of a
+project with 50 runs and 1000 frames is started. Ends with exit status 1 where the files' 95th percentile is over a
+second, that of clicks over three, or anything failed.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import sys
+import time
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from app.live import assets, options, shelves
+from benchmarks.dashboard import ROOT, make_frames, make_project, make_runs
+from benchmarks.idle import launched
+from pipeline.core.params import load_params
+from pipeline.core.paths import Paths
+
+FILES_S, CLICKS_S = 1.0, 3.0  # what the 95th percentile may be
+CONNECTIONS = 6  # that a browser opens to one server
+PATIENCE_S = 120.0
+PAGES = ("", "pipeline", "parameters", "data", "runs", "models", "live", "enhance")
+BROKEN = (OSError, EOFError, WebSocketException, TimeoutError, ValueError)
+
+
+@dataclass
+class Waits:
+    """How long each of one kind took, and what went wrong."""
+
+    what: str
+    most_s: float
+    seconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    async def timed(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for it, and note how long that was."""
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await work
+        except BROKEN as error:
+            self.errors.append(f"{type(error).__name__}: {error}"[:200])
+        self.seconds.append(time.monotonic() - started)
+
+    @property
+    def is_good(self) -> bool:
+        return bool(self.seconds) and not self.errors and self._at(95) <= self.most_s
+
+    def __str__(self) -> str:
+        spread = f"p50 {self._at(50):6.2f} s, p95 {self._at(95):6.2f} s, longest {self._at(100):6.2f} s"
+        return f"{self.what:<8}{len(self.seconds):>7}   {spread}   {len(self.errors)} errors"
+
+    def _at(self, percent: float) -> float:
+        return float(np.percentile(self.seconds or [0.0], percent))
+
+
+class Line:
+    """One connection of a browser, kept alive as long as the server does."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        self.host, self.port = parts.hostname or "", parts.port or 80
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def fetch(self, path: str) -> None:
+        """Read a file. Raises ValueError for any status but 200."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(self.host, self.port)
+        reader, writer = self._streams
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nAccept-Encoding: gzip\r\n\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        lines = head.split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines[1:] if line)
+        if "content-length" in headers:
+            await reader.readexactly(int(headers["content-length"]))
+        else:  # in pieces: RFC 9112, 7.1
+            while size := int(await reader.readuntil(b"\r\n"), 16):
+                await reader.readexactly(size + 2)
+            await reader.readexactly(2)
+        if headers.get("connection") == "close":
+            self.close()
+        if " 200 " not in lines[0]:
+            raise ValueError(f"{lines[0]} for {path}")
+
+    def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+        self._streams = None
+
+
+async def view(address: str, files: Sequence[str], waits: Waits, *, after_s: float) -> None:
+    """One viewer's visit."""
+    await asyncio.sleep(after_s)
+    wanted = list(files)
+
+    async def take() -> None:
+        line = Line(address)
+        while wanted:
+            path = wanted.pop()
+            before = len(waits.errors)
+            await waits.timed(line.fetch(path))
+            if len(waits.errors) > before:
+                line.close()
+        line.close()
+
+    await asyncio.gather(*(take() for _ in range(CONNECTIONS)))
+
+
+async def operate(address: str, waits: Waits, *, until: float, think_s: float, seed: int) -> None:
+    """One operator's clicks."""
+    chance = random.Random(seed)
+    netloc = urlsplit(address).netloc
+    try:
+        await asyncio.sleep(chance.uniform(0, think_s))
+        async with connect(
+            f"ws://{netloc}/_stcore/stream",
+            subprotocols=["streamlit"],  # type: ignore[list-item]
+            origin=f"http://{netloc}",  # type: ignore[arg-type]
+            max_size=None,
+            open_timeout=PATIENCE_S,
+            ping_timeout=None,
+        ) as socket:
+            while time.monotonic() < until:
+                await waits.timed(click(socket, chance.choice(PAGES)))
+                await asyncio.sleep(chance.uniform(0, 2 * think_s))
+    except BROKEN as error:
+        waits.errors.append(f"{type(error).__name__}: {error}"[:200])
+
+
+async def click(socket: Any, page: str) -> None:
+    """Open a page. Raises ValueError where it shows an error of its own."""
+    asked = BackMsg()
+    asked.rerun_script.page_name = page
+    asked.rerun_script.context_info.url = "http://localhost/"
+    await socket.send(asked.SerializeToString())
+    while True:
+        said = ForwardMsg.FromString(await socket.recv())
+        kind = said.WhichOneof("type")
+        if kind == "delta" and said.delta.new_element.WhichOneof("type") == "exception":
+            raise ValueError(f"{page}: {said.delta.new_element.exception.message}")
+        if kind == "script_finished" and said.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            return
+
+
+def live_files(paths: Paths) -> list[str]:
+    """The addresses of what a first visit of the Live page loads, without WebGPU."""
+    web = [f"/live/web/{file.name}" for file in sorted(shelves.WEB.iterdir()) if file.suffix in {".mjs", ".css"}]
+    engine = [f"/live/engine/{file.name}" for file in sorted(assets.ENGINE.glob("*.wasm"))]
+    models, _ = options.models(paths, asked=())
+    return [*web, *engine, "/live/sample/box.webm", models[0]["contract"], models[0]["onnx"]]
+
+
+async def load(address: str, files: Sequence[str], asked: argparse.Namespace) -> list[Waits]:
+    """Viewers and operators at the same time."""
+    chance = random.Random(0)
+    fetched, clicked = Waits("files", FILES_S), Waits("clicks", CLICKS_S)
+    until = time.monotonic() + asked.seconds
+    viewers = (view(address, files, fetched, after_s=chance.uniform(0, asked.seconds)) for _ in range(asked.viewers))
+    operators = (
+        operate(address, clicked, until=until, think_s=asked.think, seed=seed) for seed in range(asked.operators)
+    )
+    await asyncio.gather(*viewers, *operators)
+    return [waits for waits, count in ((fetched, asked.viewers), (clicked, asked.operators)) if count]
+
+
+@contextmanager
+def served(address: str | None) -> Iterator[str]:
+    """The address asked for, or that of a dashboard of its own."""
+    if address:
+        yield address.rstrip("/")
+        return
+    with TemporaryDirectory() as folder:
+        project = Path(folder)
+        make_project(project)
+        os.chdir(project)
+        params = load_params(Paths().params)
+        make_frames(Paths(), params, 1000)
+        make_runs(params, 50)
+        with launched(project, "--only", "dashboard") as (_, its):
+            yield its
+        os.chdir(ROOT)
+
+
+def main() -> int:
+    """The command; gives the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.load", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--viewers", type=int, default=200)
+    parser.add_argument("--operators", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=30.0, help="in which the viewers come, and operators click")
+    parser.add_argument("--think", type=float, default=3.0, help="seconds from a page to the next click, on average")
+    parser.add_argument("--address", help="of a dashboard that runs on this machine")
+    asked = parser.parse_args()
+    files = live_files(Paths())
+    with served(asked.address) as address:
+        print(f"load of the machine: {os.getloadavg()[0]:.1f}, cores: {os.cpu_count()}; {len(files)} files a visit")
+        found = asyncio.run(load(address, files, asked))
+    for waits in found:
+        print(waits)
+        for error in sorted(set(waits.errors))[:5]:
+            print(f"    {waits.errors.count(error)}x {error}")
+    return 0 if all(waits.is_good for waits in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
