@@ -10,11 +10,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Router
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -57,7 +57,9 @@ class Shelf(StaticFiles):
         packs = "gzip" in Headers(scope=scope).get("accept-encoding", "")
         beside = Path(f"{full_path}.gz")
         if packs and beside.is_file():
-            return as_packed(in_large_pieces(super().file_response(beside, beside.stat(), scope, status_code)), full_path)
+            return as_packed(
+                in_large_pieces(super().file_response(beside, beside.stat(), scope, status_code)), full_path
+            )
         response = super().file_response(full_path, stat_result, scope, status_code)
         is_small = stat_result.st_size <= SMALL_BYTES and str(full_path).endswith(CODE)
         if not packs or not is_small or response.status_code != HTTPStatus.OK:
@@ -83,7 +85,7 @@ def as_packed(response: Response, file: Any) -> Response:
 
 
 @lru_cache(maxsize=256)
-def packed(file: str, changed_ns: int, size: int) -> bytes:
+def packed(file: str, _changed_ns: int, _size: int) -> bytes:
     """A file's content for browsers that unpack, as long as its time and size stay."""
     return gzip.compress(Path(file).read_bytes(), mtime=0)
 
@@ -96,10 +98,12 @@ class FilesFirst:
 
     def __init__(self, app: ASGIApp, routes: Sequence[Mount]) -> None:
         self.app = app
-        self.files = ExceptionMiddleware(Router(routes, default=app, redirect_slashes=False))
+        self.files = Starlette(routes=routes)
+        self.places = tuple(f"{mount.path}/" for mount in routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self.app if scope["type"] == "lifespan" else self.files)(scope, receive, send)
+        is_file = scope["type"] == "http" and scope["path"].startswith(self.places)
+        await (self.files if is_file else self.app)(scope, receive, send)
 
 
 class Registry(Shelf):
