@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -70,7 +71,8 @@ async def put(request: Request, session: str) -> dict[str, Any]:
 
 
 async def end(request: Request, session: str) -> dict[str, Any]:
-    clip = await run_in_threadpool(INBOX.end, session, request.path_params["id"])
+    frames = _count(request.query_params.get("frames"))
+    clip = await run_in_threadpool(INBOX.end, session, request.path_params["id"], frames=frames)
     await run_in_threadpool(make_thumbnail, clip)
     return {"clip": clip}
 
@@ -84,6 +86,12 @@ def make_thumbnail(clip: str) -> None:
 async def abort(request: Request, session: str) -> dict[str, Any]:
     await run_in_threadpool(INBOX.abort, session, request.path_params["id"])
     return {}
+
+
+def _count(text: str | None) -> int | None:
+    if text is not None and not re.fullmatch(r"[0-9]{1,9}", text):
+        raise RefusedError("How many frames came was said wrongly. Reload the page.")
+    return None if text is None else int(text)
 
 
 async def _json(request: Request) -> Any:
