@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.watcher import polling_path_watcher
 
+from app.at_once import send_at_once
 from app.home import before_after
 from app.hosts import OnlyKnownHosts, is_loopback, known_names
 from app.isolation import IsolationHeaders, protection
@@ -25,6 +26,7 @@ from app.roles import is_shared
 from pipeline.core.paths import Paths
 
 ignore_left_pages()
+send_at_once()
 set_modules_aside()
 # Else a new server's first visitor who comes by a page's own address gets that file alone, without main.py around it.
 PagesManager.uses_pages_directory = False
