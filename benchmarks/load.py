@@ -228,7 +228,7 @@ def main() -> int:
     )
     parser.add_argument("--viewers", type=int, default=200)
     parser.add_argument("--operators", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=30.0, help="in which the viewers come, and operators click")
+    parser.add_argument("--seconds", type=float, default=60.0, help="in which the viewers come, and operators click")
     parser.add_argument("--think", type=float, default=3.0, help="seconds from a page to the next click, on average")
     parser.add_argument("--address", help="of a dashboard that runs on this machine")
     asked = parser.parse_args()

@@ -43,6 +43,11 @@ def test_a_crop_is_the_largest_centred_part_of_the_targets_shape():
     assert crop_box(640, 480, geometry=SXGA.model_copy(update={"fit": "stretch"})) == (0, 0, 640, 480)
 
 
+def test_of_an_odd_margin_the_pixel_more_is_cut_right_and_below():
+    assert crop_box(641, 480, geometry=SXGA) == (20, 0, 600, 480)
+    assert crop_box(480, 641, geometry=SXGA) == (0, 128, 480, 384)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_crop_lies_inside_the_frame_has_the_shape_and_touches_two_borders(size):
     width, height = size
