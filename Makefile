@@ -8,7 +8,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run repro app mlflow test test-all check bench
+.PHONY: help setup run repro app mlflow test test-all check mutants bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -51,7 +51,8 @@ test-all: setup ## every test
 	python tests/support/chromium.py
 	python -m pytest
 
-check: setup ## ruff, mypy, import-linter, pip check; eslint and prettier for JavaScript
+# Both audits are silent where there is no network, or none that knows of faults: then they print nothing to stdout.
+check: setup ## ruff, mypy, import-linter, pip check, audits; eslint and prettier for JavaScript
 	ruff check
 	ruff format --check
 	mypy
@@ -59,6 +60,12 @@ check: setup ## ruff, mypy, import-linter, pip check; eslint and prettier for Ja
 	pip check
 	npx --no-install eslint app/live/web tests/browser/node
 	npx --no-install prettier --check app/live/web/*.mjs tests/browser/node/*.mjs *.mjs
+	@found=$$(pip-audit --local --progress-spinner off 2>/dev/null) || test -z "$$found" || { echo "$$found"; exit 1; }
+	@found=$$(npm audit --omit=dev 2>/dev/null) || test -z "$$found" || { echo "$$found"; exit 1; }
+
+mutants: setup ## changes to what must not go wrong that no test notices, an hour
+	python -m mutmut run --max-children 1
+	python -m mutmut results
 
 bench: setup ## the students beside others, and speed of the teacher's chain
 	python -m benchmarks.students

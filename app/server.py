@@ -13,16 +13,21 @@ from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.watcher import polling_path_watcher
 
+from app.at_once import send_at_once
 from app.home import before_after
 from app.hosts import OnlyKnownHosts, is_loopback, known_names
 from app.isolation import IsolationHeaders, protection
 from app.left_pages import ignore_left_pages
 from app.live.routes import ROUTES, clean_inbox
+from app.live.shelves import FilesFirst, file_routes
 from app.log_in import OnlyWhoMay, check_settings
+from app.modules_aside import set_modules_aside
 from app.roles import is_shared
 from pipeline.core.paths import Paths
 
 ignore_left_pages()
+send_at_once()
+set_modules_aside()
 # Else a new server's first visitor who comes by a page's own address gets that file alone, without main.py around it.
 PagesManager.uses_pages_directory = False
 # Streamlit looks for a changed config.toml in three places, five times a second: half of what idling takes.
@@ -54,5 +59,6 @@ MIDDLEWARE = [
     Middleware(IsolationHeaders, more=protection(Path(st.__file__).with_name("static") / "index.html")),
     Middleware(OnlyKnownHosts, names=names, open_to_network=open_to_network),
     Middleware(OnlyWhoMay),
+    Middleware(FilesFirst, routes=file_routes(Paths())),
 ]
 app = st.App(Path(__file__).with_name("main.py"), routes=ROUTES, lifespan=lifespan, middleware=MIDDLEWARE)

@@ -37,9 +37,9 @@ class Share:
 
 
 @contextmanager
-def launched(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
+def launched(folder: Path, *arguments: str) -> Iterator[tuple[psutil.Process, str]]:
     """`make run`'s servers for the project in `folder`: the launcher, and the dashboard's address."""
-    command = [sys.executable, "-m", "app.launch"]
+    command = [sys.executable, "-m", "app.launch", *arguments]
     with subprocess.Popen(
         command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
     ) as process:

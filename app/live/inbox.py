@@ -185,14 +185,18 @@ class Inbox:
             upload.frames[index] = len(frame)
             upload.times.append(time.monotonic())
 
-    def end(self, session: str, id_: str) -> str:
-        """Make the upload a clip of the inbox and give its name. Raises RefusedError while frames are missing."""
+    def end(self, session: str, id_: str, *, frames: int | None = None) -> str:
+        """Make the upload a clip of the inbox and give its name; `frames` where the camera gave no more than that.
+
+        Raises RefusedError while frames are missing.
+        """
         with self._held(session, id_) as upload:
             clip, came = upload.clip, len(upload.frames)
-            if came != clip.frames:
-                sentence = f"Only {came} of {clip.frames} frames have come. Send the others, or begin again."
+            whole = clip.frames if frames is None else frames
+            if whole not in range(1, clip.frames + 1) or upload.frames.keys() != set(range(whole)):
+                sentence = f"{came} of {whole} frames have come. Send all of them, or begin again."
                 raise RefusedError(sentence, HTTPStatus.CONFLICT)
-            identity = {"source": "browser", "frames": clip.frames, "size": [clip.width, clip.height], "every": 1}
+            identity = {"source": "browser", "frames": whole, "size": [clip.width, clip.height], "every": 1}
             write_json(upload.folder / "clip.json", identity | {"fps_asked": clip.fps, "fps_reached": upload.fps()})
             move_whole(upload.folder, self.folder / clip.name)
             self._uploads.pop(id_, None)

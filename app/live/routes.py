@@ -1,7 +1,8 @@
-"""What the live page's browser part asks the server for: the files of shelves.py, and a place for frames."""
+"""A place for the frames that the live page's browser part sends; its files are in shelves.py."""
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,7 +18,7 @@ from app.data import thumbnails
 from app.data.clips import middle
 from app.live.access import LASTS_S, UPLOAD_LASTS_S, holder
 from app.live.inbox import Inbox, RefusedError
-from app.live.shelves import file_routes, refusal
+from app.live.shelves import refusal
 from pipeline.core.clips import find_frames
 from pipeline.core.command import DISK_ERRORS
 from pipeline.core.errors import SharpcamError
@@ -70,7 +71,8 @@ async def put(request: Request, session: str) -> dict[str, Any]:
 
 
 async def end(request: Request, session: str) -> dict[str, Any]:
-    clip = await run_in_threadpool(INBOX.end, session, request.path_params["id"])
+    frames = _count(request.query_params.get("frames"))
+    clip = await run_in_threadpool(INBOX.end, session, request.path_params["id"], frames=frames)
     await run_in_threadpool(make_thumbnail, clip)
     return {"clip": clip}
 
@@ -84,6 +86,12 @@ def make_thumbnail(clip: str) -> None:
 async def abort(request: Request, session: str) -> dict[str, Any]:
     await run_in_threadpool(INBOX.abort, session, request.path_params["id"])
     return {}
+
+
+def _count(text: str | None) -> int | None:
+    if text is not None and not re.fullmatch(r"[0-9]{1,9}", text):
+        raise RefusedError("How many frames came was said wrongly. Reload the page.")
+    return None if text is None else int(text)
 
 
 async def _json(request: Request) -> Any:
@@ -121,7 +129,6 @@ async def clean_inbox(_: object) -> AsyncIterator[None]:
 
 
 ROUTES = [
-    *file_routes(PATHS),
     Route("/capture/begin", answered_in_a_sentence(begin, lasts_s=LASTS_S), methods=["POST"]),
     Route("/capture/{id:str}/end", answered_in_a_sentence(end), methods=["POST"]),
     Route("/capture/{id:str}/{index:int}", answered_in_a_sentence(put), methods=["PUT"]),

@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from app.at_once import send_at_once
 from app.hosts import OnlyKnownHosts, is_loopback, known_names
 from app.isolation import IsolationHeaders, protection
 from app.launch import HTTPS_HINT, Reach, add_reach, free_port, reach_of
@@ -32,6 +33,7 @@ from pipeline.core.command import run_command
 from pipeline.core.paths import Paths
 from pipeline.core.program import command_parser
 
+send_at_once()
 PATHS = Paths.here()
 FIRST_PORT = 8600
 WEB = "/web"

@@ -1,18 +1,22 @@
 """The files that the live page's browser part asks for: its modules, its runtime, and models by their hash."""
 
+import gzip
 import mimetypes
 import os
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.live import assets, options
 from pipeline.core.errors import SharpcamError
@@ -20,6 +24,9 @@ from pipeline.core.paths import Paths
 
 WEB = Path(__file__).with_name("web")
 FRESH, FOR_EVER = "no-cache", "public, max-age=31536000, immutable"
+SMALL_BYTES = 128 * 1024  # files up to there are packed once, and stay in memory
+CODE = (".mjs", ".css", ".svg", ".json", ".wasm")  # what is worth packing
+PIECE_BYTES = 1 << 20  # of larger files: each piece waits for a thread, and for the pages' scripts
 
 mimetypes.add_type("text/javascript", ".mjs")  # not every system knows these, and browsers insist
 mimetypes.add_type("video/webm", ".webm")
@@ -46,15 +53,57 @@ class Shelf(StaticFiles):
         return response
 
     def file_response(self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200) -> Response:
-        """The file, or the packed one beside it where the browser unpacks."""
-        packed = Path(f"{full_path}.gz")
-        if "gzip" not in Headers(scope=scope).get("accept-encoding", "") or not packed.is_file():
-            return super().file_response(full_path, stat_result, scope, status_code)
-        response = super().file_response(packed, packed.stat(), scope, status_code)
-        response.headers["content-encoding"] = "gzip"
-        response.headers["vary"] = "accept-encoding"
-        response.headers["content-type"] = mimetypes.guess_type(full_path)[0] or "application/octet-stream"
-        return response
+        """The file; for browsers that unpack, the packed one beside it, or what `packed` made of it."""
+        packs = "gzip" in Headers(scope=scope).get("accept-encoding", "")
+        beside = Path(f"{full_path}.gz")
+        if packs and beside.is_file():
+            return as_packed(
+                in_large_pieces(super().file_response(beside, beside.stat(), scope, status_code)), full_path
+            )
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        is_small = stat_result.st_size <= SMALL_BYTES and str(full_path).endswith(CODE)
+        if not packs or not is_small or response.status_code != HTTPStatus.OK:
+            return in_large_pieces(response)
+        content = packed(str(full_path), stat_result.st_mtime_ns, stat_result.st_size)
+        del response.headers["content-length"]
+        return as_packed(Response(content, headers=response.headers), full_path)
+
+
+def in_large_pieces(response: Response) -> Response:
+    """The same, with less waiting between the pieces of a large file."""
+    if isinstance(response, FileResponse):
+        response.chunk_size = PIECE_BYTES
+    return response
+
+
+def as_packed(response: Response, file: Any) -> Response:
+    """The same, as the packed content of `file`."""
+    response.headers["content-encoding"] = "gzip"
+    response.headers["vary"] = "accept-encoding"
+    response.headers["content-type"] = mimetypes.guess_type(file)[0] or "application/octet-stream"
+    return response
+
+
+@lru_cache(maxsize=256)
+def packed(file: str, _changed_ns: int, _size: int) -> bytes:
+    """A file's content for browsers that unpack, as long as its time and size stay."""
+    return gzip.compress(Path(file).read_bytes(), mtime=0)
+
+
+class FilesFirst:
+    """ASGI middleware that answers for some routes of files before the app behind it sees the request.
+
+    Streamlit compresses whatever passes through it, each time anew: with 200 viewers that was all that the server did.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[Mount]) -> None:
+        self.app = app
+        self.files = Starlette(routes=routes)
+        self.places = tuple(f"{mount.path}/" for mount in routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_file = scope["type"] == "http" and scope["path"].startswith(self.places)
+        await (self.files if is_file else self.app)(scope, receive, send)
 
 
 class Registry(Shelf):

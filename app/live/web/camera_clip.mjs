@@ -2,7 +2,7 @@
 
 import { UserError } from "./messages.mjs";
 import { grabPng } from "./recorder.mjs";
-import { Inbox, record } from "./training.mjs";
+import { CameraGone, Inbox, record } from "./training.mjs";
 
 /** The sentence for `frames` pictures in clips of these names. */
 export function consent(frames, names) {
@@ -20,16 +20,21 @@ export function consent(frames, names) {
  * @param {object} wish {name, frames, perSecond}
  * @param {object} capture {url, token} of the server
  * @param {(step: object) => void} progress
- * @returns {Promise<string>} the clip's name. Throws UserError where there is none
+ * @returns {Promise<{clip: string, frames: number, why?: string}>} as record() does. Throws UserError where there is none
  */
 export async function recordClip(session, wish, capture, { progress, signal }) {
     const shoot = async () => {
+        if (!session.source && session.error) throw new CameraGone(session.error);
         if (!session.source) throw new UserError("The camera was stopped; nothing was kept.");
         return grabPng(session.source);
     };
     const camera = { shoot, rests: () => Boolean(session.source) && !session.flows };
     const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
     const clock = { progress, wait, now: () => performance.now(), signal };
-    const { clip } = await record(camera, wish, new Inbox(capture), clock);
-    return clip ?? wish.name;
+    return { clip: wish.name, ...(await record(camera, wish, new Inbox(capture), clock)) };
+}
+
+/** What came of a recording, in a sentence or two. */
+export function stored({ clip, frames, why }, wish) {
+    return why ? `${why} ${frames} of ${wish.frames} frames are stored as ${clip}.` : `${frames} frames are stored as ${clip}.`;
 }

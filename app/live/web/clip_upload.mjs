@@ -1,6 +1,6 @@
 // The form that records the camera for training: asked for, agreed to, counted while it goes on.
 
-import { consent, recordClip } from "./camera_clip.mjs";
+import { consent, recordClip, stored } from "./camera_clip.mjs";
 import { sentence } from "./messages.mjs";
 import { refusal } from "./training.mjs";
 
@@ -41,9 +41,9 @@ export class ClipUpload {
         this.#showRecording(true);
         try {
             const progress = (step) => this.#showProgress(step);
-            const clip = await recordClip(session, wish, this.capture, { progress, signal: this.recording.signal });
-            ui.trainingNote.textContent = `${wish.frames} frames are stored as ${clip}.`;
-            this.stored(clip);
+            const recorded = await recordClip(session, wish, this.capture, { progress, signal: this.recording.signal });
+            ui.trainingNote.textContent = stored(recorded, wish);
+            this.stored(recorded.clip);
         } catch (error) {
             ui.trainingNote.textContent = sentence(error);
         } finally {

@@ -1,8 +1,8 @@
 // "Make it mine": a few short clips of the viewer's own camera, after which the server trains a student on them.
 
-import { consent, recordClip } from "./camera_clip.mjs";
+import { consent, recordClip, stored } from "./camera_clip.mjs";
 import { setText } from "./markup.mjs";
-import { sentence } from "./messages.mjs";
+import { UserError, sentence } from "./messages.mjs";
 
 const ANOTHER = "Now show it something else: another corner, another light. ";
 
@@ -77,7 +77,7 @@ export class Mine {
         }
     }
 
-    #record(name, index, { clips, frames, perSecond }) {
+    async #record(name, index, { clips, frames, perSecond }) {
         const { ui, session, capture, recording } = this;
         const hint = index > 0 ? ANOTHER : "";
         const progress = ({ countdown, rests, done = 0 }) => {
@@ -86,7 +86,9 @@ export class Mine {
             const what = rests ? "paused" : `${done} of ${frames} frames`;
             setText(ui.takingNote, `${hint}Clip ${index + 1} of ${clips.length}: ${what}`);
         };
-        return recordClip(session, { name, frames, perSecond }, capture, { progress, signal: recording.signal });
+        const wish = { name, frames, perSecond };
+        const recorded = await recordClip(session, wish, capture, { progress, signal: recording.signal });
+        if (recorded.why) throw new UserError(stored(recorded, wish));
     }
 
     #showRecording() {

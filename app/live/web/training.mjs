@@ -5,6 +5,9 @@ import { UserError } from "./messages.mjs";
 const COUNTDOWN_S = 3;
 const REST_MS = 200;
 
+/** The camera is not there any more, and nobody has stopped it: why, in a sentence. */
+export class CameraGone extends UserError {}
+
 /** What is wrong with a wish, in words; or null. */
 export function refusal({ name, frames, perSecond }, limits) {
     if (!new RegExp(`^(?:${limits.name})$`).test(name)) {
@@ -32,7 +35,7 @@ export function dueMs(index, perSecond) {
  * @param {{shoot: () => Promise<{blob: Blob, width: number, height: number}>, rests: () => boolean}} camera
  * @param {object} wish {name, frames, perSecond}
  * @param {{progress: Function, wait: Function, now: Function, signal: AbortSignal}} clock
- * @returns {Promise<object>} what the server calls the clip
+ * @returns {Promise<object>} {clip: what the server calls it, frames: how many it has}, and {why} it has fewer after a CameraGone
  * @throws {UserError} where it was refused, cut off or cancelled; then the server has kept nothing
  */
 export async function record(camera, wish, inbox, clock) {
@@ -47,6 +50,7 @@ export async function record(camera, wish, inbox, clock) {
     const { width, height } = shot;
     const begun = { name: wish.name, frames: wish.frames, width, height, fps: wish.perSecond, mime: "image/png" };
     const { id } = await inbox.begin(begun);
+    let done = 0;
     try {
         let started = now();
         for (let index = 0; index < wish.frames; index += 1) {
@@ -58,10 +62,12 @@ export async function record(camera, wish, inbox, clock) {
             if (index > 0) shot = await camera.shoot();
             if (shot.width !== width || shot.height !== height) throw new UserError("The camera changed its size. Record again.");
             await inbox.put(id, index, shot.blob);
-            progress({ done: index + 1, frames: wish.frames });
+            done = index + 1;
+            progress({ done, frames: wish.frames });
         }
-        return await inbox.end(id);
+        return { ...(await inbox.end(id)), frames: done };
     } catch (error) {
+        if (error instanceof CameraGone && done > 0) return { ...(await inbox.end(id, done)), frames: done, why: error.message };
         await inbox.abort(id).catch(() => {}); // what is left there is swept away by the server
         throw error;
     }
@@ -94,8 +100,9 @@ export class Inbox {
         return this.#send("PUT", `${id}/${index}`, blob, { "Content-Type": "image/png" });
     }
 
-    end(id) {
-        return this.#send("POST", `${id}/end`);
+    /** All frames have come; or only the first `frames` of them, and no more will. */
+    end(id, frames) {
+        return this.#send("POST", frames ? `${id}/end?frames=${frames}` : `${id}/end`);
     }
 
     abort(id) {

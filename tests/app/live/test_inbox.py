@@ -260,6 +260,21 @@ def test_a_token_of_another_secret_is_none(browser: TestClient, monkeypatch: pyt
     refusal(browser.post("/capture/begin", json=ANNOUNCED), 403)
 
 
+def test_what_an_unplugged_camera_gave_is_a_clip(browser: TestClient, project: Project) -> None:
+    upload = begin(browser, frames=9)
+    assert "0 of 1 frames" in refusal(browser.post(f"/capture/{upload}/end?frames=1"), 409)
+    for index in (0, 1):
+        browser.put(f"/capture/{upload}/{index}", content=encode_frame(FRAMES[index]))
+    for wrong in ("0", "1", "3", "10"):
+        assert "2 of" in refusal(browser.post(f"/capture/{upload}/end?frames={wrong}"), 409)
+    for wrong in ("", "-1", "2.0", "x", "9" * 30):
+        assert "Reload" in refusal(browser.post(f"/capture/{upload}/end?frames={wrong}"), 400)
+    assert browser.post(f"/capture/{upload}/end?frames=2").json() == {"clip": "desk"}
+    clip = project.paths.inbox / "desk"
+    assert all(np.array_equal(read_frame(file), frame) for file, frame in zip(find_frames(clip), FRAMES, strict=True))
+    assert json.loads((clip / "clip.json").read_text())["frames"] == 2
+
+
 @pytest.mark.parametrize("way", ["end", "abort"])
 def test_an_upload_that_ends_while_a_frame_is_written_is_never_half_a_clip(
     project: Project, inbox: Inbox, monkeypatch: pytest.MonkeyPatch, way: str

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from making import ROOT, Project
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.isolation import ISOLATION
-from app.live import routes, shelves
+from app.live import shelves
 from app.server import app
+from pipeline.core.paths import Paths
 from pipeline.tracking import registry
 
 HASH = "ab" * 32
@@ -27,7 +29,7 @@ def client(project: Project) -> Iterator[TestClient]:
     (folder / "student_sr_web.bin").write_bytes(b"the same for browsers")
     (folder / "student_sr.json").write_text("{}")
     (folder / "student_sr.pth").write_bytes(b"weights")
-    with TestClient(Starlette(routes=routes.ROUTES)) as made:
+    with TestClient(Starlette(routes=shelves.file_routes(Paths()))) as made:
         yield made
 
 
@@ -101,6 +103,36 @@ def test_a_bundle_comes_packed_to_who_can_unpack_it(tmp_path: Path) -> None:
         assert client.get("/ort/ort.wasm.gz").status_code == 404
 
 
+def test_code_is_packed_once_and_again_when_it_has_changed(tmp_path: Path) -> None:
+    code = tmp_path / "player.mjs"
+    shelves.packed.cache_clear()
+    with TestClient(Starlette(routes=[Mount("/web", shelves.Shelf(tmp_path, r"[a-z.]+\.mjs"))])) as client:
+        for text in ("export const a = 1;\n" * 99, "export const b = 2;\n" * 99):
+            code.write_text(text)
+            for _ in range(3):
+                answer = client.get("/web/player.mjs", headers={"accept-encoding": "gzip"})
+                assert answer.text == text
+                assert answer.headers["content-encoding"] == "gzip"
+                assert int(answer.headers["content-length"]) < len(text)
+        plain = client.get("/web/player.mjs", headers={"accept-encoding": ""})
+        assert plain.text == text
+        assert "content-encoding" not in plain.headers
+        assert client.head("/web/player.mjs").headers["content-length"] == answer.headers["content-length"]
+    assert shelves.packed.cache_info().misses == 2
+
+
+def test_what_stands_behind_the_files_sees_no_request_for_one() -> None:
+    """Streamlit packs each answer anew, which took the server's whole time with two hundred viewers."""
+    behind = Starlette(routes=[Mount("/", PlainTextResponse("from behind"))])
+    with TestClient(shelves.FilesFirst(behind, shelves.file_routes(Paths()))) as client:
+        (module, *_) = sorted(shelves.WEB.glob("*.mjs"))
+        assert client.get(f"/live/web/{module.name}").text == module.read_text()
+        assert client.get("/live/web/none.mjs").status_code == 404
+        assert client.post(f"/live/web/{module.name}").status_code == 405
+        for path in ("/live", "/live/", "/live/other/player.mjs", "/registryish/a"):
+            assert client.get(path).text == "from behind"
+
+
 def test_the_sample_clip_can_be_sought_in(client: TestClient, project: Project) -> None:
     project.paths.demo_clip.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "data/demo/box.webm", project.paths.demo_clip.parent)
@@ -110,7 +142,7 @@ def test_the_sample_clip_can_be_sought_in(client: TestClient, project: Project) 
 
 
 def test_a_registry_that_is_not_there_yet_is_404(project: Project) -> None:
-    with TestClient(Starlette(routes=routes.ROUTES)) as client:
+    with TestClient(Starlette(routes=shelves.file_routes(Paths()))) as client:
         assert client.get(f"/registry/{HASH}/student_sr.onnx").status_code == 404
 
 
@@ -118,7 +150,7 @@ def test_a_registry_that_is_not_there_yet_is_404(project: Project) -> None:
 def test_a_version_that_cannot_be_fetched_is_a_sentence_that_is_not_kept(project: Project) -> None:
     (project.root / "student").mkdir()
     registry.add(project.root / "student", tags={"onnx_sha256": HASH}, run_id=None)
-    with TestClient(Starlette(routes=routes.ROUTES)) as client:
+    with TestClient(Starlette(routes=shelves.file_routes(Paths()))) as client:
         answer = client.get(f"/registry/{HASH}/student_sr.json")
         assert "Version 1" in answer.json()["error"]
         assert answer.status_code == 502

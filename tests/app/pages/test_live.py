@@ -14,9 +14,10 @@ from streamlit.testing.v1 import AppTest
 
 from app.live import assets
 from app.live.options import VERSIONS, named
-from app.live.routes import ROUTES
+from app.live.shelves import file_routes
 from pipeline.core.files import write_json
 from pipeline.core.hashing import sha256
+from pipeline.core.paths import Paths
 from pipeline.tracking import registry
 
 PAGE = Path(__file__).parents[3] / "app/pages/live.py"
@@ -89,7 +90,7 @@ def test_every_version_is_offered_and_an_old_one_is_fetched_when_it_is_chosen(pr
     assert [model["name"] for model in offered] == [f"version:{number}" for number in range(VERSIONS + 1, 0, -1)]
     oldest = offered[-1]
     assert not (project.paths.registry / oldest["sha256"]).exists()
-    with TestClient(Starlette(routes=ROUTES)) as client:
+    with TestClient(Starlette(routes=file_routes(Paths()))) as client:
         assert client.get(oldest["contract"]).json() == json.loads((folder / "student_sr.json").read_text()) | {
             "files": {"student_sr.onnx": oldest["sha256"]}
         }

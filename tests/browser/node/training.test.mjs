@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { UserError } from "../../../app/live/web/messages.mjs";
 import { fileName } from "../../../app/live/web/recorder.mjs";
-import { Inbox, dueMs, record, refusal } from "../../../app/live/web/training.mjs";
+import { CameraGone, Inbox, dueMs, record, refusal } from "../../../app/live/web/training.mjs";
 
 const limits = { frames: 500, bytes: 1e9, per_second: 10, name: "(?!demo-)[A-Za-z0-9][A-Za-z0-9._-]{0,63}" };
 const wish = { name: "desk-1", frames: 5, perSecond: 2 };
@@ -21,7 +21,10 @@ function world({ cutAt = Infinity, shotMs = 0 } = {}) {
             if (index >= cutAt) throw new UserError("cut");
             log.push(["put", index, clock.now]);
         },
-        end: async () => ({ clip: "desk-1" }),
+        end: async (id, frames) => {
+            log.push(["end", frames]);
+            return { clip: "desk-1" };
+        },
         abort: async (id) => {
             log.push(["abort", id]);
         },
@@ -48,7 +51,7 @@ function world({ cutAt = Infinity, shotMs = 0 } = {}) {
 
 test("frames are taken at an even pace after a countdown", async () => {
     const { log, inbox, camera, hooks, seen } = world();
-    assert.deepEqual(await record(camera, wish, inbox, hooks), { clip: "desk-1" });
+    assert.deepEqual(await record(camera, wish, inbox, hooks), { clip: "desk-1", frames: 5 });
     assert.deepEqual(
         seen.slice(0, 3).map(({ countdown }) => countdown),
         [3, 2, 1],
@@ -59,6 +62,27 @@ test("frames are taken at an even pace after a countdown", async () => {
         [0, 500, 1000, 1500, 2000],
     );
     assert.deepEqual(seen.at(-1), { done: 5, frames: 5 });
+});
+
+test("what an unplugged camera gave is kept, and of a camera that gave nothing no clip is begun", async () => {
+    for (const gives of [3, 0]) {
+        const { log, inbox, camera, hooks } = world();
+        const { shoot } = camera;
+        let left = gives;
+        camera.shoot = async () => {
+            if (left === 0) throw new CameraGone("The camera went away.");
+            left -= 1;
+            return shoot();
+        };
+        const recorded = record(camera, wish, inbox, hooks);
+        if (gives) {
+            assert.deepEqual(await recorded, { clip: "desk-1", frames: 3, why: "The camera went away." });
+            assert.deepEqual(log.at(-1), ["end", 3]);
+        } else {
+            await assert.rejects(recorded, { message: "The camera went away." });
+            assert.deepEqual(log, []);
+        }
+    }
 });
 
 test("a slow line makes the pace slower, never a queue", async () => {

@@ -83,3 +83,46 @@ def test_a_recording_refused_or_cancelled_is_a_sentence_and_taken_back(open_play
     form.get_by_role("button", name="Record the clip").click()
     page.get_by_role("button", name="Cancel").click()
     expect(note).to_contain_text("cancelled")
+
+
+KEEP_TRACK = """() => {
+    const devices = navigator.mediaDevices;
+    const open = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (asked) => {
+        const stream = await open(asked);
+        [window.track] = stream.getVideoTracks();
+        return stream;
+    };
+}"""
+UNPLUG = """() => {
+    track.stop();
+    track.dispatchEvent(new Event("ended"));  // what a browser does by itself where a camera is unplugged
+}"""
+
+
+def test_of_a_camera_that_is_unplugged_what_it_gave_is_kept(open_player: Open, student: Path) -> None:
+    limits = {"frames": 9999, "bytes": 10**9, "per_second": 30, "name": NEW_NAME}
+    page = open_player([student], settings=WASM, capture={"url": "/capture", "token": "t", "limits": limits})
+    page.evaluate(KEEP_TRACK)
+    asked: list[str] = []
+
+    def answer(route, request) -> None:
+        asked.append(f"{request.method} {request.url.split('/capture/')[1]}")
+        route.fulfill(json={"id": "7", "clip": "desk"})
+
+    page.route("**/capture/**", answer)
+    start_camera(page)
+    page.get_by_text("Record a clip of this camera").click()
+    page.get_by_label("Name").fill("desk")
+    page.get_by_label("Frames", exact=True).fill("9000")
+    page.get_by_role("checkbox").check()
+    page.locator(".training form").get_by_role("button", name="Record the clip").click()
+    note = page.locator(".training [role=status]")
+    expect(note).to_contain_text("of 9000 frames")
+    page.evaluate(UNPLUG)
+    expect(note).to_contain_text("frames are stored as desk")
+    came = sum(one.startswith("PUT") for one in asked)
+    expect(note).to_have_text(
+        f"The camera went away. Plug it in again, and start. {came} of 9000 frames are stored as desk."
+    )
+    assert asked[-1] == f"POST 7/end?frames={came}"

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from making import photo
 
-from pipeline.core.geometry import crop, crop_box, enlarge, fit, resize
+from pipeline.core.geometry import crop, crop_box, enlarge, fit, kept, resize, shrinks
 from pipeline.core.params import GeometryParams
 
 SXGA = GeometryParams(width=1280, height=1024, scale=2, fit="crop")
@@ -41,6 +41,11 @@ def test_a_crop_is_the_largest_centred_part_of_the_targets_shape():
     assert crop_box(640, 480, geometry=SXGA) == (20, 0, 600, 480)
     assert crop_box(480, 640, geometry=SXGA) == (0, 128, 480, 384)
     assert crop_box(640, 480, geometry=SXGA.model_copy(update={"fit": "stretch"})) == (0, 0, 640, 480)
+
+
+def test_of_an_odd_margin_the_pixel_more_is_cut_right_and_below():
+    assert crop_box(641, 480, geometry=SXGA) == (20, 0, 600, 480)
+    assert crop_box(480, 641, geometry=SXGA) == (0, 128, 480, 384)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -113,3 +118,27 @@ def test_floats_are_resized_without_a_clamp():
     assert large.dtype == np.float32
     assert large.min() < 0
     assert large.max() > 1
+
+
+def test_enlarging_takes_the_kernel_asked_for_and_areas_where_pixels_are_lost():
+    small, large = photo(60, 70), photo(200, 250)
+    for kernel in ("bicubic", "lanczos"):
+        for frame, taken in ((small, kernel), (large, "area")):
+            expected = resize(crop(frame, geometry=SMALL), size=(160, 128), kernel=taken)
+            np.testing.assert_array_equal(enlarge(frame, geometry=SMALL, kernel=kernel), expected)
+    assert not shrinks(np.zeros((6, 4, 3)), size=(6, 4))  # of another shape, but as many
+
+
+@pytest.mark.parametrize(
+    ("size", "multiple", "expected"),
+    [
+        ((640, 480), 2, (1280, 960)),
+        ((1920, 1080), 2, (1528, 860)),
+        ((1920, 1080), 8, (1520, 864)),
+        ((1, 1), 2, (4, 4)),
+    ],
+)
+def test_a_live_picture_keeps_its_shape_within_the_pixels_that_there_are(size, multiple, expected):
+    made = kept(SXGA, width=size[0], height=size[1], multiple=multiple)
+    assert (made.target, made.scale, made.fit) == (expected, 2, "stretch")
+    assert kept(SXGA, width=size[0], height=size[1]) == kept(SXGA, width=size[0], height=size[1], multiple=2)
