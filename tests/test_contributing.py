@@ -1,4 +1,4 @@
-"""What contributors are given: hooks and a container that run what `make check` and `make setup` run; servers for CI."""
+"""What contributors are given: hooks and a container that run what `make check` and `make setup` do; servers for CI."""
 
 import json
 import os
