@@ -37,9 +37,8 @@ SECRETS = {
     "S3_SECRET": "secret",
     "RAY_TOKEN": "",
 }
-IN_A_CLONE = {  # who commits, no other checkout's modules, and make takes what was set up as it is
+IN_A_CLONE = {  # who commits, and no other checkout's modules
     **{f"GIT_{who}_{what}": "team" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-    "MAKEFLAGS": "-o .venv/.installed -o app/static/engine/calm.wasm",
     "PYTHONPATH": "",
 }
 LOGIN = "Basic dGVhbTpwYXNzd29yZA=="  # team:password
@@ -231,9 +230,13 @@ def typed(line: str, server: Server, clone: Path, **more: str) -> str:
 
 
 def cloned(origin: Path, folder: Path) -> Path:
-    """A clone that is set up."""
+    """A clone that is set up: newer than what that needs is what it made."""
     run(["git", "clone", "-q", origin, folder])
-    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    for made in (".venv/.installed", "app/static/engine/calm.wasm"):
+        (folder / made).parent.mkdir(parents=True, exist_ok=True)
+        (folder / made).touch()
+    for part in ("bin", "lib", "pyvenv.cfg"):
+        (folder / ".venv" / part).symlink_to(Path(sys.executable).parents[1] / part)
     return folder
 
 
@@ -254,7 +257,7 @@ def test_a_fresh_clone_goes_from_nothing_to_a_champion_that_answers_over_http(se
         typed(line, server, first)
     trusting(server, first)
     typed("git push -q", server, first)
-    for line in (repro, push, promote):
+    for line in (repro, push, f"{promote} 1 --force"):  # so short a training passes no gate
         typed(line, server, first)
 
     second = cloned(origin, tmp_path / "second")
