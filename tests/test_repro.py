@@ -16,8 +16,8 @@ import pytest
 import yaml
 from making import Project
 from small_pipeline import give_pipeline
+from whole_project import commit, make_project
 
-ROOT = Path(__file__).parents[1]
 STAGES = ("capture", "teacher", "split", "train", "export", "evaluate")
 RESULTS = (
     "data/raw",
@@ -32,36 +32,10 @@ RESULTS = (
     "metrics/summary.json",
     "metrics/samples",
 )
-LEFT_OUT = ("tests/", "docs/", "dvc.lock", "metrics/", "training_logs/", "data/split.json", "dvc_plots/")
 LONGEST_S = 300
 SEED = int(os.environ.get("SHARPCAM_SEED", time.time_ns() % 1_000_000))  # of the moments of the kills; printed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-def make_project(folder: Path) -> Path:
-    """The working tree as a repository of its own, on parameters so small that every stage takes seconds."""
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.run(listing, cwd=ROOT, capture_output=True, check=True, text=True).stdout.split("\0"):
-        if name and (ROOT / name).is_file() and not name.startswith(LEFT_OUT):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["geometry"] |= {"width": 320, "height": 256}
-    params["capture"]["camera"] |= {"width": 160, "height": 120}
-    params["capture"]["demo"] |= {"clips": 4, "frames": 6, "real_frames": 4}
-    params["teacher"]["chain"] = "classical"
-    params["train"] |= {"model": "student_s", "epochs": 5, "crops_per_epoch": 160, "batch_size": 8, "crop_px": 32}
-    params["evaluate"] |= {"speed_runs": 3, "family_photographs": 0}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    commit(folder, "start")
-    return folder
-
-
-def commit(folder: Path, message: str) -> None:
-    for command in (["add", "-A"], ["commit", "-q", "-m", message]):
-        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *command], cwd=folder, check=True)
 
 
 def environment() -> dict[str, str]:

@@ -3,6 +3,7 @@
 moto stands for the S3 store, and Caddy's own certificate authority for a public one.
 """
 
+import json
 import os
 import re
 import shutil
@@ -17,12 +18,15 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+import numpy as np
 import pytest
 import yaml
 from dashboards import free_port
-from making import ROOT, Project, git, kill, tiny_project, until
+from making import ROOT, Project, git, kill, photo, tiny_project, until
+from whole_project import make_project
 
 from app.leftovers import end_group
+from pipeline.student.engines import OnnxRuntime, to_batch
 
 PORTS = ("443", "8443", "8501", "5000", "5432", "9000")
 SECRETS = {
@@ -32,6 +36,10 @@ SECRETS = {
     "S3_KEY": "key",
     "S3_SECRET": "secret",
     "RAY_TOKEN": "",
+}
+IN_A_CLONE = {  # who commits, and no other checkout's modules
+    **{f"GIT_{who}_{what}": "team" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    "PYTHONPATH": "",
 }
 LOGIN = "Basic dGVhbTpwYXNzd29yZA=="  # team:password
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -206,6 +214,78 @@ def test_a_clone_pulls_from_the_store_what_another_pushed(server: Server, projec
     git(tmp_path, "clone", "-q", str(project.root), "clone")
     run([sys.executable, "-m", "dvc", "pull"], cwd=tmp_path / "clone", env=environment)
     assert (tmp_path / "clone/data/note").read_text() == "kept"
+
+
+def commands(heading: str) -> list[str]:
+    """The lines that docs/team.md has people type under a heading, without comments."""
+    section = (ROOT / "docs/team.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    return [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
+
+
+def typed(line: str, server: Server, clone: Path, **more: str) -> str:
+    """What a line of the page says in a clone, on the ports that are free here."""
+    line = line.replace("https://NAME:8443", server.address("8443"))
+    return run(["bash", "-ec", line], cwd=clone, env=member(server) | IN_A_CLONE | more)
+
+
+def cloned(origin: Path, folder: Path) -> Path:
+    """A clone that is set up: newer than what that needs is what it made."""
+    run(["git", "clone", "-q", origin, folder])
+    for made in (".venv/.installed", "app/static/engine/calm.wasm"):
+        (folder / made).parent.mkdir(parents=True, exist_ok=True)
+        (folder / made).touch()
+    for part in ("bin", "lib", "pyvenv.cfg"):
+        (folder / ".venv" / part).symlink_to(Path(sys.executable).parents[1] / part)
+    return folder
+
+
+def trusting(server: Server, clone: Path) -> None:
+    """With an authority of one's own DVC has to be told; a public one needs no such line."""
+    typed(f"dvc remote modify --local store ssl_verify {authority(server)}", server, clone)
+
+
+def test_a_fresh_clone_goes_from_nothing_to_a_champion_that_answers_over_http(server: Server, tmp_path: Path) -> None:
+    """In the words of docs/team.md, by two members of the team."""
+    origin, lines = tmp_path / "origin", commands("Each machine")
+    (tmp_path / "made").mkdir()
+    run(["git", "clone", "-q", "--bare", make_project(tmp_path / "made"), origin])
+    first = cloned(origin, tmp_path / "first")
+    exports, remote, named, commit, pull, repro, push, promote, serve = [lines[:2], *lines[2:]]
+    assert all(line.startswith("export") for line in exports)
+    for line in (remote, named, commit):
+        typed(line, server, first)
+    trusting(server, first)
+    typed("git push -q", server, first)
+    for line in (repro, push, f"{promote} 1 --force"):  # so short a training passes no gate
+        typed(line, server, first)
+
+    second = cloned(origin, tmp_path / "second")
+    trusting(server, second)
+    typed(pull, server, second)
+    assert "up to date" in typed("dvc repro", server, second)
+    student = "weights/student_sr.onnx"
+    assert (second / student).read_bytes() == (first / student).read_bytes()
+    assert not (first / "mlflow.db").exists()
+    frame = to_batch(photo(12, 16))
+    picture = served(serve, frame, server, second)
+    np.testing.assert_allclose(picture, OnnxRuntime(first / student, threads=1).infer(frame), atol=1e-5)
+
+
+def served(line: str, frame: np.ndarray, server: Server, clone: Path) -> np.ndarray:
+    """What the champion answers to a frame while the line of the page runs."""
+    port = str(free_port())
+    environment = member(server) | IN_A_CLONE
+    serving = subprocess.Popen(line.replace("5001", port).split(), cwd=clone, env=environment, start_new_session=True)
+    try:
+        until(lambda: serving.poll() is not None or answers(port), patience_s=600)
+        said = json.dumps({"inputs": frame.tolist()}).encode()
+        asked = Request(f"http://127.0.0.1:{port}/invocations", said, {"Content-Type": "application/json"})
+        with urlopen(asked, timeout=60) as answer:
+            return np.array(json.load(answer)["predictions"]["picture"], np.float32)
+    finally:
+        end_group(serving.pid)
+        serving.wait(timeout=60)
 
 
 def authority(server: Server) -> Path:

@@ -8,10 +8,10 @@ from app.jobs import unfinished
 from app.jobs.show import begin, show_job
 from app.last_run import differences, downstream
 from app.parameters.fields import Field, fields, section_comments
-from app.parameters.file import ChangedMeanwhileError, as_yaml, problems, read_text, save, with_values
+from app.parameters.file import ChangedMeanwhileError, problems, read_text, save, typed_as_yaml, with_values
 from app.parameters.form import show_sections
 from app.parameters.presets import presets
-from app.parameters.yaml_text import parse
+from app.parameters.yaml_text import as_yaml, parse
 from app.roles import may_operate
 from app.stages import estimate_with
 from app.text import as_text
@@ -129,9 +129,10 @@ def take_draft(known: list[Field]) -> dict[str, Any]:
 
 def edited_text(base: str, draft: dict[str, Any]) -> tuple[str, str]:
     """`base` with the draft's values, or as it is and why not."""
-    pieces = {each.key: each.kind for each in fields(base)}
+    kinds = {each.key: each.kind for each in fields(base)}
     try:
-        return with_values(base, {k: v if pieces[k] == "yaml" else as_yaml(v) for k, v in draft.items()}), ""
+        pieces = {k: typed_as_yaml(k, v) if kinds[k] == "yaml" else as_yaml(v) for k, v in draft.items()}
+        return with_values(base, pieces), ""
     except SharpcamError as error:
         return base, str(error)
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.parameters.chains import Step, called, steps_of, switched
+from app.parameters.chains import called, steps_of, switched
 from app.roles import may_operate
 from app.text import as_text
 
@@ -16,21 +16,19 @@ def show_chain() -> None:
     if not steps:
         return
     st.markdown(f"**Steps of {as_text(chain)}**, from the camera's frame to the teacher's picture")
-    last = len(text.rstrip().splitlines())
-    for number, step in enumerate(steps, start=1):
-        key = f"step:{chain}:{number}"
+    for number, step in enumerate(steps):
+        key = f"step:{chain}:{number + 1}"
         st.session_state[key] = step.on
         st.toggle(
-            f"{number}. {called(step)}",
+            f"{number + 1}. {called(step)}",
             key=key,
             help=as_text(f"{step.name} {step.about}"),
             on_change=switch,
-            args=(step,),
-            # A last one as a comment would lie behind the value, which the form does not read.
-            disabled=step.end >= last or not may_operate(),
+            args=(chain, number),
+            disabled=not may_operate(),
         )
 
 
-def switch(step: Step) -> None:
+def switch(chain: str, number: int) -> None:
     """Turn a step off, or on again."""
-    st.session_state[CHAINS] = switched(st.session_state[CHAINS], step)
+    st.session_state[CHAINS] = switched(st.session_state[CHAINS], chain, number)

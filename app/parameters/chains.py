@@ -1,12 +1,14 @@
-"""The chains of the teacher as steps that can be switched off: a step that is off is a comment in params.yaml."""
+"""The chains of the teacher as steps that can be switched: one that is off has `enabled: false` among its arguments."""
 
-import re
 from dataclasses import dataclass
+from typing import Any
 
-CHAIN = re.compile(r"^(\w+):")
-STEP = re.compile(r"^\s*(?P<off># ?)?\s*- (?P<name>\w+):(?P<rest>.*)")
+import yaml
 
+from app.parameters.yaml_text import as_yaml, edited, on_one_line, parse, replacing
+from pipeline.core.yaml_text import compose_yaml
 
+SWITCH = "enabled"  # pipeline/core/params.py reads it
 WORDS = {
     "steady": "Fuse each frame with its neighbours",
     "crop": "Cut to the picture's shape",
@@ -24,40 +26,42 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a chain, as lines of the text of all chains."""
+    """One step of a chain."""
 
     name: str
-    about: str  # its arguments and comment, as they are written
-    on: bool
-    first: int  # line
-    end: int  # the line after its last
+    arguments: dict[str, Any]
+
+    @property
+    def on(self) -> bool:
+        """Whether it runs."""
+        return self.arguments.get(SWITCH, True) is True
+
+    @property
+    def about(self) -> str:
+        """Its arguments, on one line."""
+        return on_one_line({name: value for name, value in self.arguments.items() if name != SWITCH})
+
+    def switched(self) -> "Step":
+        """The same step, off where it was on, or on where it was off."""
+        others = {name: value for name, value in self.arguments.items() if name != SWITCH}
+        return Step(self.name, others | {SWITCH: False} if self.on else others)
 
 
 def steps_of(text: str, chain: str) -> list[Step]:
-    """The steps of one chain in their order, those that are off among them."""
-    lines = text.splitlines()
-    begun = next((at for at, line in enumerate(lines) if (found := CHAIN.match(line)) and found[1] == chain), None)
-    if begun is None:
+    """The steps of one chain in their order, those that are off among them; none where the text is no chains."""
+    try:
+        return [Step(*next(iter(step.items()))) for step in parse(text)[chain]]
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
         return []
-    end = next((at for at in range(begun + 1, len(lines)) if CHAIN.match(lines[at])), len(lines))
-    starts = [at for at in range(begun + 1, end) if STEP.match(lines[at])]
-    return [_step(lines, first, last) for first, last in zip(starts, [*starts[1:], end], strict=True)]
 
 
-def _step(lines: list[str], first: int, end: int) -> Step:
-    found = STEP.match(lines[first])
-    assert found is not None
-    more = " ".join(line.lstrip("# ").strip() for line in lines[first + 1 : end])
-    about = " ".join(part for part in (found["rest"].strip().removeprefix("{}").strip(), more) if part)
-    return Step(found["name"], about, found["off"] is None, first, end)
-
-
-def switched(text: str, step: Step) -> str:
-    """The text with the step off where it was on, or on where it was off."""
-    lines = text.splitlines()
-    for at in range(step.first, step.end):
-        lines[at] = f"# {lines[at]}" if step.on else re.sub(r"^# ?", "", lines[at])
-    return "\n".join(lines)
+def switched(text: str, chain: str, number: int) -> str:
+    """The text of all chains with the step `number` (from 0) of one off where it was on, or on where it was off."""
+    chains = compose_yaml(text)
+    assert chains is not None
+    steps = next(value for name, value in chains.value if name.value == chain)
+    ((name, arguments),) = steps.value[number].value
+    return edited(text, replacing(text, name, arguments, as_yaml(steps_of(text, chain)[number].switched().arguments)))
 
 
 def called(step: Step) -> str:

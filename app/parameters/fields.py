@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
-from app.parameters.yaml_text import entries, look_up, parse, span_of
+from app.parameters.yaml_text import entries, look_up, on_one_line, parse, span_of
 from pipeline.core.params import Params
 
 Kind = Literal["choice", "whole", "number", "text", "yaml"]
@@ -63,7 +63,7 @@ def fields(text: str) -> list[Field]:
             choices=_choices(key, kind, shape, content),
             limits=_limits(shape),
             comment=comment_of(text, *nodes[key]) if key in nodes else "",
-            value=_snippet(text, nodes[key][1]) if kind == "yaml" and key in nodes else look_up(content, key),
+            value=_typed(text, nodes[key][1]) if kind == "yaml" and key in nodes else look_up(content, key),
         )
         for key, shape in _leaves(schema, schema["$defs"])
         for kind, optional, shape in [_kind(shape)]
@@ -128,6 +128,9 @@ def comment_of(text: str, name: yaml.Node, value: yaml.Node) -> str:
     return found[1].strip() if found else ""
 
 
-def _snippet(text: str, value: yaml.Node) -> str:
+def _typed(text: str, value: yaml.Node) -> str:
+    """A value as a person types it: a list on one line, anything else as it is written."""
+    if isinstance(value, yaml.SequenceNode):
+        return on_one_line(parse(text[slice(*span_of(value))]))
     start, end = span_of(value)
     return textwrap.dedent(text[start:end])

@@ -3,7 +3,6 @@
 Values are replaced in the text at the places that the YAML parser names, so that comments and layout stay.
 """
 
-import textwrap
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -11,12 +10,25 @@ from typing import Any
 import yaml
 from filelock import FileLock
 
-from app.parameters.yaml_text import entries, look_up, parse, span_of
+from app.parameters.yaml_text import (
+    Edit,
+    as_yaml,
+    column_below,
+    edited,
+    entries,
+    indented,
+    is_block,
+    look_up,
+    newline_of,
+    parse,
+    replacing,
+)
 from app.roles import operators_only
 from pipeline.core.errors import SharpcamError
 from pipeline.core.files import write_bytes
 from pipeline.core.params import find_problems
 from pipeline.core.paths import Paths
+from pipeline.core.yaml_text import compose_yaml
 
 
 class ChangedMeanwhileError(SharpcamError):
@@ -56,10 +68,12 @@ def _line(key: str, lines: Mapping[str, int]) -> int:
     return lines.get(key, 1)
 
 
-def as_yaml(value: Any) -> str:
-    """A value as it is written into params.yaml, on one line."""
-    listed = yaml.safe_dump([value], default_flow_style=True, width=float("inf"), allow_unicode=True)
-    return listed.strip()[1:-1]
+def typed_as_yaml(key: str, text: str) -> str:
+    """What was typed as YAML in the form that DVC writes, unless it has comments, which would be lost.
+
+    Raises SharpcamError where it is not valid.
+    """
+    return text if "#" in text else as_yaml(_parse_piece(key, text))
 
 
 def with_values(text: str, changes: Mapping[str, str]) -> str:
@@ -72,9 +86,7 @@ def with_values(text: str, changes: Mapping[str, str]) -> str:
         section, _, name = key.rpartition(".")
         (look_up(expected, section) if section else expected)[name] = _parse_piece(key, piece)
     nodes = {key: (name, value) for key, name, value in entries(text)}
-    changed = text
-    for start, end, piece in sorted((_replacement(nodes, *change) for change in changes.items()), reverse=True):
-        changed = changed[:start] + piece + changed[end:]
+    changed = edited(text, [edit for change in changes.items() for edit in _edits(text, nodes, *change)])
     with suppress(yaml.YAMLError, ValueError):
         if parse(changed) == expected:
             return changed
@@ -88,18 +100,17 @@ def _parse_piece(key: str, piece: str) -> Any:
         raise SharpcamError(f"{key} is not valid YAML ({' '.join(str(error).split())}).") from None
 
 
-def _replacement(nodes: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, piece: str) -> tuple[int, int, str]:
-    """From where to where the text is replaced, and by what."""
-    if key not in nodes:  # has a default, and was never written down
-        section, _, name = key.rpartition(".")
-        first = nodes[section][1].value[0][0].start_mark
-        return first.index, first.index, f"{name}: {piece}\n{' ' * first.column}"
-    start, end = span_of(nodes[key][1])
-    if start == end:  # DVC writes a null as nothing at all
-        return start, end, f" {piece}"
-    column = nodes[key][1].start_mark.column
-    is_block = start < nodes[key][1].start_mark.index
-    return start, end, textwrap.indent(piece.rstrip(), " " * column) if is_block else piece
+def _edits(text: str, nodes: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, piece: str) -> list[Edit]:
+    """What makes `piece` the value of a key."""
+    if key in nodes:
+        return replacing(text, *nodes[key], piece)
+    section, _, name = key.rpartition(".")  # it has a default, and was never written down
+    first = nodes[section][1].value[0][0]
+    newline = newline_of(text)
+    value = f" {piece}"
+    if is_block(compose_yaml(piece)):
+        value = newline + indented(piece, column_below(first, piece), newline)
+    return [(at := first.start_mark.index, at, f"{name}:{value}{newline}{' ' * first.start_mark.column}")]
 
 
 @operators_only

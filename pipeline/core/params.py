@@ -122,7 +122,16 @@ class TeacherParams(Section):
         for name, steps in self.chains.items():
             if not steps or any(len(step) != 1 for step in steps):
                 raise ValueError(f"chain {name!r} must be a list of steps, each one name and its arguments")
+            if any(
+                arguments.get("enabled", True) not in (True, False) for step in steps for arguments in step.values()
+            ):
+                raise ValueError(f"chain {name!r} has a step whose enabled is neither true nor false")
         return self
+
+    def steps(self) -> list[tuple[str, dict[str, Any]]]:
+        """The steps of the chain that is named, each a name and its arguments, without those that are not `enabled`."""
+        named = ((name, dict(arguments)) for step in self.chains[self.chain] for name, arguments in step.items())
+        return [(name, arguments) for name, arguments in named if arguments.pop("enabled", True)]
 
 
 class SplitParams(Section):

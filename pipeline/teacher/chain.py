@@ -216,7 +216,7 @@ def build_chain(params: TeacherParams, *, geometry: GeometryParams, engine: Engi
 
     Raises SharpcamError for a step or an argument that does not exist.
     """
-    steps = [_build_step(params.chain, *next(iter(entry.items()))) for entry in params.chains[params.chain]]
+    steps = [_build_step(params.chain, *step) for step in params.steps()]
     if "steady" in [name for name, _ in steps[1:]]:
         raise SharpcamError(
             f'In the chain "{params.chain}" steady comes after another step, and it fuses frames as the camera gave '

@@ -1,17 +1,27 @@
 """params.yaml is changed where it has to be and nowhere else; what does not fit is refused, and nothing is lost."""
 
 import difflib
-import shutil
+import runpy
 import threading
 
 import pytest
 import yaml
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.hydra import apply_overrides
 from making import ROOT
 
+from app.parameters.chains import switched
 from app.parameters.fields import fields, section_comments
-from app.parameters.file import ChangedMeanwhileError, as_yaml, change, problems, read_text, save, with_values
+from app.parameters.file import (
+    ChangedMeanwhileError,
+    change,
+    problems,
+    read_text,
+    save,
+    typed_as_yaml,
+    with_values,
+)
 from app.parameters.presets import presets
+from app.parameters.yaml_text import as_yaml
 from pipeline.core.errors import SharpcamError
 from pipeline.core.params import Params, load_params
 
@@ -60,7 +70,7 @@ def test_a_field_has_the_kind_the_limits_and_the_comment_of_its_parameter():
         ("capture.clip", 'a "quoted": name # no comment'),
         ("capture.source", "0"),
         ("teacher.ray.workers", 3),
-        ("split.leave_out", ["desk", "über"]),
+        ("capture.clip", "über"),
         ("seed", 0),
     ],
 )
@@ -85,23 +95,37 @@ def test_several_values_change_at_once():
 
 def test_a_chain_is_changed_with_its_comments():
     chains = field("teacher.chains").value
-    assert "# views: one | same_view" in chains
-    changed = with_values(TEXT, {"teacher.chains": chains.replace("sigma_px: 1.5", "sigma_px: 2.5")})
-    assert [line.strip() for line in changed_lines(TEXT, changed)[1]] == ["- unsharp: {sigma_px: 2.5, amount: 1.0}"]
+    assert "# the noise is taken away" in chains
+    typed = typed_as_yaml("teacher.chains", chains.replace("sigma_px: 1.5", "sigma_px: 2.5"))
+    changed = with_values(TEXT, {"teacher.chains": typed})
+    assert [line.strip() for line in changed_lines(TEXT, changed)[1]] == ["sigma_px: 2.5"]
 
 
 def test_a_parameter_that_was_never_written_down_is():
     without = "".join(line for line in TEXT.splitlines(keepends=True) if "leave_out" not in line)
     changed = with_values(without, {"split.leave_out": "[desk]"})
     assert changed_lines(without, changed) == ([], ["  leave_out: [desk]\n"])
+    changed = with_values(without, {"split.leave_out": as_yaml(["desk"])})
+    assert changed_lines(without, changed) == ([], ["  leave_out:\n", "  - desk\n"])
 
 
-def test_a_list_on_lines_of_its_own_is_replaced_whole():
-    block = TEXT.replace("leave_out: []", "leave_out:\n    - a\n    - b")
-    changed = with_values(block, {"split.leave_out": "[c]"})
-    assert yaml.safe_load(changed) == yaml.safe_load(TEXT) | {
-        "split": yaml.safe_load(TEXT)["split"] | {"leave_out": ["c"]}
-    }
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_list_that_is_typed_on_one_line_is_written_on_lines_of_its_own_and_back(newline):
+    text = TEXT.replace("\n", newline)
+    typed = typed_as_yaml("split.leave_out", "[desk, b-c]")
+    longer = with_values(text, {"split.leave_out": typed})
+    assert changed_lines(text, longer) == (
+        [f"  leave_out: [] # clips that neither train nor judge{newline}"],
+        [f"  leave_out: # clips that neither train nor judge{newline}", f"  - desk{newline}", f"  - b-c{newline}"],
+    )
+    assert field("split.leave_out", longer).value == "[desk, b-c]"
+    shorter = with_values(longer, {"split.leave_out": as_yaml(["b-c"])})
+    assert changed_lines(longer, shorter) == ([f"  - desk{newline}"], [])
+    assert with_values(shorter, {"split.leave_out": as_yaml([])}) == text
+
+
+def test_the_last_value_of_a_file_without_an_end_becomes_a_list():
+    assert with_values("a:\n  b: []", {"a.b": "- c"}) == "a:\n  b:\n  - c"
 
 
 def test_a_value_that_others_share_is_not_changed_behind_their_backs():
@@ -223,16 +247,63 @@ def test_a_value_that_is_left_out_can_be_set():
     )
 
 
-def test_dvc_changes_nothing_but_the_value_that_it_is_asked_to(tmp_path):
-    """As `dvc exp run --set-param` does: params.yaml is in the form that DVC writes."""
-    file = tmp_path / "params.yaml"
-    shutil.copy(ROOT / "params.yaml", file)
-    with modify_yaml(file) as content:
-        content["train"]["epochs"] = 7
-        content["capture"]["camera"]["exposure"] = -6
-    before, after = ((ROOT / "params.yaml").read_text().splitlines(), file.read_text().splitlines())
+def overridden(text, file):
+    """`text` after `dvc exp run -S train.epochs=7`."""
+    file.write_text(text)
+    apply_overrides(file, ["train.epochs=7"])
+    return file.read_text()
+
+
+def edit_on_the_page(key, typed):
+    return lambda text: with_values(text, {key: typed_as_yaml(key, typed)})
+
+
+def with_a_step_switched_off(text):
+    return edit_on_the_page("teacher.chains", switched(field("teacher.chains", text).value, "bundled", 1))(text)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text,
+        lambda text: with_values(text, {"split.leave_out": as_yaml(["desk", "a: b"])}),
+        lambda text: with_values(text, {"capture.demo.cameras": as_yaml(["bare_sensor"])}),
+        lambda text: with_values(text, {"train.learning_rate": as_yaml(1e-5)}),
+        lambda text: with_values(text, {"capture.camera.gain": as_yaml(3), "teacher.ray.workers": as_yaml(2)}),
+        lambda text: with_values(text, {"train.patience_epochs": as_yaml(4)}),
+        lambda text: with_values(
+            with_values(text, {"train.patience_epochs": "4"}), {"train.patience_epochs": as_yaml(None)}
+        ),
+        edit_on_the_page("capture.demo.cameras", "[webcam_mjpeg, bare_sensor]"),
+        edit_on_the_page("teacher.chains", "bundled: [{crop: {}}, {unsharp: {sigma_px: 1.0, amount: 2}}]"),
+        with_a_step_switched_off,
+    ],
+    ids=[
+        "as it ships",
+        "a list",
+        "a shorter list",
+        "a small number",
+        "nulls",
+        "an end",
+        "null",
+        "typed",
+        "chains",
+        "step",
+    ],
+)
+def test_an_override_of_dvc_changes_one_line(edit, tmp_path):
+    """`dvc exp run -S` reads and writes the whole file: params.yaml ships in its form, and the page keeps to it."""
+    text = edit(TEXT)
+    before, after = changed_lines(text, overridden(text, tmp_path / "params.yaml"))
+    assert (before, after) == (["  epochs: 6\n"], ["  epochs: 7\n"])
+
+
+def test_what_ci_reduces_keeps_the_form_of_dvc(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(TEXT)
+    runpy.run_path(str(ROOT / ".ci/reduce.py"))
+    reduced = (tmp_path / "params.yaml").read_text()
+    before, after = changed_lines(TEXT, reduced)
     assert len(before) == len(after)
-    assert [line for old, line in zip(before, after, strict=True) if old != line] == [
-        "    exposure: -6 # in the driver's own units; null: automatic",
-        "  epochs: 7",
-    ]
+    assert 5 < len(after) < 15
+    assert len(changed_lines(reduced, overridden(reduced, tmp_path / "params.yaml"))[1]) == 1

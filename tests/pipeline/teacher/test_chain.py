@@ -86,6 +86,16 @@ def test_the_classical_chain_is_its_steps_one_after_the_other(project):
     assert answer.glitches == ()
 
 
+def test_a_step_that_is_not_enabled_is_left_out(project):
+    chains = {"on": [{"crop": {"enabled": True}}, {"resize": {}}, {"unsharp": {"enabled": False, "amount": 1.0}}]}
+    params = project.change(teacher={"chain": "on", "chains": chains}).teacher
+    chain = build_chain(params, geometry=GEOMETRY)
+    assert [name for name, _ in chain.steps] == ["crop", "resize"]
+    assert params.chains["on"][2]["unsharp"]["enabled"] is False
+    with pytest.raises(SharpcamError, match="enabled is neither true nor false"):
+        project.change(teacher={"chains": {"on": [{"crop": {"enabled": "no way"}}]}})
+
+
 def test_nothing_is_rounded_between_steps(chain_of):
     plain = chain_of(*FITTED).enhance(FRAME).frame.astype(int)
     brighter = chain_of(*FITTED, *[{"brighter": {}}] * 5).enhance(FRAME).frame.astype(int)
