@@ -49,8 +49,10 @@ def run(asked: argparse.Namespace) -> None:
         calm_ms.append(call_ms(partial(stream.fuse, frame)))
         student_ms.append(call_ms(partial(student.running.enhance, frame)))
     print(f"{asked.contract} in {student.engine} on {student.threads} threads, {asked.width}x{asked.height}")
-    for name, of in {"fewest": min, "median": statistics.median}.items():
-        calm, network = of(calm_ms), of(student_ms)
+    for name, (calm, network) in {
+        "fewest": (min(calm_ms), min(student_ms)),
+        "median": (statistics.median(calm_ms), statistics.median(student_ms)),
+    }.items():
         print(f"{name} of {asked.frames}: calm {calm:.2f} ms, student {network:.2f} ms: {100 * calm / network:.0f} %")
     if asked.still:
         print(long_still(frames, asked.still))
