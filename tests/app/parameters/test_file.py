@@ -115,8 +115,12 @@ def test_a_list_that_is_typed_on_one_line_is_written_on_lines_of_its_own_and_bac
     typed = typed_as_yaml("split.leave_out", "[desk, b-c]")
     longer = with_values(text, {"split.leave_out": typed})
     assert changed_lines(text, longer) == (
-        [f"  leave_out: [] # clips that neither train nor judge{newline}"],
-        [f"  leave_out: # clips that neither train nor judge{newline}", f"  - desk{newline}", f"  - b-c{newline}"],
+        [f"  leave_out: [] # clips that are used neither for training nor for validation{newline}"],
+        [
+            f"  leave_out: # clips that are used neither for training nor for validation{newline}",
+            f"  - desk{newline}",
+            f"  - b-c{newline}",
+        ],
     )
     assert field("split.leave_out", longer).value == "[desk, b-c]"
     shorter = with_values(longer, {"split.leave_out": as_yaml(["b-c"])})
