@@ -85,7 +85,7 @@ def fine_detail(windows: Tensor) -> Tensor:
 
 
 def likelihood_loss(found: Reading, dials: Tensor) -> Tensor:
-    """How unlikely `dials` (N, 4) are by what was found, minus a logarithm and but for a constant: the mean over cameras.
+    """How unlikely `dials` (N, 4) are by what was found, as a logarithm and but for a constant: mean over the cameras.
 
     Who is sure and wrong loses most.
     """
