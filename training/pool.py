@@ -63,6 +63,7 @@ class Pool:
     read: Read | None = None  # the dials, where a student is not told what the camera really did
     estimated_share: float = 0.0  # of the clips, whose dials are those that are read
     sharpened_share: float = 0.0  # of the scenes were sharpened before the camera saw them, as photographs are
+    shrunk_share: float = 0.0  # of them were made smaller before, as most photographs are that people see
     softened_share: float = 0.0  # of them are out of focus all over, as the surroundings of a close-up are
     chunks: dict[int, Chunk] = field(default_factory=dict)
 
@@ -85,7 +86,8 @@ class Pool:
 
     def _make(self, index: int) -> Chunk:
         generator = seeded(self.seed, SCENES, index)
-        scenes = crop_scenes(self.photos, self.chunk_clips + 1, scene_px=self.scene_px, generator=generator)
+        count, shrunk_share = self.chunk_clips + 1, self.shrunk_share
+        scenes = crop_scenes(self.photos, count, scene_px=self.scene_px, shrunk_share=shrunk_share, generator=generator)
         if self.sharpened_share or self.softened_share:
             shares = {"sharpened_share": self.sharpened_share, "softened_share": self.softened_share}
             scenes = torch.stack([altered(scene, **shares, generator=generator) for scene in scenes])

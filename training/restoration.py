@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from training.pictures import luma
+from training.pictures import luma, to_uint8
 
 SCALE = 2
 LUMA_SHARE = 0.7  # of the squares, as what is seen most; the rest keeps the colours
@@ -26,15 +26,28 @@ def seeded(seed: int, purpose: int, index: int) -> Generator:
     return Generator().manual_seed((seed * 1_000_003 + index) * 8 + purpose)
 
 
-def crop_scenes(photos: list[Tensor], count: int, *, scene_px: int, generator: Generator) -> Tensor:
-    """`count` random squares (N, 3, scene_px, scene_px) of random `photos`, each (3, H, W) uint8."""
+def crop_scenes(
+    photos: list[Tensor], count: int, *, scene_px: int, shrunk_share: float = 0.0, generator: Generator
+) -> Tensor:
+    """`count` random squares (N, 3, scene_px, scene_px) of random `photos`, each (3, H, W) uint8.
+
+    `shrunk_share` of them are up to twice as large, where the photograph is, and made smaller: as sharp as pixels are.
+    """
     squares = []
     for index in torch.randint(len(photos), (count,), generator=generator).tolist():
-        height, width = photos[index].shape[1:]
-        y = int(torch.randint(height - scene_px + 1, (1,), generator=generator))
-        x = int(torch.randint(width - scene_px + 1, (1,), generator=generator))
-        squares.append(photos[index][:, y : y + scene_px, x : x + scene_px])
+        photo = photos[index]
+        shrunk, times = torch.rand(2, generator=generator).tolist() if shrunk_share else (1.0, 0.0)
+        side = min(int(scene_px * (1 + times)), *photo.shape[1:]) if shrunk < shrunk_share else scene_px
+        y = int(torch.randint(photo.shape[1] - side + 1, (1,), generator=generator))
+        x = int(torch.randint(photo.shape[2] - side + 1, (1,), generator=generator))
+        square = photo[:, y : y + side, x : x + side]
+        squares.append(square if side == scene_px else shrunken(square, scene_px))
     return torch.stack(squares)
+
+
+def shrunken(square: Tensor, side: int) -> Tensor:
+    """`square` (3, S, S) uint8, made smaller to (3, side, side)."""
+    return to_uint8(F.interpolate(square[None] / 255, size=side, mode="bilinear", antialias=True))[0]
 
 
 def turn(picture: Tensor, way: int) -> Tensor:

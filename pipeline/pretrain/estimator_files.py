@@ -28,7 +28,7 @@ def put_into(file: Path, estimator: Estimator) -> None:
     model, recipe = read_weights(file, option="--restorer")
     if recipe["model"] != "restorer" or not recipe["arguments"].get("dials"):
         raise SharpcamError(f"{file} is not a restorer with dials. Name another file with --restorer.")
-    recipe["arguments"]["estimator"] = True
+    recipe["arguments"]["estimator"] = estimator.channels
     whole = MODELS["restorer"](**recipe["arguments"])
     parts = model.state_dict() | {f"estimator.{name}": value for name, value in estimator.state_dict().items()}
     whole.load_state_dict(parts)
@@ -60,11 +60,11 @@ def to_onnx(estimator: Estimator) -> bytes:
 
 def from_onnx(file: Path) -> Estimator:
     """The estimator that `to_onnx` wrote to `file`. Raises SharpcamError for a file that holds none."""
-    estimator = Estimator()
     try:
         stored = load_estimator(file, Dials(*NEUTRAL))
         tensors = onnx.load_from_string(stored.onnx).graph.initializer
         arrays = {tensor.name.removesuffix(HALVED): onnx.numpy_helper.to_array(tensor) for tensor in tensors}
+        estimator = Estimator(channels=len(arrays["estimator.body.0.weight"]))
         state = {name: torch.tensor(arrays[f"estimator.{name}"]).float() for name in weights_of(estimator)}
         estimator.load_state_dict(state | {"prior": torch.from_numpy(stored.prior_weights).float().log()})
     except (OSError, KeyError, RuntimeError, SharpcamError) as error:

@@ -19,6 +19,7 @@ OF_THE_FRAMES = {
     "scenes_per_camera",
     "fused_share",
     "estimated_share",
+    "shrunk_share",
     "sharpened_share",
     "softened_share",
     "cameras",

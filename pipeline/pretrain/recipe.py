@@ -65,6 +65,7 @@ class Recipe(Section):
     refresh_steps: PositiveInt
     fused_share: float = Field(ge=0, le=1)
     estimated_share: float = Field(ge=0, le=1)
+    shrunk_share: float = Field(ge=0, le=1)
     sharpened_share: float = Field(ge=0, le=1)
     softened_share: float = Field(ge=0, le=1)
     cameras: dict[str, PositiveFloat]
@@ -132,6 +133,7 @@ class Recipe(Section):
             fused_share=self.fused_share,
             read=None if (file := self.estimator()) is None else reader(file),
             estimated_share=self.estimated_share,
+            shrunk_share=self.shrunk_share,
             sharpened_share=self.sharpened_share,
             softened_share=self.softened_share,
         )

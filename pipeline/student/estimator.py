@@ -97,20 +97,23 @@ class Estimator:
         return session(self.onnx, threads=1)
 
     def read(self, frame: Frame) -> Readings:
-        """What a frame (h, w, 3) uint8 or uint16 tells, at the camera's own pixels: the dials of its windows together.
+        """What the windows of a frame (h, w, 3) uint8 or uint16 tell together, at the camera's own pixels.
 
-        Frames count alike, however sure they are: a few that are very sure, and wrong, would outvote all others.
         Raises SharpcamError where the network is not an estimator.
         """
         readings = NOTHING
         for window in windows(frame):
             readings = readings.and_also(self._reading(window))
-        return Readings(np.ones_like(readings.weights), self.pooled(readings)) if readings.weights.any() else NOTHING
+        return readings
 
-    def pooled(self, windows: Readings) -> Array:
-        """The dials of the windows of one frame, (4,): the nearer to neutral, the less they tell."""
-        weights = self.prior_weights + windows.weights
-        values = self.prior_weights * np.array(self.neutral) + windows.values
+    def pooled(self, readings: Readings) -> Array:
+        """The dials of the camera that was read, (4,): the nearer to neutral, the less was told.
+
+        Weights are precisions, as the estimator learned them (training/models/estimator.py): a soft frame, which may be
+        the scene or the lens, says little of the blur next to a sharp one.
+        """
+        weights = self.prior_weights + readings.weights
+        values = self.prior_weights * np.array(self.neutral) + readings.values
         return np.where(weights > 0, values / np.maximum(weights, 1e-12), self.neutral)
 
     def _reading(self, window: Frame) -> Readings:
@@ -135,7 +138,7 @@ class Estimator:
 
     def dials(self, readings: Readings) -> Dials:
         """The setting for the frames that were read; neutral where none told anything."""
-        return rounded(readings.values / readings.weights) if readings.weights.all() else self.neutral
+        return rounded(self.pooled(readings)) if readings.weights.any() else self.neutral
 
     def estimate(self, frames: Iterable[Frame]) -> Dials:
         """The dials of the camera that took all of `frames`."""

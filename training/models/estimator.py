@@ -1,8 +1,10 @@
 """The estimator: a small network that reads the dials of a camera from its frames.
 
 It says for each place of a frame what the dials may be and how much that place can tell: a flat wall tells the noise
-and nothing of the blur, a sharp edge the opposite. Places and windows are pooled by a weighted mean, together with a
-prior at the neutral dials, to which an unsure frame falls back. The dials of a camera are the mean of its frames'.
+and nothing of the blur, a sharp edge the opposite. Weights are precisions (one over a variance), learned by the
+likelihood of the dials that cameras really had, as in Nix and Weigend, "Estimating the mean and variance of the target
+probability distribution", 1994. Places, windows and frames are pooled by them like independent measurements, together
+with a prior at the neutral dials, to which an unsure picture falls back.
 """
 
 from typing import NamedTuple
@@ -35,8 +37,9 @@ class Estimator(nn.Module):
 
     neutral: Tensor
 
-    def __init__(self, *, channels: int = 24) -> None:
+    def __init__(self, *, channels: int = 32) -> None:
         super().__init__()
+        self.channels = channels
         self.body = nn.Sequential(
             nn.Conv2d(6, channels, 5, stride=2, padding=2),
             nn.ReLU(),
@@ -65,16 +68,29 @@ class Estimator(nn.Module):
 
     def whole(self, frames: Tensor) -> Tensor:
         """The dials (N, 4) of each of `frames` (N, 3, H, W), looked at everywhere."""
+        return self.of_cameras(frames, torch.arange(len(frames)), len(frames)).values
+
+    def of_cameras(self, frames: Tensor, cameras: Tensor, count: int) -> Reading:
+        """The dials (count, 4) of cameras, and how precise they are; `cameras` (N,) numbers whose each frame is."""
         values, weights = self(frames)
-        windows = frames.shape[-2] * frames.shape[-1] / WINDOW_PX**2
+        precisions = weights * (frames.shape[-2] * frames.shape[-1] / WINDOW_PX**2)
         prior = self.prior.exp()
-        dials: Tensor = (prior * self.neutral + windows * weights * values) / (prior + windows * weights)
-        return dials
+        total = prior + sums_of_groups(precisions, cameras, count)
+        return Reading((prior * self.neutral + sums_of_groups(precisions * values, cameras, count)) / total, total)
 
 
 def fine_detail(windows: Tensor) -> Tensor:
     """What differs from the mean of 3x3 pixels, -1..1: noise and the marks of codecs are small beside the picture."""
     return ((windows - F.avg_pool2d(windows, 3, stride=1, padding=1)) * DETAIL_GAIN).clamp(-1, 1)
+
+
+def likelihood_loss(found: Reading, dials: Tensor) -> Tensor:
+    """How unlikely `dials` (N, 4) are by what was found, as a logarithm and but for a constant: mean over the cameras.
+
+    Who is sure and wrong loses most.
+    """
+    values, precision = found
+    return (precision * (values - dials).square() - torch.log(precision)).sum(dim=1).mean() / 2
 
 
 def decibel_loss(restored: Tensor, truth: Tensor, groups: Tensor, count: int) -> Tensor:
@@ -88,9 +104,13 @@ def decibel_loss(restored: Tensor, truth: Tensor, groups: Tensor, count: int) ->
 
 def mean_of_groups(values: Tensor, groups: Tensor, count: int) -> Tensor:
     """The mean (count, ...) of the `values` (N, ...) of each group, which `groups` (N,) numbers from 0."""
-    sums = values.new_zeros(count, *values.shape[1:]).index_add(0, groups, values)
     sizes = torch.bincount(groups, minlength=count).view(-1, *[1] * (values.dim() - 1))
-    return sums / sizes
+    return sums_of_groups(values, groups, count) / sizes
+
+
+def sums_of_groups(values: Tensor, groups: Tensor, count: int) -> Tensor:
+    """The sum (count, ...) of the `values` (N, ...) of each group, which `groups` (N,) numbers from 0."""
+    return values.new_zeros(count, *values.shape[1:]).index_add(0, groups, values)
 
 
 def overshoot(restored: Tensor, raw: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from training.models.dials import DialPerceptron, straight
 from training.models.estimator import Estimator
 from training.models.naf_block import LayerNorm2d
 
+FIRST_CHANNELS = 24  # of the estimator in files that say no more than that there is one
 SCALE = 2  # the frame that is given, in each direction
 FOLD = 2  # the body works on half the input's grid
 
@@ -75,8 +76,9 @@ class Restorer(nn.Module):
 
     `width` channels on the half grid, doubled at each level; `blocks` gated blocks a level, on the way down and again
     on the way up. With `dials` it is a function of the camera, too: they act on what each block's `spread` gives.
-    With an `estimator` it reads them from each frame itself, where none are given. `fine` gated blocks more work on the
-    input's own grid, on the frame and on what the U-shape found: what is sharp already is lost on half the grid.
+    With an `estimator` of so many channels it reads them from each frame itself, where none are given. `fine` gated
+    blocks more work on the input's own grid, on the frame and on what the U-shape found: what is sharp already is lost
+    on half the grid.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Restorer(nn.Module):
         width: int = 32,
         blocks: Sequence[int] = (2, 3, 4),
         dials: bool = False,
-        estimator: bool = False,
+        estimator: int = 0,
         fine: int = 0,
     ) -> None:
         super().__init__()
@@ -102,7 +104,8 @@ class Restorer(nn.Module):
         in_order = [*self.encoders, *reversed(self.decoders)]  # as they compute
         spreads = [block.spread.out_channels for stage in in_order for block in stage]
         self.dials = DialPerceptron(spreads) if dials else None
-        self.estimator = Estimator() if estimator else None
+        channels = FIRST_CHANNELS if estimator is True else estimator
+        self.estimator = Estimator(channels=channels) if channels else None
         self.fine = FineBranch(width, fine, dials=dials) if fine else None
 
     def forward(self, frames: Tensor, dials: Tensor | None = None) -> Tensor:

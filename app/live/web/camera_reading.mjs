@@ -94,9 +94,7 @@ export class CameraReading {
         return own.some((dial, index) => Math.abs(dial - before[index]) > JUMP);
     }
 
-    /** Frames count alike, however sure they are: a few that are very sure, and wrong, would outvote all others. */
     #pooled() {
-        const each = this.looks.map((look) => pooled(look, { rest: this.neutral, prior: this.prior }));
-        return DIALS.map((_, dial) => each.reduce((sum, dials) => sum + dials[dial], 0) / each.length);
+        return pooled(this.looks.flat(), { rest: this.neutral, prior: this.prior });
     }
 }

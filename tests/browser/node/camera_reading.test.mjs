@@ -31,7 +31,7 @@ test("what moves by no more than 0.05 is held", () => {
     const readings = looking(camera);
     const { held } = readings;
     looking(
-        camera.map((dial) => dial + 0.04),
+        camera.map((dial) => dial + 0.03),
         { readings, looks: 100 },
     );
     assert.equal(readings.held, held);

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from training.models import MODELS
 from training.models.dials import NEUTRAL
-from training.models.estimator import Estimator, decibel_loss, mean_of_groups, overshoot
+from training.models.estimator import Estimator, Reading, decibel_loss, likelihood_loss, mean_of_groups, overshoot
 
 
 def test_a_reading_is_values_in_range_and_positive_weights_for_any_size():
@@ -30,6 +30,31 @@ def test_a_frame_is_pooled_by_its_weights_and_with_neutral_dials():
     weights = weights / 2  # half a window
     expected = (torch.tensor(NEUTRAL) + weights * values) / (1 + weights)
     torch.testing.assert_close(estimator.whole(frames), expected)
+
+
+def test_a_camera_is_what_all_its_frames_say_by_their_precision():
+    estimator = Estimator()
+    torch.nn.init.normal_(estimator.value.weight)
+    torch.nn.init.normal_(estimator.weight.weight)
+    frames = torch.rand(3, 3, 256, 256)
+    values, weights = estimator(frames)
+    found = estimator.of_cameras(frames, torch.tensor([1, 0, 1]), 2)
+    prior = estimator.prior.exp()
+    precision = prior + weights[0] + weights[2]
+    torch.testing.assert_close(found.weights[1], precision)
+    expected = (prior * torch.tensor(NEUTRAL) + weights[0] * values[0] + weights[2] * values[2]) / precision
+    torch.testing.assert_close(found.values[1], expected)
+    torch.testing.assert_close(found.values[0], estimator.whole(frames[1:2])[0])
+
+
+def test_who_is_sure_and_wrong_loses_most_and_honest_doubt_least():
+    truth = torch.tensor([[0.2, 0.2, 0.2, 0.2]])
+
+    def lost(off: float, spread: float) -> float:
+        return float(likelihood_loss(Reading(truth + off, torch.full((1, 4), spread**-2)), truth))
+
+    assert lost(0.2, 0.02) > lost(0.2, 1.0) > lost(0.2, 0.2)
+    assert lost(0.0, 0.02) < lost(0.0, 0.2)
 
 
 def test_the_mean_of_groups_is_that_of_each():
