@@ -16,7 +16,7 @@ from dashboards import free_port
 from making import git, kill, tree, until
 
 FILES = 60
-KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_MAX_ATTEMPTS": "1"}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
