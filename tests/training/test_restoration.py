@@ -48,6 +48,21 @@ def test_scenes_are_cut_from_the_photographs():
     assert torch.equal(whole[0], photo)
 
 
+def test_a_share_of_the_scenes_shows_more_of_the_photograph_made_smaller():
+    ramp = torch.arange(120, dtype=torch.uint8).expand(3, 120, 120)  # its level is the column
+
+    def spans(share: float) -> torch.Tensor:
+        scenes = crop_scenes([ramp], 40, scene_px=50, shrunk_share=share, generator=seeded(0, 0, 0))
+        assert scenes.shape == (40, 3, 50, 50)
+        return scenes[:, 0, 0, -1].int() - scenes[:, 0, 0, 0].int()  # columns of the photograph that it shows
+
+    assert set(spans(0.0).tolist()) == {49}
+    assert spans(1.0).min() >= 48
+    assert 95 <= spans(1.0).max() <= 100
+    assert 8 < int((spans(0.5) > 50).sum()) < 32
+    assert torch.equal(spans(0.5), spans(0.5))
+
+
 def test_the_loss_counts_decibels_of_every_crop_alike():
     raw = torch.full((2, 3, 16, 16), 0.5)
     truth = bicubic(raw)
