@@ -8,9 +8,18 @@ from player import (
     Open,
     start_camera,
 )
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 from pipeline.core.clip_rules import NEW_NAME
+
+
+def asked_for(page: Page, *, frames: int) -> Locator:
+    """The form on Live that asks for a clip of so many frames, filled in but for the consent."""
+    start_camera(page)
+    page.get_by_text("Record a clip of this camera").click()
+    page.get_by_label("Name").fill("desk")
+    page.get_by_label("Frames", exact=True).fill(str(frames))
+    return page.locator(".training form")
 
 
 def test_frames_for_training_are_lossless_counted_and_asked_for(open_player: Open, student: Path) -> None:
@@ -25,16 +34,12 @@ def test_frames_for_training_are_lossless_counted_and_asked_for(open_player: Ope
         route.fulfill(json={"id": "7", "clip": "desk"})
 
     page.route("**/capture/**", answer)
-    start_camera(page)
-    page.get_by_text("Record a clip of this camera").click()
-    page.get_by_label("Name").fill("desk")
-    page.get_by_label("Frames", exact=True).fill("3")
+    form = asked_for(page, frames=3)
     page.get_by_label("A second", exact=True).fill("10")
-    form = page.locator(".training form")
     form.get_by_role("button", name="Record the clip").click()
     assert sent == []  # without consent nothing happens
-    expect(page.locator(".training form")).to_contain_text("3 frames of this camera are sent to the server")
-    expect(page.locator(".training form")).to_contain_text("data/inbox/desk")
+    expect(form).to_contain_text("3 frames of this camera are sent to the server")
+    expect(form).to_contain_text("data/inbox/desk")
     page.get_by_role("checkbox").check()
     page.get_by_label("Frames", exact=True).fill("4")
     expect(page.get_by_role("checkbox")).not_to_be_checked()  # it was for three
@@ -71,12 +76,9 @@ def test_a_recording_refused_or_cancelled_is_a_sentence_and_taken_back(open_play
             route.fulfill(json={"id": "7"})
 
     page.route("**/capture/**", answer)
-    start_camera(page)
-    page.get_by_text("Record a clip of this camera").click()
-    page.get_by_label("Name").fill("desk")
-    page.get_by_label("Frames", exact=True).fill("9000")
+    form = asked_for(page, frames=9000)
     page.get_by_role("checkbox").check()
-    form, note = page.locator(".training form"), page.locator(".training [role=status]")
+    note = page.locator(".training [role=status]")
     form.get_by_role("button", name="Record the clip").click()
     expect(note).to_contain_text("The line to the server was cut")
     assert methods[-1] == "DELETE"
@@ -111,12 +113,9 @@ def test_of_a_camera_that_is_unplugged_what_it_gave_is_kept(open_player: Open, s
         route.fulfill(json={"id": "7", "clip": "desk"})
 
     page.route("**/capture/**", answer)
-    start_camera(page)
-    page.get_by_text("Record a clip of this camera").click()
-    page.get_by_label("Name").fill("desk")
-    page.get_by_label("Frames", exact=True).fill("9000")
+    form = asked_for(page, frames=9000)
     page.get_by_role("checkbox").check()
-    page.locator(".training form").get_by_role("button", name="Record the clip").click()
+    form.get_by_role("button", name="Record the clip").click()
     note = page.locator(".training [role=status]")
     expect(note).to_contain_text("of 9000 frames")
     page.evaluate(UNPLUG)
